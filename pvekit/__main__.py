@@ -1,0 +1,5 @@
+"""``python -m pvekit``."""
+
+from pvekit.cli import main
+
+main()
