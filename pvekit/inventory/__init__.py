@@ -1,0 +1,1 @@
+"""What is there now, read at one moment and frozen."""

@@ -1,0 +1,286 @@
+"""The inventory: PVE clusters and standalone hosts, nodes, storages, guests and claims."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from ipaddress import IPv4Interface, IPv6Interface, ip_interface
+from typing import Literal
+
+from pvekit.pve import mark, properties, volumes
+from pvekit.pve.claims import Claim
+from pvekit.pve.conf import GuestConfig
+from pvekit.pve.mark import Mark
+
+VmKind = Literal["qemu", "lxc"]
+
+DEFAULT_VMID_RANGE = (100, 1_000_000)
+"""PVE's ``next-id`` where datacenter.cfg has none: from the first on, below the second."""
+
+# What PVE gives a guest whose config has no `memory`.
+_DEFAULT_MEMORY_MB = 512
+
+
+@dataclass(frozen=True)
+class Member:
+    """A node as the PVE cluster knows it."""
+
+    name: str
+    online: bool
+    address: str = ""
+
+
+@dataclass(frozen=True)
+class Domain:
+    """One PVE cluster or one standalone host: what shares vmids and a cluster file system.
+
+    ``key`` is the PVE cluster's name, or ``host:ALIAS`` for a standalone host. ``vmid_range`` is
+    PVE's ``next-id``: the lower bound belongs to it, the upper does not.
+    """
+
+    key: str
+    clustered: bool
+    quorate: bool
+    members: tuple[Member, ...]
+    vmid_range: tuple[int, int] = DEFAULT_VMID_RANGE
+
+
+@dataclass(frozen=True)
+class NodeState:
+    """One node, figures in MiB and bytes; None is what nobody told.
+
+    A member of a PVE cluster that the config does not name has its own name as alias and is not
+    ``configured``. ``domain`` is empty for a node that was not reached and is no known member.
+    """
+
+    alias: str
+    name: str
+    domain: str
+    online: bool
+    configured: bool = True
+    writable: bool = False
+    cpus: int | None = None
+    memory_mb: int | None = None
+    memory_free_mb: int | None = None
+    bridges: frozenset[str] = frozenset()
+    tools: frozenset[str] = frozenset()
+    boot_id: str = ""
+    image_dir_free_bytes: int | None = None
+
+
+@dataclass(frozen=True)
+class StorageState:
+    """An active storage on one node, in bytes."""
+
+    total: int
+    used: int
+
+    @property
+    def free(self) -> int:
+        """What is left, in bytes."""
+        return max(0, self.total - self.used)
+
+
+@dataclass(frozen=True)
+class Storage:
+    """A storage's definition, and its state by node name on the nodes where it is active."""
+
+    domain: str
+    id: str
+    type: str
+    content: frozenset[str]
+    nodes: frozenset[str] | None
+    shared: bool
+    disabled: bool
+    states: Mapping[str, StorageState] = field(default_factory=dict)
+
+    def is_on(self, node: str) -> bool:
+        """Whether the definition names this node (by its PVE name)."""
+        return self.nodes is None or node in self.nodes
+
+
+@dataclass(frozen=True)
+class Vm:
+    """A guest: a virtual machine (``qemu``), which may be a template, or a container (``lxc``).
+
+    ``running`` is None on a node that was not read.
+    """
+
+    domain: str
+    node: str
+    vmid: int
+    kind: VmKind
+    config: GuestConfig
+    running: bool | None = None
+
+    @property
+    def name(self) -> str:
+        """The guest's name, empty while it is being cloned."""
+        return self.config.values.get("name" if self.kind == "qemu" else "hostname", "")
+
+    @property
+    def is_template(self) -> bool:
+        """Whether it is a template."""
+        return self.config.values.get("template") == "1"
+
+    @property
+    def memory_mb(self) -> int:
+        """The configured memory in MiB; ballooning is not counted on."""
+        memory = properties.parse(self.config.values.get("memory", ""), "current")
+        return _number(memory.get("current"), _DEFAULT_MEMORY_MB)
+
+    @property
+    def cpus(self) -> int:
+        """The virtual CPUs."""
+        values = self.config.values
+        cores = _number(values.get("cores"), 1) * _number(values.get("sockets"), 1)
+        return _number(values.get("vcpus"), cores)
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """The tags, in the config's order."""
+        return tuple(re.findall(r"[^\s,;]+", self.config.values.get("tags", "")))
+
+    @property
+    def lock(self) -> str | None:
+        """What holds the guest, or None."""
+        return self.config.lock
+
+    @cached_property
+    def mark(self) -> Mark | None:
+        """The mark in the description, be it this guest's own or an inherited one."""
+        return mark.from_description(self.config.description)
+
+    @property
+    def ours(self) -> bool:
+        """Whether pvekit made it: its mark speaks of this very guest."""
+        return self.mark is not None and self.mark.is_of(self.vmid, self.config)
+
+    @cached_property
+    def volumes(self) -> Mapping[str, volumes.Volume]:
+        """The volumes by slot."""
+        return volumes.volumes(self.config)
+
+    @property
+    def addresses_configured(self) -> tuple[IPv4Interface | IPv6Interface, ...]:
+        """The static addresses of its ``ipconfigN`` (a container's: of its ``netN``)."""
+        prefix = "ipconfig" if self.kind == "qemu" else "net"
+        settings = (*self.config.values.items(), *self.config.pending.items())
+        texts = [text for key, text in settings if re.fullmatch(rf"{prefix}\d+", key)]
+        return tuple(address for text in texts for address in _interfaces(text))
+
+    @property
+    def macs(self) -> Mapping[str, str]:
+        """The MAC addresses in upper case by ``netN``."""
+        found = {}
+        for key, text in self.config.values.items():
+            mac = re.search(r"=([0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2}){5})(?:,|$)", text)
+            if mac and re.fullmatch(r"net\d+", key):
+                found[key] = mac[1].upper()
+        return found
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """All that was read, and what could not be: ``problems``, in words for the reader."""
+
+    domains: tuple[Domain, ...] = ()
+    nodes: tuple[NodeState, ...] = ()
+    storages: tuple[Storage, ...] = ()
+    vms: tuple[Vm, ...] = ()
+    claims: tuple[Claim, ...] = ()
+    problems: tuple[str, ...] = ()
+
+    def domain(self, key: str) -> Domain | None:
+        """Return the PVE cluster or standalone host of this key."""
+        return next((domain for domain in self.domains if domain.key == key), None)
+
+    def node(self, alias: str) -> NodeState | None:
+        """Return the node of this alias or, where only one has it, of this PVE name."""
+        configured = [node for node in self.nodes if node.configured and node.alias == alias]
+        found = configured or [node for node in self.nodes if node.name == alias]
+        return found[0] if len(found) == 1 else None
+
+    def node_of(self, vm: Vm) -> NodeState | None:
+        """Return the node that a guest is on."""
+        return self.node_in(vm.domain, vm.node)
+
+    def node_in(self, domain: str, name: str) -> NodeState | None:
+        """Return the node of this PVE name in a domain."""
+        return next((n for n in self.nodes if (n.domain, n.name) == (domain, name)), None)
+
+    def storage(self, domain: str, storage: str) -> Storage | None:
+        """Return a storage of a domain."""
+        return next((s for s in self.storages if (s.domain, s.id) == (domain, storage)), None)
+
+    def is_shared(self, vm: Vm) -> bool:
+        """Whether all of a guest's volumes are on storage that every node of its domain sees."""
+        storages = [self.storage(vm.domain, volume.storage) for volume in vm.volumes.values()]
+        return bool(storages) and all(storage and storage.shared for storage in storages)
+
+    def find(self, name_or_vmid: str | int) -> tuple[Vm, ...]:
+        """Return the guests of this name or vmid; several domains may have one each."""
+        wanted = str(name_or_vmid)
+        return tuple(vm for vm in self.vms if wanted in (vm.name, str(vm.vmid)))
+
+    def vm(self, domain: str, vmid: int) -> Vm | None:
+        """Return the guest of this vmid in a domain."""
+        return next((vm for vm in self.vms if (vm.domain, vm.vmid) == (domain, vmid)), None)
+
+    def templates(self) -> tuple[Vm, ...]:
+        """Return the templates that are ours."""
+        return tuple(vm for vm in self.vms if vm.is_template and vm.ours)
+
+    def pending_claims(self) -> Iterator[Claim]:
+        """Yield the claims of vmids whose guest does not show yet."""
+        present = {(vm.domain, vm.vmid) for vm in self.vms}
+        for claim in self.claims:
+            if claim.what == "vmid" and (claim.domain, claim.vmid) not in present:
+                yield claim
+
+    def guests_on(self, node: NodeState) -> tuple[Vm, ...]:
+        """Return the guests of a node, templates and containers too."""
+        place = (node.domain, node.name)
+        return tuple(vm for vm in self.vms if (vm.domain, vm.node) == place)
+
+    def vm_count(self, node: NodeState) -> int:
+        """Count a node's virtual machines and those about to come, but no templates."""
+        there = (vm.kind == "qemu" and not vm.is_template for vm in self.guests_on(node))
+        return sum(there) + len(self._pending_on(node))
+
+    def memory_given_mb(self, node: NodeState) -> int:
+        """Sum up the memory in MiB that a node's guests have or have been promised.
+
+        Stopped ones and containers count, templates do not. Until a clone is configured it still
+        shows its template's memory, therefore the claim's counts where that is more.
+        """
+        promised = {(c.domain, c.vmid): c.memory_mb for c in self.claims if c.what == "vmid"}
+        there = (
+            max(vm.memory_mb, promised.get((vm.domain, vm.vmid), 0))
+            for vm in self.guests_on(node)
+            if not vm.is_template
+        )
+        return sum(there) + self.memory_pending_mb(node)
+
+    def memory_pending_mb(self, node: NodeState) -> int:
+        """Sum up the memory in MiB promised to guests that do not show yet."""
+        return sum(claim.memory_mb for claim in self._pending_on(node))
+
+    def _pending_on(self, node: NodeState) -> list[Claim]:
+        place = (node.domain, node.name)
+        return [claim for claim in self.pending_claims() if (claim.domain, claim.node) == place]
+
+
+def _number(text: str | None, default: int) -> int:
+    return int(text) if text and text.isdecimal() else default
+
+
+def _interfaces(text: str) -> Iterator[IPv4Interface | IPv6Interface]:
+    found = properties.parse(text)
+    for key in ("ip", "ip6"):
+        try:
+            yield ip_interface(found.get(key, ""))
+        except ValueError:
+            continue  # dhcp, auto, manual or nothing at all

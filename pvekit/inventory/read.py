@@ -1,0 +1,112 @@
+"""Reading a site: the question to each node, and the inventory from all answers. Does no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import combinations
+
+from pvekit.errors import PvekitError, UsageError
+from pvekit.inventory import guests, nodes, reading, storages
+from pvekit.inventory.model import DEFAULT_VMID_RANGE, Domain, Inventory
+from pvekit.inventory.reading import NodeReading
+from pvekit.pve import conf, properties, scripts
+from pvekit.shell import Query
+
+Readings = Mapping[str, NodeReading]
+
+
+def site_query(image_dir: str) -> Query[NodeReading]:
+    """Return the question that reads one node; the free space asked for is ``image_dir``'s."""
+    return Query(scripts.script("read-site", image_dir), reading.parse)
+
+
+def assemble(answers: Mapping[str, NodeReading | PvekitError]) -> Inventory:
+    """Put together what each configured node answered, by alias, or why it did not.
+
+    Raises :class:`UsageError` where two aliases of the config are one host, and where two hosts
+    cannot be told apart.
+    """
+    read = {alias: item for alias, item in answers.items() if isinstance(item, NodeReading)}
+    failed = {alias: item for alias, item in answers.items() if isinstance(item, PvekitError)}
+    _refuse_twins(read)
+    found = _joined([_part(key, group) for key, group in _by_domain(read).items()])
+    unread = tuple(f"{alias}: {error.brief}" for alias, error in failed.items())
+    return replace(
+        found, nodes=nodes.with_failed(found.nodes, failed), problems=unread + found.problems
+    )
+
+
+def _joined(parts: Sequence[Inventory]) -> Inventory:
+    return Inventory(
+        domains=tuple(item for part in parts for item in part.domains),
+        nodes=tuple(item for part in parts for item in part.nodes),
+        storages=tuple(item for part in parts for item in part.storages),
+        vms=tuple(item for part in parts for item in part.vms),
+        claims=tuple(item for part in parts for item in part.claims),
+        problems=tuple(item for part in parts for item in part.problems),
+    )
+
+
+def _refuse_twins(readings: Readings) -> None:
+    for (alias, one), (other_alias, other) in combinations(readings.items(), 2):
+        if one.boot_id and one.boot_id == other.boot_id:
+            raise UsageError(
+                f"{alias} and {other_alias} are the same host ({one.node}).",
+                hint="Name it once in proxmox_nodes.",
+            )
+        if one.pve_cluster and (one.pve_cluster, one.node) == (other.pve_cluster, other.node):
+            raise UsageError(
+                f"{alias} and {other_alias} are two hosts, and both are node {one.node} of a PVE "
+                f"cluster called {one.pve_cluster}: pvekit cannot tell them apart.",
+                hint="Use one config file for each PVE cluster.",
+            )
+
+
+def _by_domain(readings: Readings) -> dict[str, dict[str, NodeReading]]:
+    groups: dict[str, dict[str, NodeReading]] = {}
+    for alias, item in sorted(readings.items()):
+        groups.setdefault(item.pve_cluster or f"host:{alias}", {})[alias] = item
+    return groups
+
+
+def _part(key: str, readings: Readings) -> Inventory:
+    """Return the inventory of one domain, after its most recent quorate view."""
+    view = max(readings.values(), key=lambda item: (item.quorate, item.time))
+    domain = Domain(
+        key=key,
+        clustered=view.pve_cluster is not None,
+        quorate=view.quorate,
+        members=view.members,
+        vmid_range=_vmid_range(view),
+    )
+    return Inventory(
+        domains=(domain,),
+        nodes=nodes.nodes(domain, view, readings),
+        storages=storages.storages(key, view),
+        vms=guests.vms(key, view, readings.values()),
+        claims=guests.claims_in(key, view),
+        problems=tuple(_problems(domain, readings)),
+    )
+
+
+def _vmid_range(view: NodeReading) -> tuple[int, int]:
+    options = conf.parse(view.files.get("/etc/pve/datacenter.cfg", ""))
+    bounds = properties.parse(options.values.get("next-id", ""))
+    lower, upper = (bounds.get(key, "") for key in ("lower", "upper"))
+    default_lower, default_upper = DEFAULT_VMID_RANGE
+    return (
+        int(lower) if lower.isdecimal() else default_lower,
+        int(upper) if upper.isdecimal() else default_upper,
+    )
+
+
+def _problems(domain: Domain, readings: Readings) -> Iterator[str]:
+    if not domain.quorate:
+        yield f"PVE cluster {domain.key} has no quorum: nothing can be changed there."
+    names = {member.name for member in domain.members}
+    for alias, item in readings.items():
+        if item.node not in names:
+            yield f"{alias}: PVE cluster {domain.key} does not know this node as a member."
+        elif domain.quorate and not item.writable:
+            yield f"{alias}: /etc/pve takes no changes there; the node has no quorum."

@@ -1,0 +1,122 @@
+"""What one node answered to ``read-site.sh``, taken apart but not yet interpreted."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pvekit.errors import Transient
+from pvekit.inventory.model import Member
+
+# PVE 8 writes `pve2-node/NAME` and `pve2.3-vm/ID`, PVE 9 `pve-node-9.0/NAME`; the fields that
+# are read here have the same places in both.
+_RRD_KEY = re.compile(r"pve[0-9.]*-(node|vm|storage)(?:-[0-9.]+)?/(.+)")
+
+Rrd = Mapping[tuple[str, str], tuple[str, ...]]
+"""Figures by kind (``node``, ``vm``, ``storage``) and name (``pve1``, ``101``, ``pve1/local``)."""
+
+
+@dataclass(frozen=True)
+class NodeReading:
+    """One node's files by path, its facts by key, and who it says the PVE cluster's members are.
+
+    ``pve_cluster`` is None on a standalone host; ``guests`` is ``.vmlist``: vmid to node and type.
+    """
+
+    node: str
+    pve_cluster: str | None
+    quorate: bool
+    members: tuple[Member, ...]
+    guests: Mapping[int, tuple[str, str]] = field(default_factory=dict)
+    rrd: Rrd = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
+    facts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def fact(self, key: str) -> str:
+        """Return a fact that has one value, or an empty text."""
+        return self.facts.get(key, ("",))[-1]
+
+    @property
+    def boot_id(self) -> str:
+        """The kernel's random id of this boot: no two hosts share one."""
+        return self.files.get("/proc/sys/kernel/random/boot_id", "").strip()
+
+    @property
+    def writable(self) -> bool:
+        """Whether the cluster file system takes changes."""
+        mode = self.fact("local_mode")
+        return bool(re.fullmatch("[0-7]+", mode)) and bool(int(mode, 8) & 0o200)
+
+    @property
+    def time(self) -> float:
+        """The node's clock at the reading, in seconds since the epoch."""
+        return float(self.fact("time") or 0)
+
+
+def parse(text: str) -> NodeReading:
+    """Read the script's output; raises :class:`Transient` if ``/etc/pve`` was not readable."""
+    files: dict[str, list[str]] = {}
+    facts: dict[str, list[str]] = {}
+    # Only "\n" ends a line: a note may hold any other separator that Unicode knows.
+    for line in text.split("\n"):
+        if line.startswith("/"):
+            path, _, content = line.partition(":")
+            files.setdefault(path, []).append(content)
+        elif line.startswith("fact "):
+            _, key, value = (*line.split(" ", 2), "")[:3]
+            facts.setdefault(key, []).append(value)
+    return _reading(
+        {path: "".join(f"{line}\n" for line in lines) for path, lines in files.items()},
+        {key: tuple(values) for key, values in facts.items()},
+    )
+
+
+def _reading(files: Mapping[str, str], facts: Mapping[str, tuple[str, ...]]) -> NodeReading:
+    members = _json(files, "/etc/pve/.members")
+    if "nodename" not in members:
+        raise Transient(
+            "The PVE cluster file system /etc/pve cannot be read.",
+            hint="Is pve-cluster running there, and may the SSH user read it (root, or sudo -n)?",
+        )
+    node = members["nodename"]
+    pve_cluster = members.get("cluster", {})
+    return NodeReading(
+        node=node,
+        pve_cluster=pve_cluster.get("name"),
+        quorate=bool(pve_cluster.get("quorate", 1)),
+        members=_members(members.get("nodelist", {})) or (Member(node, online=True),),
+        guests={
+            int(vmid): (entry["node"], entry["type"])
+            for vmid, entry in _json(files, "/etc/pve/.vmlist").get("ids", {}).items()
+        },
+        rrd=_rrd(files.get("/etc/pve/.rrd", "")),
+        files=files,
+        facts=facts,
+    )
+
+
+def _members(nodes: Mapping[str, Any]) -> tuple[Member, ...]:
+    return tuple(
+        Member(name, online=bool(entry.get("online")), address=entry.get("ip", ""))
+        for name, entry in sorted(nodes.items())
+    )
+
+
+def _json(files: Mapping[str, str], path: str) -> dict[str, Any]:
+    try:
+        content = json.loads(files.get(path, "{}"))
+    except ValueError:
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _rrd(text: str) -> Rrd:
+    figures = {}
+    for line in text.split("\n"):
+        key, *values = line.split(":")
+        if found := _RRD_KEY.fullmatch(key):
+            figures[found[1], found[2]] = tuple(values)
+    return figures
