@@ -1,0 +1,8 @@
+"""What runs did, one JSON line per event; the truth about the site is the site itself."""
+
+from __future__ import annotations
+
+from pvekit.journal.journal import Journal
+from pvekit.journal.store import Store
+
+__all__ = ["Journal", "Store"]

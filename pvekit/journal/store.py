@@ -1,0 +1,83 @@
+"""Where the journals lie, and which of them speak of unfinished runs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pvekit.errors import Conflict, NotFound
+from pvekit.journal.journal import Journal, read
+
+
+def digest(kind: str, request: Mapping[str, Any]) -> str:
+    """Return what identical requests have in common."""
+    text = json.dumps([kind, request], sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+class Store:
+    """The directory of all journals of this user, ``$XDG_STATE_HOME/pvekit/runs``."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+
+    @classmethod
+    def of(cls, environ: Mapping[str, str], home: Path) -> Store:
+        """Return the store at its standard place."""
+        state = environ.get("XDG_STATE_HOME") or str(home / ".local" / "state")
+        return cls(Path(state) / "pvekit" / "runs")
+
+    def begin(self, kind: str, request: Mapping[str, Any]) -> Journal:
+        """Start a new run's journal."""
+        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = self._fresh()
+        journal = Journal(path)
+        journal.begin(kind, digest(kind, request), request)
+        return journal
+
+    def unfinished(self, kind: str, request: Mapping[str, Any]) -> Journal | None:
+        """Open the newest unfinished run of an identical request that nobody is carrying out."""
+        wanted = digest(kind, request)
+        for path in self._paths():
+            events = read(path)
+            if not events or events[0].get("digest") != wanted or _ended(events):
+                continue
+            try:
+                return Journal(path)
+            except Conflict:
+                continue
+        return None
+
+    def all(self) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+        """Yield each run's id and events, newest first."""
+        return ((path.stem, read(path)) for path in self._paths())
+
+    def open(self, run: str) -> Journal:
+        """Open a run by its id or an unambiguous beginning of it."""
+        found = [path for path in self._paths() if path.stem.startswith(run)]
+        if len(found) != 1:
+            known = ", ".join(path.stem for path in found) or "none"
+            raise NotFound(f"No single run is called {run!r} (found: {known}).")
+        return Journal(found[0])
+
+    def _fresh(self) -> Path:
+        while True:
+            path = self.directory / f"{secrets.token_hex(4)}.jsonl"
+            try:
+                os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+            except FileExistsError:
+                continue
+            return path
+
+    def _paths(self) -> Iterator[Path]:
+        found = self.directory.glob("*.jsonl")
+        yield from sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)
+
+
+def _ended(events: list[dict[str, Any]]) -> bool:
+    return any(event["event"] == "finished" for event in events)

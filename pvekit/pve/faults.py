@@ -1,0 +1,62 @@
+"""What Proxmox VE's error texts mean, sorted by what to do next.
+
+The exit status of a failing program means nothing (it is a left-over errno), so the text decides.
+The texts are those of the real programs, 8.4 and 9.2.
+"""
+
+from __future__ import annotations
+
+import re
+
+from pvekit.errors import (
+    Conflict,
+    IdTaken,
+    LockTimeout,
+    NoCapacity,
+    PvekitError,
+    QuorumLost,
+    Transient,
+)
+from pvekit.shell import CommandFailed, Result
+
+_CLASSES: tuple[tuple[str, type[PvekitError]], ...] = (
+    (r"no quorum|cluster not ready|not mounted|Permission denied.*/etc/pve", QuorumLost),
+    (r"pvekit-held: |unable to create VM \d+.*already exists|config file already exists", IdTaken),
+    (r"VM \d+ already exists|atomic file '[^']*\.conf' failed: File exists", IdTaken),
+    (r"pvekit-refused: |checksum mismatch|detected modified configuration", Conflict),
+    (r"protection mode enabled|is still in use by linked clone", Conflict),
+    (r"got timeout$|got lock request timeout|locked command timed out", LockTimeout),
+    (r"VM is locked \(|VM is already locked", LockTimeout),
+    (r"got no worker upid|Connection reset|connection timed out", Transient),
+    (r"No space left|not enough free space|reached threshold|out of space", NoCapacity),
+)
+
+
+def failure(result: Result, *, what: str, node: str, vmid: int | None = None) -> PvekitError:
+    """Return the error that a failed command means.
+
+    ``what`` says in words what was attempted. A lock time-out on the very vmid that a clone is to
+    get means that somebody else is just making it (the loser of that race is told nothing else).
+    """
+    text = "\n".join(part for part in (result.err.strip(), result.out.strip()) if part)
+    kind = classify(text)
+    if vmid is not None and re.search(rf"lock-{vmid}\.conf' - got timeout", text):
+        kind = IdTaken
+    if kind is None:
+        return CommandFailed(result, where=node)
+    last = "\n".join(text.splitlines()[-10:])
+    return kind(f"Cannot {what} on {node}: {_reason(text)}", details=last)
+
+
+def classify(text: str) -> type[PvekitError] | None:
+    """Return the class that a text of Proxmox VE falls into, if any."""
+    for pattern, kind in _CLASSES:
+        if re.search(pattern, text, re.MULTILINE):
+            return kind
+    return None
+
+
+def _reason(text: str) -> str:
+    lines = [line for line in text.splitlines() if any(re.search(p, line) for p, _ in _CLASSES)]
+    line = lines[0] if lines else text
+    return re.sub(r"^pvekit-(refused|held|checksum): ", "", line).rstrip(".") + "."

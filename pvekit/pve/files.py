@@ -1,0 +1,22 @@
+"""Files on a node, as goals."""
+
+from __future__ import annotations
+
+from pvekit.plan import Ask, Check, Verdict, check
+from pvekit.pve.scripts import script
+from pvekit.shell import Query
+
+
+def exist(node: str, path: str) -> Check:
+    """Check that a file is there."""
+    return check(f"{path} is there", _asked(node, path), Verdict)
+
+
+def absent(node: str, path: str) -> Check:
+    """Check that a file is not there."""
+    return check(f"{path} is gone", _asked(node, path), lambda there: Verdict(not there))
+
+
+def _asked(node: str, path: str) -> Ask[bool]:
+    query = Query(script("files"), lambda out: f"file {path}" in out.splitlines())
+    return Ask(node, query, topic=path)

@@ -1,0 +1,72 @@
+"""The words of ``qm``: every command line that changes a VM."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pvekit.plan import Change, Guard
+from pvekit.shell import Command
+
+LONG = 4 * 3600.0
+"""Seconds after which a job is given up; it goes on without us."""
+
+Options = Mapping[str, str | int]
+
+
+def _qm(*words: str | int, timeout: float = 120.0, stdin: str = "") -> Command:
+    return Command(("qm", *words), stdin=stdin, timeout=timeout)
+
+
+def _flags(options: Options) -> list[str | int]:
+    return [word for name, value in options.items() for word in (f"--{name}", value)]
+
+
+def clone(source: Guard, vmid: int, options: Options) -> Change:
+    """Clone our template to a free vmid."""
+    command = _qm("clone", source.vmid, vmid, *_flags(options), timeout=LONG)
+    return Change(command, guard=source, job=True)
+
+
+def create(vmid: int, options: Options) -> Change:
+    """Create a VM under a free vmid; importing its disk may take long."""
+    return Change(_qm("create", vmid, *_flags(options), timeout=LONG), job=True)
+
+
+def configure(vm: Guard, options: Options, stdin: str = "") -> Change:
+    """Set options, unless the config changes between the look at it and the change."""
+    command = _qm("set", vm.vmid, *_flags(options), stdin=stdin)
+    return Change(command, guard=vm, digest=True)
+
+
+def resize(vm: Guard, slot: str, size_gb: int) -> Change:
+    """Grow a disk to an absolute size in GiB; it cannot shrink again."""
+    return Change(_qm("disk", "resize", vm.vmid, slot, f"{size_gb}G", timeout=600.0), guard=vm)
+
+
+def start(vm: Guard) -> Change:
+    """Start a VM."""
+    return Change(_qm("start", vm.vmid, timeout=300.0), guard=vm)
+
+
+def shutdown(vm: Guard, seconds: int, *, force: bool = False) -> Change:
+    """Ask the guest to shut down and wait for it so many seconds; ``force`` then cuts its power."""
+    words: list[str | int] = ["shutdown", vm.vmid, "--timeout", seconds]
+    if force:
+        words += ["--forceStop", 1]
+    return Change(_qm(*words, timeout=seconds + 60.0), guard=vm)
+
+
+def stop(vm: Guard) -> Change:
+    """Cut a VM's power."""
+    return Change(_qm("stop", vm.vmid, timeout=120.0), guard=vm)
+
+
+def template(vm: Guard) -> Change:
+    """Make a VM a template; its disks become base images."""
+    return Change(_qm("template", vm.vmid, timeout=LONG), guard=vm, job=True)
+
+
+def destroy(vm: Guard) -> Change:
+    """Destroy a VM with the disks that its config names, and nothing that a scan would find."""
+    words = ("destroy", vm.vmid, "--purge", 1, "--destroy-unreferenced-disks", 0)
+    return Change(_qm(*words, timeout=LONG), guard=vm, job=True)

@@ -1,0 +1,90 @@
+# act.sh GUARD VMID NAME RUN DIGEST JOB INPUT WORD...
+# Runs the words only if the VM is, at this moment and on this node, what the caller takes it for.
+#   GUARD   none, vm (our finished VM), template (ours), build (our template that is not one yet),
+#           unfinished (made by RUN: marked so, or a clone's remains under RUN's claim)
+#   DIGEST  yes: adds --digest of the config that was looked at
+#   JOB     - or the id under which the words run detached from the link
+#   INPUT   - or what the words read on stdin, in base64
+# Refusals: exit status 96 and one line "pvekit-refused: REASON" on stderr.
+guard=$1 vmid=$2 name=$3 run=$4 digest=$5 job=$6 input=$7
+shift 7
+conf=/etc/pve/qemu-server/$vmid.conf
+
+refuse() {
+  echo "pvekit-refused: $1" >&2
+  exit 96
+}
+
+look() {
+  mark='' named='' lock='' template=no
+  while IFS= read -r line || [ -n "$line" ]; do
+    case $line in
+      '['*) break ;;
+      '#'*) mark=${line#?} ;;
+      'name: '*) named=${line#name: } ;;
+      'lock: '*) lock=${line#lock: } ;;
+      'template: 1') template=yes ;;
+    esac
+  done <"$conf"
+}
+
+marked() {
+  case "$mark " in
+    "pvekit%3Av1 kind=$1 vmid=$vmid name=$name "* | "pvekit:v1 kind=$1 vmid=$vmid name=$name "*)
+      [ "$named" = "$name" ] ;;
+    *) false ;;
+  esac
+}
+
+made_by_run() {
+  if marked vm || marked template; then
+    case "$mark " in *" run=$run "*) return 0 ;; esac
+    return 1
+  fi
+  [ -n "$lock" ] && [ -z "$named" ] || return 1
+  claim=''
+  IFS= read -r claim <"/etc/pve/priv/pvekit/vmid-$vmid" || [ -n "$claim" ] || return 1
+  case $claim in *"\"run\":\"$run\""*) ;; *) return 1 ;; esac
+  flock -n "/var/lock/qemu-server/lock-$vmid.conf" true || refuse "VM $vmid is still being made"
+}
+
+sum=''
+if [ "$guard" != none ]; then
+  [ -e "$conf" ] || refuse "VM $vmid is not on this node"
+  sum=$(sha1sum <"$conf")
+  look
+  case $guard in
+    vm) marked vm && [ $template = no ] ;;
+    template) marked template && [ $template = yes ] ;;
+    build) marked template ;;
+    unfinished) made_by_run ;;
+    *) false ;;
+  esac || refuse "VM $vmid ('$named') does not carry the mark of $name"
+  if [ "$guard" = unfinished ] && [ -n "$lock" ]; then qm unlock "$vmid" || exit; fi
+fi
+if [ "$digest" = yes ]; then set -- "$@" --digest "${sum%% *}"; fi
+
+if [ "$job" = - ]; then
+  if [ "$input" = - ]; then
+    "$@" </dev/null
+  else
+    printf %s "$input" | base64 -d | "$@"
+  fi
+  exit
+fi
+
+umask 077
+dir=/run/pvekit/jobs/$job
+mkdir -p /run/pvekit/jobs || exit
+mkdir "$dir" 2>/dev/null || exit 0
+if [ "$input" = - ]; then : >"$dir/in"; else printf %s "$input" | base64 -d >"$dir/in"; fi
+setsid sh -c 'dir=$1
+  shift
+  umask 022
+  "$@" <"$dir/in" >"$dir/out" 2>"$dir/err"
+  echo $? >"$dir/rc.new"
+  mv "$dir/rc.new" "$dir/rc"' job "$dir" "$@" </dev/null >/dev/null 2>&1 &
+pid=$!
+IFS= read -r stat 2>/dev/null <"/proc/$pid/stat" || stat=''
+set -- ${stat##*) }
+echo "$pid ${20}" >"$dir/pid"

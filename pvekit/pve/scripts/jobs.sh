@@ -1,0 +1,34 @@
+# jobs.sh JOB...
+# Says of each job: "job ID none|running|dead" or "job ID done STATUS", and the last lines that it
+# wrote, as "out ID LINE" and "err ID LINE".
+last() {
+  [ -e "$dir/$1" ] || return 0
+  tail -n "$2" "$dir/$1" | while IFS= read -r line || [ -n "$line" ]; do
+    printf '%s %s %s\n' "$1" "$id" "$line"
+  done
+}
+
+alive() {
+  pid='' since=''
+  read -r pid since <"$dir/pid" || return 0
+  IFS= read -r stat <"/proc/$pid/stat" || return 1
+  set -- ${stat##*) }
+  [ "${20}" = "$since" ]
+}
+
+for id; do
+  dir=/run/pvekit/jobs/$id
+  if [ ! -d "$dir" ]; then
+    echo "job $id none"
+  elif [ ! -e "$dir/rc" ] && alive 2>/dev/null; then
+    echo "job $id running"
+    last out 1
+  elif [ -e "$dir/rc" ]; then
+    read -r status <"$dir/rc"
+    echo "job $id done $status"
+    last out 40
+    last err 40
+  else
+    echo "job $id dead"
+  fi
+done

@@ -1,0 +1,165 @@
+"""How a few VMs and all claims stand right now, read in one go without a Perl start.
+
+Many goals of one node share the answer; every goal about a VM's config is built here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from pvekit.plan import Ask, Check, Verdict, check
+from pvekit.pve import claims, mark
+from pvekit.pve.conf import GuestConfig, parse
+from pvekit.pve.mark import Mark
+from pvekit.pve.scripts import script
+from pvekit.pve.volumes import volumes
+from pvekit.shell import Query
+
+_CONF = re.compile(r"/etc/pve/nodes/([^/]+)/qemu-server/(\d+)\.conf")
+
+
+@dataclass(frozen=True)
+class Found:
+    """A VM's config and the PVE name of the node that it is on."""
+
+    node: str
+    config: GuestConfig
+
+    @property
+    def mark(self) -> Mark | None:
+        """The mark in its description, whoever's it is."""
+        return mark.from_description(self.config.description)
+
+
+@dataclass(frozen=True)
+class State:
+    """VMs by vmid, those that run on the asked node, and the content of each claim's file."""
+
+    vms: Mapping[int, Found] = field(default_factory=dict)
+    running: frozenset[int] = frozenset()
+    claims: Mapping[str, claims.Claim] = field(default_factory=dict)
+
+    def ours(self, vmid: int, name: str, kind: mark.Kind = "vm") -> bool:
+        """Whether a VM is finished and carries our mark for this very vmid and name."""
+        found = self.vms.get(vmid)
+        if found is None or found.mark is None or found.config.lock:
+            return False
+        given = found.mark
+        return (given.kind, given.name) == (kind, name) and given.is_of(vmid, found.config)
+
+    def building(self, vmid: int, name: str) -> bool:
+        """Whether a VM is our template before it was made one."""
+        found = self.vms.get(vmid)
+        given = found.mark if found else None
+        if found is None or given is None or found.config.lock:
+            return False
+        named = found.config.values.get("name") == name
+        return named and (given.kind, given.vmid, given.name) == ("template", vmid, name)
+
+    def made_by(self, run: str, vmid: int) -> bool:
+        """Whether a VM is the work of this run, finished or not."""
+        found = self.vms.get(vmid)
+        if found is None:
+            return False
+        if found.mark is not None:
+            return (found.mark.run, found.mark.vmid) == (run, vmid)
+        claim = self.claims.get(f"vmid-{vmid}")
+        return found.config.is_stub and claim is not None and claim.run == run
+
+
+def read(out: str) -> State:
+    """Read the answer of the script ``state``."""
+    texts: dict[str, list[str]] = {}
+    running = set()
+    for line in out.split("\n"):  # no other line ends: a file may hold any character
+        if line.startswith("running "):
+            running.add(int(line.split()[1]))
+            continue
+        path, colon, text = line.partition(":")
+        if colon and path.startswith("/"):
+            texts.setdefault(path, []).append(text)
+    vms = {}
+    held = {}
+    for path, lines in texts.items():
+        if conf := _CONF.fullmatch(path):
+            vms[int(conf[2])] = Found(conf[1], parse("\n".join(lines) + "\n"))
+        elif claim := claims.parse("", path, "\n".join(lines)):
+            held[path.rpartition("/")[2]] = claim
+    return State(vms, frozenset(running), held)
+
+
+def asked(node: str, vmid: int | None) -> Ask[State]:
+    """Ask how a VM stands (and all claims, whatever the vmid)."""
+    return Ask(node, Query(script("state"), read), topic="" if vmid is None else str(vmid))
+
+
+def holds(
+    says: str, node: str, vmid: int | None, test: Callable[[State], bool], seen: str = ""
+) -> Check:
+    """Return the check that a test of the state holds."""
+    return check(says, asked(node, vmid), lambda state: Verdict(test(state), seen))
+
+
+def exists(node: str, vmid: int, name: str) -> Check:
+    """Check that our VM is there, whole, under this vmid and name."""
+    return holds(f"VM {vmid} is our {name}", node, vmid, lambda state: state.ours(vmid, name))
+
+
+def gone(node: str, vmid: int, run: str) -> Check:
+    """Check that nothing is left of what a run made under a vmid: it is free, or a stranger's."""
+    says = f"VM {vmid} is free or a stranger's"
+    return holds(says, node, vmid, lambda state: not state.made_by(run, vmid))
+
+
+def removed(node: str, vmid: int, name: str) -> Check:
+    """Check that our VM of this vmid and name is not there any more."""
+
+    def test(state: State) -> bool:
+        return not state.ours(vmid, name) and not state.ours(vmid, name, "template")
+
+    return holds(f"VM {vmid} ({name}) does not exist", node, vmid, test)
+
+
+def running(node: str, vmid: int, *, wanted: bool = True) -> Check:
+    """Check that a VM runs, or that it does not."""
+    says = f"VM {vmid} is {'running' if wanted else 'stopped'}"
+    return holds(says, node, vmid, lambda state: (vmid in state.running) is wanted)
+
+
+def configured(node: str, vmid: int, wanted: Mapping[str, str | int | None]) -> Check:
+    """Check that a VM's config has these values, settled: none pending, no lock."""
+
+    def judge(state: State) -> Verdict:
+        found = state.vms.get(vmid)
+        if found is None:
+            return Verdict(holds=False, seen=f"VM {vmid} does not exist")
+        wrong = [key for key, value in wanted.items() if not found.config.has(key, value)]
+        told = ", ".join(f"{key}={found.config.get(key)}" for key in wrong)
+        return Verdict(not wrong, told and f"VM {vmid} has {told}")
+
+    return check(f"VM {vmid} has its configuration", asked(node, vmid), judge)
+
+
+def disk_size(node: str, vmid: int, slot: str, size_gb: int) -> Check:
+    """Check that a disk has exactly this size in GiB."""
+    says = f"disk {slot} of VM {vmid} has {size_gb} GiB"
+    return _disk(says, node, vmid, slot, lambda size: size == size_gb)
+
+
+def disk_at_least(node: str, vmid: int, slot: str, size_gb: int) -> Check:
+    """Check that a disk has at least this size in GiB."""
+    says = f"disk {slot} of VM {vmid} has at least {size_gb} GiB"
+    return _disk(says, node, vmid, slot, lambda size: size >= size_gb)
+
+
+def _disk(says: str, node: str, vmid: int, slot: str, fits: Callable[[int], bool]) -> Check:
+    def judge(now: State) -> Verdict:
+        found = now.vms.get(vmid)
+        disk = volumes(found.config).get(slot) if found else None
+        if found is None or disk is None or found.config.lock:
+            return Verdict(holds=False, seen=f"VM {vmid} has no settled disk {slot}")
+        return Verdict(fits(disk.size_gb), f"{slot} has {disk.size_gb} GiB")
+
+    return check(says, asked(node, vmid), judge)

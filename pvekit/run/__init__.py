@@ -1,0 +1,1 @@
+"""Carrying plans out: preview, apply, resume, roll back."""

@@ -1,0 +1,98 @@
+"""Carry a plan out, show what it would do, take it back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from pvekit.errors import PvekitError
+from pvekit.plan import Asking, Plan, Step
+from pvekit.run.context import Context, Event
+from pvekit.run.drive import carry_out
+from pvekit.run.scheduler import Scheduler, Task
+from pvekit.run.site import Site
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One step of a subject as it went, how many seconds it took, and what was seen."""
+
+    verb: str
+    state: str
+    seconds: float
+    seen: str = ""
+
+
+@dataclass
+class Outcome:
+    """What became of one subject."""
+
+    error: PvekitError | None = None
+    stages: list[Stage] = field(default_factory=list)
+
+
+def apply(
+    plan: Plan, site: Site, context: Context, *, per_slot: int = 2, undo: bool = False
+) -> dict[str, Outcome]:
+    """Carry a plan out, subjects side by side; an error ends only its own subject."""
+    subjects = plan.subjects()
+    outcomes = {name: Outcome() for name in subjects}
+    tasks = {
+        name: _subject(steps, context, outcomes[name], undo=undo)
+        for name, steps in subjects.items()
+    }
+    errors = Scheduler(site, context.clock, per_slot=per_slot).run(tasks)
+    for name, error in errors.items():
+        outcomes[name].error = error
+    return outcomes
+
+
+def _subject(
+    steps: Iterable[Step], context: Context, outcome: Outcome, *, undo: bool
+) -> Asking[None]:
+    for step in steps:
+        began = context.clock.now()
+        try:
+            passed = yield from carry_out(step, context, undo=undo)
+        except PvekitError as error:
+            context.watch(Event(step, "failed", context.clock.now() - began, error.brief))
+            raise
+        seconds = context.clock.now() - began
+        outcome.stages.append(Stage(step.verb, passed.state, seconds, passed.seen))
+
+
+def roll_back(plan: Plan, site: Site, context: Context) -> dict[str, Outcome]:
+    """Take back whatever the journal says was touched, last step first."""
+    return apply(plan.undoing(context.journal.touched()), site, context, undo=True)
+
+
+@dataclass
+class Preview:
+    """The steps of a plan that would change something, and those whose goals hold already."""
+
+    pending: list[Step] = field(default_factory=list)
+    held: list[Step] = field(default_factory=list)
+
+
+def preview(plan: Plan, site: Site) -> Preview:
+    """Ask the goals and change nothing. After a subject's first pending step all of its are."""
+    seen = Preview()
+    tasks: dict[str, Task] = {
+        name: _foresee(steps, seen) for name, steps in plan.subjects().items()
+    }
+    for error in Scheduler(site).run(tasks).values():
+        if error is not None:
+            raise error
+    order = {step.key: place for place, step in enumerate(plan.steps)}
+    seen.pending.sort(key=lambda step: order[step.key])
+    seen.held.sort(key=lambda step: order[step.key])
+    return seen
+
+
+def _foresee(steps: tuple[Step, ...], seen: Preview) -> Asking[None]:
+    for place, step in enumerate(steps):
+        verdict = yield from step.goal.look()
+        if not verdict.holds:
+            seen.pending.extend(steps[place:])
+            return
+        seen.held.append(step)

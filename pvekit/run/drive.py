@@ -1,0 +1,161 @@
+"""How one step is carried out: ask, change, ask again.
+
+Whatever breaks at whatever point, carrying the same step out again ends in the same state: a job
+that still runs is joined, one that was never started is started, the remains of one that died are
+taken back before a new attempt.
+"""
+
+from __future__ import annotations
+
+from pvekit.errors import LockTimeout, PvekitError, Transient
+from pvekit.plan import Asking, Change, Step, Verdict, ask
+from pvekit.pve import act
+from pvekit.pve.faults import failure
+from pvekit.pve.scripts import script
+from pvekit.run.context import Context, Event, Passed
+from pvekit.run.wants import Enter, Leave, Pause, send
+from pvekit.shell import Command, Result
+
+FIRST_LOOK = 0.2
+LONGEST_PAUSE = 15.0
+
+
+def carry_out(step: Step, context: Context, *, undo: bool = False) -> Asking[Passed]:
+    """Make a step's goal true, trying again after transient failures as the policy allows.
+
+    Raises what kept it from coming true.
+    """
+    failures = 0
+    began = context.clock.now()
+    while True:
+        try:
+            passed = yield from _once(step, context, undo=undo)
+        except Transient as error:
+            failures += 1
+            if failures > context.policy.retries:
+                raise
+            context.watch(Event(step, "waiting", context.clock.now() - began, error.brief))
+            yield Pause(context.policy.pause(failures))
+        else:
+            context.watch(Event(step, passed.state, context.clock.now() - began, passed.seen))
+            return passed
+
+
+def _once(step: Step, context: Context, *, undo: bool) -> Asking[Passed]:
+    context.watch(Event(step, "started"))
+    verdict = yield from step.goal.look()
+    if verdict.holds:
+        return Passed("held", verdict.seen)
+    deadline = context.deadline(step)
+    if step.changes:
+        yield from _slotted(step, context, undo=undo)
+        deadline = context.deadline(step)
+    seen = yield from _await(step, context, deadline)
+    if step.changes:
+        context.journal.done(step.key)
+    return Passed("done", seen)
+
+
+def _slotted(step: Step, context: Context, *, undo: bool) -> Asking[None]:
+    """Make the changes, holding a place of the step's slot if it has one."""
+    if not step.slot:
+        yield from _change(step, context, undo=undo)
+        return
+    yield Enter(step.slot)
+    try:
+        yield from _change(step, context, undo=undo)
+    except PvekitError as error:
+        yield Leave(step.slot, crowded=isinstance(error, LockTimeout))
+        raise
+    yield Leave(step.slot)
+
+
+def _change(step: Step, context: Context, *, undo: bool) -> Asking[None]:
+    attempt = context.journal.attempts(step.key)
+    if attempt:
+        error = yield from _attempt(step, context, attempt)
+        if error is None or (yield from step.goal.look()).holds:
+            return
+        removed = yield from _take_back(step, context)
+        if not removed and not isinstance(error, Transient):
+            raise error
+    attempt = context.journal.started(step.key, undo=undo)
+    error = yield from _attempt(step, context, attempt)
+    if error is not None and not (yield from step.goal.look()).holds:
+        context.journal.failed(step.key, error.brief)
+        raise error
+
+
+def _take_back(step: Step, context: Context) -> Asking[bool]:
+    """Undo what a failed attempt may have left; return whether anything was there."""
+    removed = False
+    for undo in step.undo:
+        passed = yield from carry_out(undo, context, undo=True)
+        removed = removed or passed.state == "done"
+    return removed
+
+
+def _attempt(step: Step, context: Context, attempt: int) -> Asking[PvekitError | None]:
+    """Send the step's changes as this attempt; sent twice, a job still runs only once."""
+    for change in step.changes:
+        identity = act.job_id(context.journal.run, step.key, attempt, change)
+        result = yield from _perform(step, change, identity, context)
+        if not result.ok:
+            taken = _newborn(change)
+            what = f"{step.verb} {step.subject}"
+            return failure(result, what=what, node=step.node, vmid=taken)
+    return None
+
+
+def _newborn(change: Change) -> int | None:
+    """Return the vmid that a clone is to get."""
+    words = change.command.words
+    return int(words[3]) if words[:2] == ("qm", "clone") else None
+
+
+def _perform(step: Step, change: Change, identity: str, context: Context) -> Asking[Result]:
+    result = yield from send(step.node, act.sent(change, identity))
+    if not change.job or not result.ok:
+        return result
+    pause = FIRST_LOOK
+    deadline = context.clock.now() + change.command.timeout
+    while context.clock.now() < deadline:
+        job = yield from ask(act.job(step.node, identity))
+        if job.state == "done":
+            yield from send(step.node, script("forget", identity))
+            return job.result(change.command)
+        if job.state in ("dead", "none"):
+            return _died(change.command)
+        if job.out:
+            context.watch(Event(step, "waiting", says=job.out.splitlines()[-1]))
+        yield Pause(pause)
+        pause = min(pause * 1.5, 2.0)
+    raise PvekitError(
+        f"{step.key} has not ended on {step.node} after {change.command.timeout:.0f} s.",
+        hint=f"It still runs there as job {identity}; the same command joins it.",
+    )
+
+
+def _died(command: Command) -> Result:
+    return Result(command, 255, err="the job died before its end (did the node restart?)")
+
+
+def _await(step: Step, context: Context, deadline: float) -> Asking[str]:
+    began = context.clock.now()
+    pause = step.interval
+    while True:
+        verdict = yield from step.goal.look()
+        if verdict.holds:
+            return verdict.seen
+        now = context.clock.now()
+        if now >= deadline:
+            raise _late(step, verdict)
+        context.watch(Event(step, "waiting", now - began, verdict.seen))
+        yield Pause(min(pause, max(0.0, deadline - now)))
+        pause = min(pause * 1.25, max(LONGEST_PAUSE, step.interval))
+
+
+def _late(step: Step, verdict: Verdict) -> PvekitError:
+    waited = f", waited {step.patience:.0f} s" if step.patience else ""
+    seen = f" Seen: {verdict.seen}." if verdict.seen else ""
+    return step.late(f"{step.key}: expected that {step.goal.says}{waited}.{seen}", hint=step.hint)

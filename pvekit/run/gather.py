@@ -1,0 +1,27 @@
+"""Ask many places one question each, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypeVar
+
+from pvekit.errors import PvekitError
+from pvekit.plan import Ask, Asking, ask
+from pvekit.run.scheduler import Scheduler
+from pvekit.run.site import Site
+
+T = TypeVar("T")
+
+
+def gather(site: Site, questions: Mapping[str, Ask[T]]) -> dict[str, T | PvekitError]:
+    """Return each question's answer, or the error that came instead."""
+    answers: dict[str, T] = {}
+
+    def one(name: str, question: Ask[T]) -> Asking[None]:
+        answers[name] = yield from ask(question)
+
+    errors = Scheduler(site).run({name: one(name, each) for name, each in questions.items()})
+    found: dict[str, T | PvekitError] = {}
+    for name, error in errors.items():
+        found[name] = error if error is not None else answers[name]
+    return found

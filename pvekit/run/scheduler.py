@@ -1,0 +1,198 @@
+"""Many tasks side by side over few connections.
+
+A task is a generator that yields what it wants and is sent the answer, or thrown the error. One
+thread drives all of them; only remote commands run in threads, a bounded number for each place.
+Questions that wait at the same moment are merged into one command where they can be.
+"""
+
+from __future__ import annotations
+
+import queue
+from collections import defaultdict, deque
+from collections.abc import Callable, Generator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pvekit.errors import PvekitError
+from pvekit.plan import Ask, Place, Reach
+from pvekit.run.clock import Clock
+from pvekit.run.site import Site
+from pvekit.run.slots import Slots
+from pvekit.run.wants import Enter, Leave, Pause, Send
+from pvekit.shell import Command, call
+
+Task = Generator[Any, Any, None]
+
+PER_PLACE = 8
+WORKERS = 32
+TICK = 1.0
+"""Pauses of a second and more end on whole ticks, so that questions of many tasks meet."""
+
+
+@dataclass(frozen=True)
+class _Work:
+    """One remote call, and the tasks that wait for its answer with what each of them asked."""
+
+    place: Place
+    call: Callable[[], Any]
+    tell: tuple[tuple[str, Ask[Any] | None], ...]
+
+
+class Scheduler:
+    """Runs tasks to their end; an error ends only its own task and is returned for it."""
+
+    def __init__(self, site: Site, clock: Clock | None = None, *, per_slot: int = 2) -> None:
+        self._site = site
+        self._clock = clock or Clock()
+        self._per_slot = per_slot
+        self._tasks: dict[str, Task] = {}
+        self._ready: deque[tuple[str, Any, BaseException | None]] = deque()
+        self._asks: list[tuple[str, Ask[Any]]] = []
+        self._waiting: dict[Place, deque[_Work]] = defaultdict(deque)
+        self._busy: dict[Place, int] = defaultdict(int)
+        self._answers: queue.SimpleQueue[tuple[_Work, Future[Any]]] = queue.SimpleQueue()
+        self._timers: list[tuple[float, str]] = []
+        self._slots: dict[str, Slots] = {}
+        self._queued: dict[str, deque[str]] = defaultdict(deque)
+        self._settled: dict[Ask[Any], Any] = {}
+        self._ended: dict[str, PvekitError | None] = {}
+
+    def run(self, tasks: Mapping[str, Task]) -> dict[str, PvekitError | None]:
+        """Run the tasks to their ends and return each one's error, or ``None`` where it went well.
+
+        Errors that are no :class:`PvekitError` are bugs and are raised.
+        """
+        self._tasks = dict(tasks)
+        self._ready.extend((name, None, None) for name in tasks)
+        pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="pvekit")
+        try:
+            while True:
+                self._advance()
+                if len(self._ended) == len(self._tasks):
+                    return self._ended
+                self._dispatch(pool)
+                self._wait()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    def _advance(self) -> None:
+        while self._ready:
+            name, answer, error = self._ready.popleft()
+            task = self._tasks[name]
+            try:
+                want = task.throw(error) if error is not None else task.send(answer)
+            except StopIteration:
+                self._ended[name] = None
+            except PvekitError as failure:
+                self._ended[name] = failure
+            else:
+                self._take(name, want)
+
+    def _take(self, name: str, want: object) -> None:
+        match want:
+            case Ask() if want in self._settled:
+                self._ready.append((name, self._settled[want], None))
+            case Ask():
+                self._asks.append((name, want))
+            case Send(place, command):
+                shell = self._site.shell
+                self._queue(place, lambda: shell(place).run(command), name)
+            case Reach(guest):
+                self._queue(guest, lambda: self._site.reach(guest), name)
+            case Pause(seconds):
+                self._timers.append((self._wake(seconds), name))
+            case Enter(slot):
+                self._enter(slot, name)
+            case Leave(slot, crowded):
+                self._leave(slot, name, crowded=crowded)
+            case _:
+                raise TypeError(f"A task wants what nobody can give: {want!r}")
+
+    def _wake(self, seconds: float) -> float:
+        due = self._clock.now() + seconds
+        return due if seconds < TICK else -(-due // TICK) * TICK
+
+    def _queue(self, place: Place, remote: Callable[[], Any], name: str) -> None:
+        self._waiting[place].append(_Work(place, remote, ((name, None),)))
+
+    def _slot(self, slot: str) -> Slots:
+        return self._slots.setdefault(slot, Slots(self._per_slot, self._per_slot))
+
+    def _enter(self, slot: str, name: str) -> None:
+        if self._slot(slot).free():
+            self._slot(slot).enter()
+            self._ready.append((name, None, None))
+        else:
+            self._queued[slot].append(name)
+
+    def _leave(self, slot: str, name: str, *, crowded: bool) -> None:
+        self._slot(slot).leave(crowded=crowded)
+        self._ready.append((name, None, None))
+        while self._queued[slot] and self._slot(slot).free():
+            self._enter(slot, self._queued[slot].popleft())
+
+    def _dispatch(self, pool: ThreadPoolExecutor) -> None:
+        for work in _merged(self._asks, self._site):
+            self._waiting[work.place].append(work)
+        self._asks.clear()
+        for place, works in self._waiting.items():
+            while works and self._busy[place] < PER_PLACE:
+                self._busy[place] += 1
+                self._start(pool, works.popleft())
+
+    def _start(self, pool: ThreadPoolExecutor, work: _Work) -> None:
+        future = pool.submit(work.call)
+        future.add_done_callback(lambda done: self._answers.put((work, done)))
+
+    def _wait(self) -> None:
+        due = min((when for when, _ in self._timers), default=None)
+        rest = None if due is None else max(0.0, due - self._clock.now())
+        if any(self._busy.values()):
+            try:
+                self._receive(self._answers.get(timeout=rest))
+            except queue.Empty:
+                self._clock.sleep(max(0.0, (due or 0.0) - self._clock.now()))
+        elif rest is not None:
+            self._clock.sleep(rest)
+        self._fire()
+
+    def _fire(self) -> None:
+        now = self._clock.now()
+        self._ready.extend((name, None, None) for when, name in self._timers if when <= now)
+        self._timers = [timer for timer in self._timers if timer[0] > now]
+
+    def _receive(self, message: tuple[_Work, Future[Any]]) -> None:
+        work, future = message
+        self._busy[work.place] -= 1
+        error = future.exception()
+        for name, question in work.tell:
+            if error is not None:
+                self._ready.append((name, None, error))
+            else:
+                self._ready.append((name, *self._read(question, future.result())))
+
+    def _read(self, question: Ask[Any] | None, raw: Any) -> tuple[Any, PvekitError | None]:  # noqa: ANN401
+        if question is None:
+            return raw, None
+        try:
+            answer = question.query.parse(raw)
+        except PvekitError as unreadable:
+            return None, unreadable
+        if question.settled is not None and question.settled(answer):
+            self._settled[question] = answer
+        return answer, None
+
+
+def _merged(asks: list[tuple[str, Ask[Any]]], site: Site) -> list[_Work]:
+    """Return one piece of work for all questions that one command can answer."""
+    groups: dict[tuple[Place, Command], list[tuple[str, Ask[Any]]]] = defaultdict(list)
+    for name, question in asks:
+        groups[question.place, question.query.command].append((name, question))
+    return [_group(place, base, group, site) for (place, base), group in groups.items()]
+
+
+def _group(place: Place, base: Command, group: list[tuple[str, Ask[Any]]], site: Site) -> _Work:
+    topics = sorted({question.topic for _, question in group if question.topic})
+    command = replace(base, words=(*base.words, *topics))
+    return _Work(place, lambda: call(site.shell(place), command), tuple(group))

@@ -1,0 +1,44 @@
+"""What a task may want of the scheduler besides asking (:class:`~pvekit.plan.Ask`)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pvekit.plan import Asking, Place
+from pvekit.shell import Command, Result
+
+
+@dataclass(frozen=True)
+class Send:
+    """Run a command; the answer is its :class:`Result`, whatever its status."""
+
+    place: Place
+    command: Command
+
+
+@dataclass(frozen=True)
+class Pause:
+    """Let seconds pass; tasks that pause alike wake together, so that their questions merge."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Enter:
+    """Wait for one of the places of a slot, then hold it."""
+
+    slot: str
+
+
+@dataclass(frozen=True)
+class Leave:
+    """Give a slot's place back; ``crowded`` says that there were too many at once."""
+
+    slot: str
+    crowded: bool = False
+
+
+def send(place: Place, command: Command) -> Asking[Result]:
+    """Run a command and return its result; the typed form of ``yield``."""
+    result: Result = yield Send(place, command)
+    return result

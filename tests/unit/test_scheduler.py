@@ -1,0 +1,185 @@
+"""The scheduler: questions merge, errors stay with their task, slots bound, time is injected."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from pvekit.errors import Conflict, PvekitError
+from pvekit.plan import Ask, ask
+from pvekit.run.clock import Clock
+from pvekit.run.scheduler import PER_PLACE, Scheduler
+from pvekit.run.slots import Slots
+from pvekit.run.wants import Enter, Leave, Pause, send
+from pvekit.shell import Command, Query, Result
+
+
+class Echo:
+    """A machine that answers with the words it was sent; some words fail."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, ...]] = []
+        self.at_once = 0
+        self.most = 0
+        self.lock = threading.Lock()
+
+    def run(self, command: Command) -> Result:
+        words = tuple(map(str, command.words))
+        with self.lock:
+            self.sent.append(words)
+            self.at_once += 1
+            self.most = max(self.most, self.at_once)
+        try:
+            if "refuse" in words:
+                raise Conflict("refused")
+            return Result(command, 0, " ".join(words))
+        finally:
+            with self.lock:
+                self.at_once -= 1
+
+
+class Site:
+    def __init__(self) -> None:
+        self.machines: dict[object, Echo] = {}
+
+    def shell(self, place):
+        return self.machines.setdefault(place, Echo())
+
+    def reach(self, guest):
+        return "SSH-2.0-x"
+
+
+def fake_clock():
+    now = [0.0]
+
+    def sleep(seconds):
+        now[0] += seconds
+
+    return Clock(lambda: now[0], sleep)
+
+
+def run(tasks, site=None, **kwargs):
+    site = site or Site()
+    return site, Scheduler(site, fake_clock(), **kwargs).run(tasks)
+
+
+def question(topic, place="n", settled=None):
+    return Ask(place, Query(Command(("state",)), str), topic=topic, settled=settled)
+
+
+def test_questions_of_one_moment_become_one_command():
+    answers = {}
+
+    def task(name):
+        answers[name] = yield from ask(question(name))
+
+    site, errors = run({name: task(name) for name in ("1", "2", "3")})
+    assert site.machines["n"].sent == [("state", "1", "2", "3")]
+    assert set(answers.values()) == {"state 1 2 3"}
+    assert set(errors.values()) == {None}
+
+
+def test_other_places_are_asked_apart():
+    def task(place):
+        yield from ask(question("1", place))
+
+    site, _ = run({place: task(place) for place in ("a", "b")})
+    assert site.machines["a"].sent == site.machines["b"].sent == [("state", "1")]
+
+
+def test_a_settled_answer_is_not_asked_again():
+    asked = question("1", settled=lambda out: True)
+
+    def task():
+        yield from ask(asked)
+        yield Pause(1.0)
+        yield from ask(asked)
+
+    site, _ = run({"t": task()})
+    assert len(site.machines["n"].sent) == 1
+
+
+def test_an_error_ends_only_its_own_task():
+    def bad():
+        yield from send("n", Command(("refuse",)))
+
+    def good():
+        yield Pause(5.0)
+        yield from send("n", Command(("fine",)))
+
+    _, errors = run({"bad": bad(), "good": good()})
+    assert isinstance(errors["bad"], Conflict)
+    assert errors["good"] is None
+
+
+def test_a_task_may_handle_its_error():
+    def task():
+        with pytest.raises(Conflict):
+            yield from send("n", Command(("refuse",)))
+
+    _, errors = run({"t": task()})
+    assert errors == {"t": None}
+
+
+def test_a_bug_in_a_task_is_raised():
+    def task():
+        yield Pause(1.0)
+        raise KeyError("x")
+
+    with pytest.raises(KeyError):
+        run({"t": task()})
+
+
+def test_an_answer_that_cannot_be_read_is_the_askers_error():
+    def unreadable(out):
+        raise PvekitError("not JSON")
+
+    def task():
+        yield from ask(Ask("n", Query(Command(("x",)), unreadable)))
+
+    _, errors = run({"t": task()})
+    assert errors["t"].brief == "not JSON"
+
+
+def test_a_place_has_bounded_commands_at_once():
+    def task(number):
+        yield from send("n", Command(("echo", number)))
+
+    site, _ = run({str(n): task(n) for n in range(60)})
+    assert len(site.machines["n"].sent) == 60
+    assert site.machines["n"].most <= PER_PLACE
+
+
+def test_a_slot_has_bounded_holders():
+    inside, seen = set(), []
+
+    def task(name):
+        yield Enter("s")
+        inside.add(name)
+        seen.append(len(inside))
+        yield Pause(3.0)
+        inside.remove(name)
+        yield Leave("s")
+
+    run({str(n): task(str(n)) for n in range(7)}, per_slot=2)
+    assert max(seen) == 2
+    assert len(seen) == 7
+
+
+def test_slots_shrink_when_crowded_and_grow_back():
+    slots = Slots(4, 4)
+    for _ in range(4):
+        slots.enter()
+    slots.leave(crowded=True)
+    assert slots.limit == 2
+    for _ in range(3):
+        slots.leave(crowded=False)
+    for _ in range(7):
+        slots.enter()
+        slots.leave(crowded=False)
+    assert slots.limit == 4
+
+
+def test_nobody_is_nothing():
+    assert Scheduler(Site()).run({}) == {}
