@@ -1,0 +1,53 @@
+"""One thing wrong in the configuration, said so that it can be mended at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pvekit.errors import UsageError
+
+Place = tuple[str | int, ...]
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Where the file is wrong, what was expected there and what was found.
+
+    `line` counts from 1 and is None where the fault is about the file as a whole.
+    """
+
+    file: Path
+    line: int | None
+    place: Place
+    expected: str
+    found: str
+    hint: str = ""
+
+    def __str__(self) -> str:
+        where = f"{self.file}:{self.line}" if self.line else f"{self.file}"
+        what = f"{dotted(self.place)}: " if self.place else ""
+        hint = f" ({self.hint})" if self.hint else ""
+        return f"{where}: {what}expected {self.expected}, got {self.found}{hint}"
+
+
+class ConfigFaults(UsageError):
+    """The configuration cannot be used; `faults` are all that is wrong, in the file's order."""
+
+    def __init__(self, faults: tuple[Fault, ...]) -> None:
+        count = f"{len(faults)} faults" if len(faults) > 1 else "a fault"
+        super().__init__(
+            f"The configuration has {count}; nothing was sent.",
+            details="\n".join(map(str, faults)),
+        )
+        self.faults = faults
+
+
+def dotted(place: Place) -> str:
+    """Return a place as people write it: ``proxmox_nodes[0].port``."""
+    text = "".join(f"[{step}]" if isinstance(step, int) else f".{_word(step)}" for step in place)
+    return text.removeprefix(".")
+
+
+def _word(key: str) -> str:
+    return key if key.isprintable() else repr(key)

@@ -1,0 +1,90 @@
+"""The JSON Schema of the configuration, and what in a value violates it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+from pvekit.config.document import Value
+from pvekit.config.faults import Place
+
+if TYPE_CHECKING:
+    from jsonschema.exceptions import ValidationError
+    from jsonschema.protocols import Validator
+
+Schema = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Violation:
+    """One keyword of the schema that a value at a place does not satisfy.
+
+    With `of_key` the value is a key of the mapping at the place.
+    """
+
+    place: Place
+    keyword: str
+    wanted: Any
+    schema: Schema
+    value: Any
+    of_key: bool
+
+
+@cache
+def load() -> Schema:
+    """Return the JSON Schema (draft 2020-12) of the configuration."""
+    text = (resources.files(__package__) / "schema.json").read_text(encoding="utf-8")
+    schema: Schema = json.loads(text)
+    return schema
+
+
+def resolved(schema: Schema) -> Schema:
+    """Return a schema together with what it refers to; its own words win."""
+    reference = schema.get("$ref")
+    if reference is None:
+        return schema
+    definition: Schema = load()["$defs"][reference.rpartition("/")[2]]
+    return {**definition, **schema}
+
+
+def violations(value: Value) -> list[Violation]:
+    """Return all that is wrong with the values of a file."""
+    return [_violation(error) for error in _validator().iter_errors(value)]
+
+
+def _violation(error: ValidationError) -> Violation:
+    schema: Any = error.schema
+    return Violation(
+        place=tuple(error.absolute_path),
+        keyword=str(error.validator),
+        wanted=error.validator_value,
+        schema=schema,
+        value=error.instance,
+        of_key="propertyNames" in error.absolute_schema_path,
+    )
+
+
+@cache
+def _validator() -> Validator:
+    from jsonschema import Draft202012Validator, ValidationError, validators
+
+    def whole_match(
+        _validator: Validator, pattern: str, instance: object, _schema: Schema
+    ) -> Iterator[ValidationError]:
+        # `$` of Python also matches before a final line break, which a command line must not get.
+        if isinstance(instance, str) and not re.fullmatch(pattern, instance):
+            yield ValidationError(f"does not match {pattern}")
+
+    # JSON Schema takes 2.0 for an integer; `qm` does not.
+    types = Draft202012Validator.TYPE_CHECKER.redefine(
+        "integer", lambda _, value: isinstance(value, int) and not isinstance(value, bool)
+    )
+    strict: type[Validator] = validators.extend(  # type: ignore[no-untyped-call]
+        Draft202012Validator, {"pattern": whole_match}, type_checker=types
+    )
+    return strict(load(), format_checker=Draft202012Validator.FORMAT_CHECKER)
