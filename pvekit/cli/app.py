@@ -1,0 +1,93 @@
+"""Puts pvekit together for one command line: the only place that knows all the parts."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from pvekit.config.model import Config
+    from pvekit.journal import Store
+    from pvekit.operations.desk import Desk, Watch
+    from pvekit.operations.machines import Machines
+
+
+class App:
+    """What the commands share; every part is made when it is first needed."""
+
+    def __init__(self, config_path: str | None, *, verbose: int, quiet: bool) -> None:
+        self.config_path = Path(config_path).expanduser() if config_path else None
+        self.verbose = verbose
+        self.quiet = quiet
+        self._machines: Machines | None = None
+
+    @classmethod
+    @contextmanager
+    def open(cls, config_path: str | None, *, verbose: int, quiet: bool) -> Iterator[App]:
+        """Make an app and, at the end, close its connections."""
+        app = cls(config_path, verbose=verbose, quiet=quiet)
+        try:
+            yield app
+        finally:
+            if app._machines is not None:
+                app._machines.close()
+
+    @cached_property
+    def path(self) -> Path:
+        """The configuration file."""
+        from pvekit.config.load import find
+
+        return find(self.config_path, os.environ, Path.cwd(), Path.home())
+
+    @cached_property
+    def config(self) -> Config:
+        """The configuration."""
+        from pvekit.config.load import load
+
+        return load(self.path)
+
+    @cached_property
+    def store(self) -> Store:
+        """The journals of this user."""
+        from pvekit.journal import Store
+
+        return Store.of(os.environ, Path.home())
+
+    @cached_property
+    def machines(self) -> Machines:
+        """The machines of the site, reached over SSH."""
+        from pvekit.operations.machines import connect
+
+        trace = self._trace if self.verbose else None
+        self._machines = connect(self.config, Path.home(), trace)
+        return self._machines
+
+    def desk(self, watch: Watch | None = None) -> Desk:
+        """Return what operations work with."""
+        from pvekit.operations.desk import Desk
+
+        made = Desk(self.config, self.machines, self.store)
+        return made if watch is None else Desk(made.config, made.site, made.store, watch=watch)
+
+    def confirm(self, question: str, *, yes: bool) -> None:
+        """Ask before a change; without a terminal to ask at, a missing ``--yes`` is an error."""
+        from pvekit.errors import UsageError
+
+        if yes:
+            return
+        if not sys.stdin.isatty():
+            raise UsageError(f"{question} There is no terminal to ask at.", hint="Say --yes.")
+        click.confirm(question, abort=True, err=True)
+
+    def _trace(self, line: str) -> None:
+        click.echo(line, err=True)
+
+
+pass_app = click.make_pass_decorator(App)

@@ -1,0 +1,64 @@
+"""``template build``, as a conversation: what is there, what is done, how it ended."""
+
+from __future__ import annotations
+
+import click
+
+from pvekit.cli import previewing
+from pvekit.cli.app import App
+from pvekit.cli.handler import shown
+from pvekit.cli.progress import Progress
+from pvekit.operations import templates
+from pvekit.operations.carrying import Report
+from pvekit.operations.templates import Decided, Request
+
+
+def foresee(app: App, request: Request, *, detailed: bool) -> int:
+    """Show what building would do."""
+    found, preview = templates.foresee(app.desk(), request)
+    _tell(found)
+    previewing.show(preview)
+    return previewing.status(preview, detailed=detailed)
+
+
+def build(app: App, request: Request, *, new: bool) -> int:
+    """Build what is missing, or go on with an unfinished build of the same request."""
+    progress = Progress(quiet=app.quiet)
+    desk = app.desk(progress)
+    journal = None if new else desk.store.unfinished(templates.KIND, templates.data(request))
+    if journal is not None:
+        click.echo(f"resuming run {journal.run}", err=True)
+        found = templates.resumed(journal)
+    else:
+        found = templates.decided(desk, request)
+        _tell(found)
+        if not found.works:
+            click.echo("Nothing to do.")
+            return 0
+        found, journal = templates.begin(desk, request, found)
+    report = templates.carry_out(desk, found, journal)
+    progress.close()
+    return _ended(found, report)
+
+
+def _tell(found: Decided) -> None:
+    for line in found.there:
+        click.echo(line)
+    for work in found.works:
+        click.echo(
+            f"building {work.spec.name} on {work.at.node} as VM {work.at.vmid}, customised by "
+            f"{work.spec.way}: {work.why}",
+            err=True,
+        )
+
+
+def _ended(found: Decided, report: Report) -> int:
+    for work in found.works:
+        outcome = report.outcomes[work.at.subject(work.spec)]
+        if outcome.error is None:
+            seconds = sum(stage.seconds for stage in outcome.stages)
+            told = f"template {work.spec.name} is VM {work.at.vmid} on {work.at.node}"
+            click.echo(f"{told} ({seconds:.1f} s)")
+        else:
+            click.echo(shown(outcome.error), err=True)
+    return report.status

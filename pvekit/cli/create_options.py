@@ -1,0 +1,48 @@
+"""The options of ``vm create`` that say what is to be created."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+_OPTIONS = (
+    click.option("--role", required=True, help="What it is for: master, worker, any DNS label."),
+    click.option("--size", default="", help="A size of the configuration, or auto."),
+    click.option("--cpus", type=click.IntRange(1, 512), help="Virtual CPUs."),
+    click.option("--memory", default="", metavar="MIB|4G", help="Memory in MiB, or with a unit."),
+    click.option("--disk", default="", metavar="GB", help="Disk in GiB, or with a unit."),
+    click.option(
+        "--network", type=click.Choice(["dhcp", "static"]), default="dhcp", show_default=True
+    ),
+    click.option("--ip", default="", metavar="CIDR", help="The (first) static address."),
+    click.option("--gateway", default="", metavar="IP"),
+    click.option("--dns", multiple=True, metavar="IP", help="A name server; may be repeated."),
+    click.option("--vmid", type=click.IntRange(100, 999_999_999), help="Instead of the next one."),
+    click.option("--name", default="", help="Instead of PREFIX-ROLE-NUMBER."),
+    click.option("--count", type=click.IntRange(1, 1000), default=1, show_default=True),
+    click.option("--node", help="This node, if it can take the VM."),
+    click.option("--template", default="", help="Another template than the role's."),
+    click.option("--storage", default="", help="Another storage than the template's."),
+    click.option("--bridge", default="", help="Another bridge than the template's."),
+    click.option("--vlan", type=click.IntRange(1, 4094), metavar="TAG"),
+    click.option("--tag", "tags", multiple=True, help="A further tag; may be repeated."),
+    click.option("--full/--linked", default=None, help="A full clone (default) or a linked one."),
+    click.option("--wait/--no-wait", default=True, help="Wait until it is ready (default)."),
+    click.option("--timeout", default="", metavar="DUR", help="Patience: 300, 90s, 5m."),
+    click.option(
+        "--guest-host-key",
+        type=click.Choice(["pinned", "accept-new"]),
+        default="pinned",
+        show_default=True,
+        help="Read the guest's key through its agent, or accept it as it comes.",
+    ),
+)
+
+
+def create_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options to a command."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command

@@ -1,0 +1,107 @@
+"""``vm create``, as a conversation: what was decided, what is done, how it ended."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from pvekit.cli import previewing
+from pvekit.cli.app import App
+from pvekit.cli.handler import shown
+from pvekit.cli.output import emit
+from pvekit.cli.progress import Progress
+from pvekit.errors import UsageError
+from pvekit.operations import creating
+from pvekit.operations.carrying import Report
+from pvekit.operations.creating import Decided, Request
+from pvekit.sizing.size import parse_disk, parse_memory
+
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(s|m|h)?")
+_SECONDS = {None: 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def request(asked: Mapping[str, Any]) -> Request:
+    """Return the request that the options make; raises :class:`UsageError`."""
+    options = dict(asked)
+    memory, disk = options.pop("memory"), options.pop("disk")
+    accept_new = options.pop("guest_host_key") == "accept-new"
+    timeout = _duration(options.pop("timeout"))
+    if options["count"] > 1 and (options["name"] or options["vmid"] is not None):
+        raise UsageError("--name and --vmid are for one VM, not for --count.")
+    return Request(
+        **{**options, "dns": tuple(options["dns"]), "tags": tuple(options["tags"])},
+        memory_mb=parse_memory(memory) if memory else None,
+        disk_gb=parse_disk(disk) if disk else None,
+        timeout=timeout,
+        accept_new=accept_new,
+    )
+
+
+def foresee(app: App, asked: Request, *, explain: bool, detailed: bool) -> int:
+    """Show what creating would do."""
+    if _stands(app, asked):
+        return 0
+    found, preview = creating.foresee(app.desk(), asked)
+    _tell(found, explain=explain)
+    previewing.show(preview)
+    return previewing.status(preview, detailed=detailed)
+
+
+def create(app: App, asked: Request, *, form: str, explain: bool, new: bool) -> int:
+    """Create what is asked for, or go on with an unfinished run of the same request."""
+    progress = Progress(quiet=app.quiet)
+    desk = app.desk(progress)
+    journal = None if new else desk.store.unfinished(creating.KIND, creating.data(asked))
+    if journal is not None:
+        names = ", ".join(subject.partition("/")[2] for subject in journal.decisions())
+        click.echo(f"resuming run {journal.run}: {names or 'nothing decided yet'}", err=True)
+    else:
+        if _stands(app, asked):
+            return 0
+        journal = desk.store.begin(creating.KIND, creating.data(asked))
+    found, report = creating.carry_out(desk, asked, journal)
+    progress.close()
+    if explain:
+        _tell(found, explain=True)
+    _results(found, report, form)
+    return report.status
+
+
+def _stands(app: App, asked: Request) -> bool:
+    vm = creating.standing(app.desk(), asked)
+    if vm is not None:
+        click.echo(f"VM {vm.vmid} ({vm.name}) is there already and as asked for: nothing to do.")
+    return vm is not None
+
+
+def _tell(found: Decided, *, explain: bool) -> None:
+    for spec, at in found.decisions:
+        size = f"{spec.cpus} vCPU, {spec.memory_mb} MiB, {spec.disk_gb} GiB"
+        click.echo(f"{spec.name}: VM {at.vmid} on {at.node}, {size} ({spec.because})", err=True)
+        for reason in at.reasons if explain else ():
+            click.echo(f"  {reason}", err=True)
+
+
+def _results(found: Decided, report: Report, form: str) -> None:
+    results = [creating.result(spec, at, report) for spec, at in found.decisions]
+    emit({"run": report.run, "vms": results}, form, [_row(each) for each in results])
+    for subject, outcome in report.outcomes.items():
+        if outcome.error is not None:
+            click.echo(f"{subject.partition('/')[2]}: {shown(outcome.error)}", err=True)
+
+
+def _row(result: Mapping[str, Any]) -> dict[str, object]:
+    keys = ("name", "vmid", "node", "address", "size", "seconds", "state")
+    return {key: result[key] for key in keys}
+
+
+def _duration(text: str) -> float:
+    if not text:
+        return 0.0
+    match = _DURATION.fullmatch(text)
+    if match is None:
+        raise UsageError(f"{text!r} is no duration: give seconds, or a number with s, m or h.")
+    return float(match[1]) * _SECONDS[match[2]]

@@ -1,0 +1,45 @@
+"""``vm ssh``: hand over to OpenSSH, with everything pinned that it must know."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+from pvekit.cli.app import App
+from pvekit.errors import PvekitError
+from pvekit.operations.entering import locate
+from pvekit.operations.machines import guest_keys
+from pvekit.plan import Guest
+from pvekit.ssh.endpoint import Endpoint
+
+
+def enter(app: App, name: str, command: Sequence[str], user: str, *, accept_new: bool) -> None:
+    """Replace this process by OpenSSH, logged in to a VM."""
+    guest = locate(app.desk(), name, user, accept_new=accept_new)
+    node = app.machines.connections.endpoint(guest.node)
+    app.machines.close()
+    known = app.store.directory.parent / "guests" / f"{name}.known_hosts"
+    known.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    known.write_text(f"{guest.address} {guest.host_key}\n" if guest.host_key else "")
+    words = ["ssh", *_options(guest, node, known, guest_keys(app.config, Path.home()))]
+    try:
+        os.execvp("ssh", [*words, f"{guest.user}@{guest.address}", *command])  # noqa: S606, S607
+    except FileNotFoundError:
+        hint = f"The address is {guest.address}, through {guest.node}."
+        raise PvekitError("OpenSSH's `ssh` is not installed here.", hint=hint) from None
+
+
+def _options(guest: Guest, node: Endpoint, known: Path, keys: Sequence[Path]) -> list[str]:
+    strict = "yes" if guest.host_key else "accept-new"
+    options = ["-o", f"UserKnownHostsFile={known}", "-o", f"StrictHostKeyChecking={strict}"]
+    options += [word for key in keys for word in ("-i", str(key))]
+    return [*options, "-p", str(guest.port), "-o", f"ProxyCommand={_through(node)}"]
+
+
+def _through(node: Endpoint) -> str:
+    known = " ".join(map(str, node.known_hosts))
+    keys = [word for key in node.key_paths for word in ("-i", str(key))]
+    words = ["ssh", "-o", f"UserKnownHostsFile={known}", *keys, "-p", str(node.port)]
+    return f"{shlex.join([*words, '-W'])} %h:%p {shlex.quote(f'{node.user}@{node.host}')}"

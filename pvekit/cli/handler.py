@@ -1,0 +1,66 @@
+"""The one place where errors become a message and an exit status."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from pvekit.cli.root import root
+from pvekit.errors import PvekitError
+
+BUG = 3
+INTERRUPTED = 130
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run a command line and return its exit status."""
+    try:
+        status = root.main(list(arguments), prog_name="pvekit", standalone_mode=False)
+    except (click.exceptions.Exit, click.Abort, click.ClickException) as error:
+        return _usage(error)
+    except PvekitError as error:
+        click.echo(shown(error), err=True)
+        return error.exit_status
+    except KeyboardInterrupt:
+        click.echo("Interrupted. The same command goes on; or see `pvekit run list`.", err=True)
+        return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception:  # noqa: BLE001 - the last resort: a bug is told as one, its traceback kept
+        return _bug()
+    return status if isinstance(status, int) else 0
+
+
+def _usage(error: click.exceptions.Exit | click.Abort | click.ClickException) -> int:
+    if isinstance(error, click.exceptions.Exit):
+        return error.exit_code
+    if isinstance(error, click.ClickException):
+        error.show()
+        return error.exit_code
+    click.echo("Aborted.", err=True)
+    return INTERRUPTED
+
+
+def shown(error: PvekitError) -> str:
+    """Return an error as it is printed: what failed, why, what to do."""
+    parts = [f"Error: {error.brief}"]
+    if error.details:
+        parts.append("\n".join(f"  {line}" for line in error.details.splitlines()))
+    if error.hint:
+        parts.append(f"Hint: {error.hint}")
+    return "\n".join(parts)
+
+
+def _bug() -> int:
+    handle, path = tempfile.mkstemp(prefix="pvekit-bug-", suffix=".txt")
+    os.close(handle)
+    Path(path).write_text(traceback.format_exc(), encoding="utf-8")
+    click.echo(f"Error: this is a bug in pvekit. Its traceback is in {path}.", err=True)
+    return BUG

@@ -1,0 +1,34 @@
+"""Data on stdout, in the format that was asked for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import click
+
+FORMATS = ("table", "json", "yaml")
+
+
+def format_option(command: Any) -> Any:  # noqa: ANN401
+    """Add ``-o table|json|yaml``."""
+    return click.option(
+        "--output", "-o", "form", type=click.Choice(FORMATS), default="table", show_default=True
+    )(command)
+
+
+def emit(data: Any, form: str, table: Sequence[Mapping[str, object]]) -> None:  # noqa: ANN401
+    """Print data as JSON or YAML, or the rows as a table."""
+    if form == "json":
+        click.echo(json.dumps(data, indent=2, ensure_ascii=False))
+    elif form == "yaml":
+        import yaml
+
+        click.echo(yaml.safe_dump(data, sort_keys=False, allow_unicode=True), nl=False)
+    elif table:
+        from tabulate import tabulate
+
+        rows = [list(map(str, row.values())) for row in table]
+        headers = [name.upper() for name in table[0]]
+        click.echo(tabulate(rows, headers=headers, tablefmt="plain", disable_numparse=True))

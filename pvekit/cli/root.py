@@ -1,0 +1,38 @@
+"""The root command and the options that stand before every other."""
+
+from __future__ import annotations
+
+import click
+
+from pvekit import __version__
+from pvekit.cli.lazy import Entry, LazyGroup
+
+_VM = "pvekit.cli.vm"
+_TEMPLATE = "pvekit.cli.template"
+
+TABLE = {
+    "template": Entry(f"{_TEMPLATE}:template", "Build and list templates."),
+    "vm": Entry(f"{_VM}:vm", "Create, list, start, stop and delete VMs."),
+    "run": Entry("pvekit.cli.runs:runs", "Look at runs, finish or undo unfinished ones."),
+    "trust": Entry("pvekit.cli.trust:trust", "Show and store the SSH host keys of nodes."),
+    "config": Entry("pvekit.cli.configuration:config", "Check the configuration."),
+}
+
+
+@click.group(cls=LazyGroup, table=TABLE, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--config",
+    "-c",
+    "config_path",
+    metavar="FILE",
+    help="The configuration (else PVEKIT_CONFIG, ./config.yaml, ~/.config/pvekit/config.yaml).",
+)
+@click.option("--verbose", "-v", count=True, help="Show each remote command on stderr.")
+@click.option("--quiet", "-q", is_flag=True, help="Show no progress.")
+@click.version_option(__version__, prog_name="pvekit")
+@click.pass_context
+def root(ctx: click.Context, config_path: str | None, verbose: int, quiet: bool) -> None:
+    """Templates and ready virtual machines on Proxmox VE, over SSH."""
+    from pvekit.cli.app import App
+
+    ctx.obj = ctx.with_resource(App.open(config_path, verbose=verbose, quiet=quiet))

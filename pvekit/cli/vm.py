@@ -1,0 +1,133 @@
+"""``pvekit vm``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import click
+
+from pvekit.cli.app import App, pass_app
+from pvekit.cli.create_options import create_options
+from pvekit.cli.output import emit, format_option
+
+
+@click.group()
+def vm() -> None:
+    """Create, list, start, stop and delete VMs."""
+
+
+@vm.command()
+@create_options
+@format_option
+@click.option("--dry-run", is_flag=True, help="Show every command and change nothing.")
+@click.option("--detailed-exitcode", is_flag=True, help="With --dry-run: 10 if changes are due.")
+@click.option("--explain", is_flag=True, help="Say of each node why it was chosen or not.")
+@click.option("--new", is_flag=True, help="Do not resume an unfinished run of the same request.")
+@click.option("--yes", "-y", is_flag=True, help="Do not ask (asked is for more than 20 VMs).")
+@pass_app
+def create(
+    app: App,
+    /,
+    form: str,
+    dry_run: bool,
+    detailed_exitcode: bool,
+    explain: bool,
+    new: bool,
+    yes: bool,
+    **asked: object,
+) -> int:
+    """Create VMs of a role and wait until they are ready: agent, address, SSH, cloud-init.
+
+    The same command again goes on with a run that was broken off; after a finished run it makes
+    further VMs.
+    """
+    from pvekit.cli import creating
+
+    request = creating.request(asked)
+    if dry_run:
+        return creating.foresee(app, request, explain=explain, detailed=detailed_exitcode)
+    if request.count > 20:
+        app.confirm(f"Create {request.count} VMs?", yes=yes)
+    return creating.create(app, request, form=form, explain=explain, new=new)
+
+
+@vm.command(name="list")
+@click.option("--role", default="", help="Only VMs of this role.")
+@click.option("--all", "every", is_flag=True, help="Also VMs that are not pvekit's.")
+@format_option
+@pass_app
+def list_vms(app: App, role: str, every: bool, form: str) -> None:
+    """List VMs: pvekit's own, or all of the site."""
+    from pvekit.operations.listing import rows
+
+    found = [asdict(row) for row in rows(app.desk().inventory(), role=role, every=every)]
+    emit(found, form, found)
+
+
+@vm.command()
+@click.argument("name")
+@format_option
+@pass_app
+def show(app: App, name: str, form: str) -> None:
+    """Show one VM, by its name or vmid: its configuration and where it came from."""
+    from pvekit.operations.listing import detail
+
+    found = detail(app.desk().inventory(), name)
+    emit(found, form, [{"key": key, "value": value} for key, value in found.items()])
+
+
+@vm.command()
+@click.argument("names", nargs=-1, required=True, metavar="NAME...")
+@pass_app
+def start(app: App, names: tuple[str, ...]) -> int:
+    """Start VMs that pvekit made."""
+    from pvekit.cli import changing
+    from pvekit.vms import power
+
+    return changing.change(app, "start", names, power.start)
+
+
+@vm.command()
+@click.argument("names", nargs=-1, required=True, metavar="NAME...")
+@click.option("--timeout", default=120, show_default=True, help="Seconds to shut down within.")
+@click.option("--force", is_flag=True, help="Cut the power instead of asking the guest.")
+@pass_app
+def stop(app: App, names: tuple[str, ...], timeout: int, force: bool) -> int:
+    """Stop VMs that pvekit made, gracefully."""
+    from pvekit.cli import changing
+    from pvekit.vms import power
+
+    return changing.change(
+        app, "stop", names, lambda vm: power.stop(vm, seconds=timeout, force=force)
+    )
+
+
+@vm.command()
+@click.argument("names", nargs=-1, required=True, metavar="NAME...")
+@click.option("--timeout", default=60, show_default=True, help="Seconds before the power is cut.")
+@click.option("--dry-run", is_flag=True, help="Show every command and change nothing.")
+@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+@pass_app
+def delete(app: App, names: tuple[str, ...], timeout: int, dry_run: bool, yes: bool) -> int:
+    """Delete VMs that pvekit made, with their disks. Any other VM is refused."""
+    from pvekit.cli import changing
+    from pvekit.vms import power
+
+    if dry_run:
+        return changing.foresee(app, names, lambda vm: power.delete(vm, seconds=timeout))
+    question = f"Delete {', '.join(names)} and their disks?"
+    app.confirm(question, yes=yes)
+    return changing.change(app, "delete", names, lambda vm: power.delete(vm, seconds=timeout))
+
+
+@vm.command()
+@click.argument("name")
+@click.argument("command", nargs=-1, type=click.UNPROCESSED)
+@click.option("--user", "-l", default="", help="The user (default: the VM's cloud-init user).")
+@click.option("--guest-host-key", type=click.Choice(["pinned", "accept-new"]), default="pinned")
+@pass_app
+def ssh(app: App, name: str, command: tuple[str, ...], user: str, guest_host_key: str) -> None:
+    """Log in to a VM with OpenSSH, through its node, its host key read through the node."""
+    from pvekit.cli import entering
+
+    entering.enter(app, name, command, user, accept_new=guest_host_key == "accept-new")

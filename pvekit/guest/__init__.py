@@ -1,0 +1,1 @@
+"""Every word said inside a guest, through its agent or over SSH."""

@@ -1,0 +1,121 @@
+"""The stages in which a new VM gets ready, each a step without changes.
+
+Agent, address, TCP, host key, SSH, cloud-init: each stage has its own name, time and error, all
+share one patience.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pvekit.errors import NotReady, PvekitError, Transient
+from pvekit.guest import agent
+from pvekit.guest.sight import Sight, Wanted
+from pvekit.plan import Ask, Asking, Check, Guest, Reach, Step, Verdict, ask
+from pvekit.shell import Command, Query
+
+Look = Callable[[], Asking[Verdict]]
+
+
+def stages(
+    subject: str, wanted: Wanted, *, timeout: float, interval: float, hint: str = ""
+) -> tuple[Step, ...]:
+    """Return the steps that wait until a guest is ready; times are in seconds.
+
+    ``interval`` is how often SSH is tried.
+    """
+    looks = _Looks(wanted)
+    listed: tuple[tuple[str, str, Look, float], ...] = (
+        ("agent", "the guest agent answers", looks.agent, 1.0),
+        ("address", "the guest has an address", looks.address, 1.0),
+        ("tcp", "the guest's SSH port answers", looks.tcp, 1.0),
+        ("host-key", "the guest's host key is known", looks.host_key, 1.0),
+        ("ssh", f"{wanted.user} can log in over SSH", looks.ssh, interval),
+        ("cloud-init", "cloud-init is done", looks.cloud_init, 2.0),
+    )
+    return tuple(
+        Step(
+            subject,
+            verb,
+            wanted.node,
+            goal=Check(says, _patiently(look)),
+            patience=timeout,
+            interval=pause,
+            budget="ready",
+            late=NotReady,
+            hint=hint,
+        )
+        for verb, says, look, pause in listed
+    )
+
+
+def _patiently(look: Look) -> Look:
+    """Take what may pass for "not yet", and what cannot for a VM that is made but not ready."""
+
+    def looking() -> Asking[Verdict]:
+        try:
+            return (yield from look())
+        except Transient as error:
+            return Verdict(holds=False, seen=error.brief)
+        except PvekitError as error:
+            raise NotReady(error.brief, details=error.details, hint=error.hint) from error
+
+    return looking
+
+
+class _Looks:
+    """One look per stage at one guest."""
+
+    def __init__(self, wanted: Wanted) -> None:
+        self._wanted = wanted
+        self._sight = Sight(wanted)
+
+    def agent(self) -> Asking[Verdict]:
+        reply = yield from ask(agent.asked(self._wanted.node, "ping", self._wanted.vmid))
+        if reply.status == 0:
+            return Verdict(holds=True)
+        return Verdict(holds=False, seen=agent.patient(reply, self._wanted.vmid))
+
+    def address(self) -> Asking[Verdict]:
+        address = yield from self._sight.address()
+        missing = f"{self._wanted.address or 'no address'} on interface {self._wanted.mac}"
+        return Verdict(bool(address), address or f"waiting for {missing}")
+
+    def tcp(self) -> Asking[Verdict]:
+        address = yield from self._sight.address()
+        if not address:
+            return Verdict(holds=False, seen="the guest has lost its address")
+        banner = yield Reach(Guest(self._wanted.node, address, self._wanted.user))
+        return Verdict(holds=True, seen=str(banner))
+
+    def host_key(self) -> Asking[Verdict]:
+        key = yield from self._sight.key()
+        return Verdict(holds=True, seen=key or "accepted as it comes")
+
+    def ssh(self) -> Asking[Verdict]:
+        at = yield from self._sight.located()
+        yield from ask(Ask(at, Query(Command(("true",), timeout=15.0), str)))
+        return Verdict(holds=True)
+
+    def cloud_init(self) -> Asking[Verdict]:
+        at = yield from self._sight.located()
+        words = ("sh", "-c", "cloud-init status --long; echo exit=$?")
+        out = yield from ask(Ask(at, Query(Command(words, timeout=30.0), str)))
+        return judge_cloud_init(out)
+
+
+def judge_cloud_init(out: str) -> Verdict:
+    """Judge what ``cloud-init status --long`` printed, with its exit status in the last line.
+
+    Status 2 means done, with something to report (degraded); a guest without cloud-init is ready.
+    Raises :class:`PvekitError` if cloud-init failed.
+    """
+    code = out.rpartition("exit=")[2].strip()
+    status = next((s[7:].strip() for s in out.splitlines() if s.startswith("status:")), "")
+    if code == "127":
+        return Verdict(holds=True, seen="the guest has no cloud-init")
+    if status == "error" or (code == "1" and status != "running"):
+        raise PvekitError("cloud-init ended with an error.", details=out.strip())
+    if status in ("done", "disabled"):
+        return Verdict(holds=True, seen="degraded" if code == "2" else status)
+    return Verdict(holds=False, seen=f"cloud-init is {status or 'silent'}")

@@ -1,0 +1,77 @@
+"""Where a guest is and how it proves who it is, found through its node."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from pvekit.errors import Transient
+from pvekit.guest import agent
+from pvekit.guest.agent import Reply
+from pvekit.plan import Ask, Asking, Guest, ask
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A guest to be found. ``address`` is empty where DHCP gives one.
+
+    ``accept_new`` takes the guest's host key as it comes, instead of reading it through its agent.
+    """
+
+    node: str
+    vmid: int
+    mac: str
+    user: str
+    address: str = ""
+    accept_new: bool = False
+
+
+class Sight:
+    """Finds a guest's address and host key; what was found once is not asked again."""
+
+    def __init__(self, guest: Wanted) -> None:
+        self.guest = guest
+
+    def address(self) -> Asking[str]:
+        """Return the address on the interface with the guest's MAC; empty while it has none."""
+        reply = yield from ask(self._interfaces)
+        if reply.status:
+            raise Transient(agent.patient(reply, self.guest.vmid))
+        return self._chosen(reply)
+
+    def key(self) -> Asking[str]:
+        """Return the host key line, read through the node; empty if any key is accepted."""
+        if self.guest.accept_new:
+            return ""
+        reply = yield from ask(self._host_keys)
+        words = agent.executed(reply, self.guest.vmid).split()
+        if len(words) < 2:
+            raise Transient("the guest has no host key yet")
+        return " ".join(words[:2])
+
+    def located(self) -> Asking[Guest]:
+        """Return where the guest's SSH server is, with its pinned key."""
+        address = yield from self.address()
+        if not address:
+            raise Transient("the guest has no address")
+        key = yield from self.key()
+        return Guest(self.guest.node, address, self.guest.user, key)
+
+    @cached_property
+    def _interfaces(self) -> Ask[Reply]:
+        return self._asked(
+            "interfaces", lambda reply: not reply.status and bool(self._chosen(reply))
+        )
+
+    @cached_property
+    def _host_keys(self) -> Ask[Reply]:
+        return self._asked("hostkeys", lambda reply: not reply.status and "ssh-" in reply.out)
+
+    def _asked(self, what: str, settled: agent.Settled) -> Ask[Reply]:
+        return agent.asked(self.guest.node, what, self.guest.vmid, settled=settled)
+
+    def _chosen(self, reply: Reply) -> str:
+        found = agent.addresses(reply, self.guest.mac)
+        if self.guest.address:
+            return self.guest.address if self.guest.address in found else ""
+        return found[0] if found else ""

@@ -1,0 +1,25 @@
+"""Starting, stopping and deleting our VMs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from pvekit.operations.carrying import Report, carry, finish
+from pvekit.operations.desk import Desk
+from pvekit.operations.listing import target
+from pvekit.plan import Plan
+from pvekit.vms.power import Target
+
+Planner = Callable[[Target], Plan]
+
+
+def plan_for(desk: Desk, wanted: Sequence[str], planner: Planner) -> tuple[list[Target], Plan]:
+    """Find VMs that are ours and return them with the plan for all; a stranger's ends it here."""
+    targets = [target(desk, name) for name in dict.fromkeys(wanted)]
+    return targets, Plan(tuple(step for each in targets for step in planner(each)))
+
+
+def carry_out(desk: Desk, verb: str, targets: Sequence[Target], plan: Plan) -> Report:
+    """Carry a plan out as a run of its own."""
+    journal = desk.store.begin(f"vm {verb}", {"vms": [vm.vmid for vm in targets]})
+    return finish(journal, carry(desk, plan, journal))

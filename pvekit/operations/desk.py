@@ -1,0 +1,61 @@
+"""What every operation works with: the configuration, the site, the journals, the time."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from pvekit.config.model import Config
+from pvekit.errors import Transient
+from pvekit.inventory.model import Inventory
+from pvekit.inventory.read import assemble, site_query
+from pvekit.journal import Journal, Store
+from pvekit.plan import Ask
+from pvekit.run.clock import Clock
+from pvekit.run.context import Context, Event, Policy
+from pvekit.run.gather import gather
+from pvekit.run.site import Site
+from pvekit.vms.create import Owner
+
+Watch = Callable[[Event], None]
+
+
+def _unwatched(event: Event) -> None:
+    """Nobody watches."""
+
+
+@dataclass(frozen=True)
+class Desk:
+    """A configured site that is ready to be worked on."""
+
+    config: Config
+    site: Site
+    store: Store
+    clock: Clock = field(default_factory=Clock)
+    policy: Policy = field(default_factory=Policy)
+    watch: Watch = _unwatched
+
+    def context(self, journal: Journal) -> Context:
+        """Return what the steps of a run are carried out with."""
+        return Context(journal, self.clock, self.policy, self.watch)
+
+    def inventory(self) -> Inventory:
+        """Read the whole site, one command per node; raises :class:`Transient` if none answers."""
+        query = site_query(self.config.image_dir)
+        aliases = [node.alias for node in self.config.nodes]
+        readings = gather(self.site, {alias: Ask(alias, query) for alias in aliases})
+        inventory = assemble(readings)
+        if not any(node.online and node.configured for node in inventory.nodes):
+            raise Transient(
+                "Cannot read the site: no configured node answers.",
+                details="\n".join(inventory.problems),
+            )
+        return inventory
+
+    @staticmethod
+    def owner() -> Owner:
+        """Return who writes claims: this machine and process, now."""
+        return Owner(socket.gethostname(), os.getpid(), round(time.time(), 3))

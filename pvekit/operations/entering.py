@@ -1,0 +1,31 @@
+"""Finding a guest's SSH server, with its pinned host key."""
+
+from __future__ import annotations
+
+from pvekit.errors import PvekitError
+from pvekit.guest.sight import Sight, Wanted
+from pvekit.operations.desk import Desk
+from pvekit.operations.listing import one
+from pvekit.plan import Asking, Guest
+from pvekit.run.scheduler import Scheduler
+
+
+def locate(desk: Desk, wanted: str, user: str = "", *, accept_new: bool = False) -> Guest:
+    """Return where a VM's SSH server is; raises why it cannot be found out."""
+    inventory = desk.inventory()
+    vm = one(inventory, wanted)
+    node = inventory.node_of(vm)
+    mac = vm.macs.get("net0")
+    if node is None or not node.configured or mac is None:
+        raise PvekitError(f"VM {vm.vmid} has no net0, or its node is not configured.")
+    name = user or vm.config.values.get("ciuser") or "root"
+    found: list[Guest] = []
+
+    def look() -> Asking[None]:
+        sight = Sight(Wanted(node.alias, vm.vmid, mac, name, accept_new=accept_new))
+        found.append((yield from sight.located()))
+
+    error = Scheduler(desk.site).run({"locate": look()})["locate"]
+    if error is not None:
+        raise error
+    return found[0]

@@ -1,0 +1,107 @@
+"""Looking at VMs: all of the site, or one by its name or vmid."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+from pvekit.errors import Conflict, NotFound
+from pvekit.inventory.model import Inventory, Vm
+from pvekit.operations.desk import Desk
+from pvekit.vms.power import Target
+
+
+@dataclass(frozen=True)
+class Row:
+    """A VM as it is listed: memory in MiB, disk in GiB."""
+
+    name: str
+    vmid: int
+    node: str
+    status: str
+    cpus: int
+    memory_mb: int
+    disk_gb: int
+    role: str
+    tags: str
+    ours: bool
+
+
+def rows(inventory: Inventory, *, role: str = "", every: bool = False) -> list[Row]:
+    """Return our VMs, or with ``every`` all VMs of the site; templates are not among them."""
+    found = [vm for vm in inventory.vms if vm.kind == "qemu" and not vm.is_template]
+    listed = [row(vm, inventory) for vm in found if every or vm.ours]
+    return sorted((r for r in listed if not role or r.role == role), key=lambda r: (r.node, r.vmid))
+
+
+def row(vm: Vm, inventory: Inventory) -> Row:
+    """Return one VM as it is listed."""
+    node = inventory.node_of(vm)
+    disks = (volume.size_gb for volume in vm.volumes.values() if volume.media != "cdrom")
+    return Row(
+        name=vm.name,
+        vmid=vm.vmid,
+        node=node.alias if node else vm.node,
+        status=_status(vm),
+        cpus=vm.cpus,
+        memory_mb=vm.memory_mb,
+        disk_gb=sum(disks),
+        role=vm.mark.role if vm.ours and vm.mark else "",
+        tags=";".join(vm.tags),
+        ours=vm.ours,
+    )
+
+
+def one(inventory: Inventory, wanted: str) -> Vm:
+    """Return the VM of this name or vmid; raises :class:`NotFound`, or lists the candidates."""
+    found = [vm for vm in inventory.find(wanted) if vm.kind == "qemu"]
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise NotFound(f"There is no VM {wanted!r}.", hint="See `pvekit vm list --all`.")
+    raise Conflict(
+        f"{wanted!r} is the name or vmid of several VMs.",
+        details="\n".join(f"{vm.name}: VM {vm.vmid} on {vm.node}" for vm in found),
+        hint="Say which by its vmid.",
+    )
+
+
+def target(desk: Desk, wanted: str) -> Target:
+    """Return one of our VMs as the target of a change; a stranger's is refused with the reason."""
+    inventory = desk.inventory()
+    vm = one(inventory, wanted)
+    node = inventory.node_of(vm)
+    if node is None or not node.configured:
+        raise Conflict(f"VM {vm.vmid} is on {vm.node}, which the configuration does not name.")
+    if vm.is_template or not vm.ours:
+        raise Conflict(
+            f"VM {vm.vmid} ({vm.name}) on {node.alias} is not ours: {missing(vm)}.",
+            hint="pvekit only ever changes what it made itself.",
+        )
+    return Target(node.alias, vm.vmid, vm.name)
+
+
+def missing(vm: Vm) -> str:
+    """Say why a VM does not count as ours."""
+    if vm.is_template:
+        return "it is a template"
+    if vm.mark is None:
+        return "its description does not end with a line `pvekit:v1 kind=vm ...`"
+    return (
+        f"the mark in its description speaks of VM {vm.mark.vmid} ({vm.mark.name}): "
+        "it is a copy that somebody made"
+    )
+
+
+def _status(vm: Vm) -> str:
+    if vm.lock:
+        return f"locked ({vm.lock})"
+    return {True: "running", False: "stopped", None: "unknown"}[vm.running]
+
+
+def detail(inventory: Inventory, wanted: str) -> dict[str, object]:
+    """Return one VM with its configuration and mark, as data."""
+    vm = one(inventory, wanted)
+    shown = {**asdict(row(vm, inventory)), "why_not_ours": "" if vm.ours else missing(vm)}
+    if vm.ours and vm.mark is not None:
+        shown |= {"run": vm.mark.run, "need": vm.mark.need}
+    return shown | {f"config.{key}": value for key, value in sorted(vm.config.values.items())}

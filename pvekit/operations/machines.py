@@ -1,0 +1,132 @@
+"""The site as SSH reaches it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pvekit.config.model import Config, NodeEntry
+from pvekit.plan import Guest, Place
+from pvekit.shell import Command, Result, Shell
+from pvekit.ssh.endpoint import Defaults, Endpoint, Wanted, resolve
+from pvekit.ssh.guests import GuestEndpoint
+from pvekit.ssh.site import Connections
+
+Trace = Callable[[str], None]
+
+OWN_KNOWN_HOSTS = Path(".config/pvekit/known_hosts")
+
+
+class Machines:
+    """Shells for the nodes and guests of a configured site."""
+
+    def __init__(self, connections: Connections, trace: Trace | None = None) -> None:
+        self.connections = connections
+        self._trace = trace
+
+    def shell(self, place: Place) -> Shell:
+        """Return the shell of a node or a guest."""
+        shell: Shell
+        if isinstance(place, str):
+            shell = self.connections.node(place)
+        else:
+            shell = self.connections.guest(self._endpoint(place))
+        return Traced(shell, _name(place), self._trace) if self._trace else shell
+
+    def reach(self, guest: Guest) -> str:
+        """Return the banner of a guest's SSH server."""
+        return self.connections.reach(self._endpoint(guest))
+
+    def close(self) -> None:
+        """Cut all connections."""
+        self.connections.close()
+
+    @staticmethod
+    def _endpoint(guest: Guest) -> GuestEndpoint:
+        return GuestEndpoint(
+            node=guest.node,
+            address=guest.address,
+            user=guest.user,
+            host_key=guest.host_key or None,
+            accept_new=not guest.host_key,
+            port=guest.port,
+        )
+
+
+@dataclass(frozen=True)
+class Traced:
+    """A shell that tells each command with its time and exit status."""
+
+    shell: Shell
+    name: str
+    trace: Trace
+
+    def run(self, command: Command) -> Result:
+        """Run a command and tell about it."""
+        began = time.monotonic()
+        result = self.shell.run(command)
+        seconds = time.monotonic() - began
+        self.trace(f"[{self.name}] {seconds:6.2f} s, status {result.exit_status}: {command}")
+        return result
+
+
+def connect(config: Config, home: Path, trace: Trace | None = None) -> Machines:
+    """Return the machines of a configured site; nothing is opened yet."""
+    connections = Connections(
+        endpoints(config, home), guest_keys=guest_keys(config, home), via=config.readiness.via
+    )
+    return Machines(connections, trace)
+
+
+def guest_keys(config: Config, home: Path) -> tuple[Path, ...]:
+    """Return the private keys for guests: the public key's own, the nodes', the usual ones."""
+    public = config.cloud_init.ssh_public_key
+    named = [config.path(public.removesuffix(".pub"))] if public.endswith(".pub") else []
+    if config.ssh_private_key_path:
+        named.append(config.path(config.ssh_private_key_path))
+    usual = (home / ".ssh" / name for name in ("id_ed25519", "id_ecdsa", "id_rsa"))
+    return tuple(dict.fromkeys(path for path in (*named, *usual) if path.is_file()))
+
+
+def endpoints(config: Config, home: Path) -> tuple[Endpoint, ...]:
+    """Return where each configured node is and how to get in."""
+    ssh_config = home / ".ssh" / "config"
+    text = ssh_config.read_text(encoding="utf-8") if ssh_config.is_file() else ""
+    wanted = [_wanted(config, node) for node in config.nodes]
+    return resolve(wanted, _defaults(config, home), text)
+
+
+def known_hosts(config: Config, home: Path) -> tuple[Path, ...]:
+    """Return the files of known host keys; pvekit's own, where keys are added, is the first."""
+    own = home / OWN_KNOWN_HOSTS
+    if config.ssh_known_hosts_path:
+        own = config.path(config.ssh_known_hosts_path)
+    return (own, home / ".ssh" / "known_hosts")
+
+
+def _defaults(config: Config, home: Path) -> Defaults:
+    key = config.ssh_private_key_path
+    return Defaults(
+        user=config.ssh_user,
+        key_path=config.path(key) if key else None,
+        known_hosts=known_hosts(config, home),
+        home=home,
+    )
+
+
+def _wanted(config: Config, node: NodeEntry) -> Wanted:
+    key = node.ssh_private_key_path
+    return Wanted(
+        host=node.host,
+        alias=node.alias,
+        port=node.port,
+        user=node.user,
+        key_path=config.path(key) if key else None,
+        jump=node.jump,
+    )
+
+
+def _name(place: Place) -> str:
+    return place if isinstance(place, str) else f"{place.user}@{place.address}"

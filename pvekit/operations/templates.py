@@ -1,0 +1,287 @@
+"""``template build`` and ``template list``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import PurePosixPath
+from typing import Any
+
+from pvekit.config.model import Config, TemplateConfig
+from pvekit.errors import NotFound, PvekitError, UsageError
+from pvekit.inventory.model import Inventory, NodeState, Vm
+from pvekit.journal import Journal
+from pvekit.operations.carrying import Report, carry, finish
+from pvekit.operations.desk import Desk
+from pvekit.plan import Ask, Plan
+from pvekit.pve.scripts import script
+from pvekit.run.apply import Preview, preview
+from pvekit.run.gather import gather
+from pvekit.shell import Query
+from pvekit.templates import build, decide, recipe, sums
+from pvekit.templates.decide import Wish
+from pvekit.templates.recipe import Recipe
+from pvekit.templates.spec import Copy, TemplateSpec, freeze, thaw_copy, thaw_spec
+
+KIND = "template build"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a command line asks for; without a template all configured ones are meant."""
+
+    template: str = ""
+    nodes: tuple[str, ...] = ()
+    recipe: str = ""
+    rebuild: bool = False
+
+
+@dataclass(frozen=True)
+class Work:
+    """One copy to build: the template, its recipe, and where; ``why`` says how it is customised."""
+
+    spec: TemplateSpec
+    recipe: Recipe
+    at: Copy
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Decided:
+    """The copies to build and, in words, those that are there already."""
+
+    works: tuple[Work, ...]
+    there: tuple[str, ...] = ()
+
+    def plan(self, desk: Desk) -> Plan:
+        """Return the plan for all copies."""
+        owner = desk.owner()
+        plans = (build.build(work.spec, work.recipe, work.at, owner) for work in self.works)
+        return Plan(tuple(step for plan in plans for step in plan))
+
+
+def decided(desk: Desk, request: Request, run: str = "preview") -> Decided:
+    """Decide which copies are to be built; raises :class:`NoCapacity` with all that is missing."""
+    inventory = desk.inventory()
+    unknown = set(request.nodes) - {node.alias for node in inventory.nodes if node.configured}
+    if unknown:
+        raise NotFound(f"The configuration has no node {', '.join(sorted(unknown))}.")
+    works: list[Work] = []
+    there: list[str] = []
+    for config in _configured(desk.config, request):
+        new, old = _for_one(desk, inventory, request, config, run)
+        works += new
+        there += old
+    return Decided(tuple(works), tuple(there))
+
+
+def foresee(desk: Desk, request: Request) -> tuple[Decided, Preview]:
+    """Return what building would do; changes nothing."""
+    found = decided(desk, request)
+    return found, preview(found.plan(desk), desk.site)
+
+
+def carry_out(desk: Desk, found: Decided, journal: Journal) -> Report:
+    """Build the decided copies."""
+    outcomes = carry(desk, found.plan(desk), journal)
+    return finish(journal, outcomes)
+
+
+def begin(desk: Desk, request: Request, found: Decided) -> tuple[Decided, Journal]:
+    """Start a run: pin its decisions in a new journal."""
+    journal = desk.store.begin(KIND, data(request))
+    works = tuple(replace(w, at=replace(w.at, run=journal.run)) for w in found.works)
+    for work in works:
+        decision = {"spec": freeze(work.spec), "at": freeze(work.at), "recipe": asdict(work.recipe)}
+        journal.decided(work.at.subject(work.spec), decision)
+    return Decided(works, found.there), journal
+
+
+def resumed(journal: Journal) -> Decided:
+    """Return the decisions that an unfinished run has pinned."""
+    return Decided(tuple(_thaw(decision) for decision in journal.decisions().values()))
+
+
+def data(request: Request) -> dict[str, Any]:
+    """Return a request as its journal holds it."""
+    return {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(request).items()}
+
+
+def _thaw(decision: Mapping[str, Any]) -> Work:
+    data = decision["recipe"]
+    files = tuple(recipe.File(**file) for file in data["files"])
+    lists = {key: tuple(data[key]) for key in ("packages", "commands", "checks")}
+    return Work(
+        thaw_spec(decision["spec"]),
+        Recipe(**{**data, **lists, "files": files}),
+        thaw_copy(decision["at"]),
+    )
+
+
+def _configured(config: Config, request: Request) -> list[TemplateConfig]:
+    """Return the templates that a request means, by key or by name."""
+    every = list(config.templates.values())
+    if request.template:
+        named = [t for t in every if request.template in (t.key, t.name)]
+        every = named or [config.template(request.template)]
+    elif request.recipe:
+        every = [config.template("base")]
+    if not request.recipe:
+        return every
+    return [_with_recipe(each, request.recipe) for each in every]
+
+
+def _with_recipe(template: TemplateConfig, wanted: str) -> TemplateConfig:
+    """Return a template with another recipe: it gets a name and, after it, an id of its own."""
+    if wanted == template.recipe:
+        return template
+    suffix = PurePosixPath(wanted).stem
+    return replace(template, recipe=wanted, name=f"{template.name}-{suffix}", id=template.id + 1)
+
+
+def wish_of(config: Config, template: TemplateConfig) -> tuple[Wish, Recipe]:
+    """Return a configured template as it is wanted, and its recipe."""
+    minor = template.kubernetes_version
+    made = recipe.load(template.recipe, {"KUBERNETES_MINOR": minor} if minor else None)
+    network = template.build_network
+    return (
+        Wish(
+            name=template.name,
+            recipe=made.name,
+            digest=made.digest(**_hardware(template)),
+            vmid=template.id,
+            storage=template.storage_pool,
+            bridges=(template.network_bridge, network.bridge or template.network_bridge),
+            disk_gb=template.base_disk_gb,
+            customize=template.customize,
+            reserved=frozenset(t.id for t in config.templates.values() if t.key != template.key)
+            - {template.id},
+        ),
+        made,
+    )
+
+
+def _hardware(template: TemplateConfig) -> dict[str, object]:
+    names = (
+        *("image_url", "storage_pool", "network_bridge", "vlan", "bios", "machine", "cpu"),
+        *("scsihw", "disk_format", "cloud_init_slot"),
+        *("base_cpus", "base_memory_mb", "base_disk_gb"),
+    )
+    return {name: getattr(template, name) for name in names}
+
+
+def _for_one(
+    desk: Desk, inventory: Inventory, request: Request, template: TemplateConfig, run: str
+) -> tuple[list[Work], list[str]]:
+    wish, made = wish_of(desk.config, template)
+    nodes = decide.missing(wish, inventory, request.nodes, rebuild=request.rebuild)
+    decide.check(wish, inventory, nodes)
+    there = [
+        f"{template.name} is on {node.alias} (vmid {vm.vmid})"
+        for node in inventory.nodes
+        if node.configured and node not in nodes and (vm := decide.found(wish, inventory, node))
+    ]
+    if not nodes:
+        return [], there
+    checksum = _checksum(desk, template, nodes[0])
+    claimers = _claimers(inventory)
+    works = []
+    for node, vmid in zip(nodes, decide.vmids(wish, inventory, len(nodes)), strict=True):
+        way, why = decide.way(wish, node)
+        spec = _spec(desk.config, template, wish, checksum, way)
+        works.append(Work(spec, made, Copy(run, node.alias, node.name, vmid, claimers), why))
+    return works, there
+
+
+def _claimers(inventory: Inventory) -> tuple[str, ...]:
+    """Return one reachable node of each PVE cluster and each standalone node, in a fixed order."""
+    first: dict[str, str] = {}
+    for node in sorted(inventory.nodes, key=lambda node: node.alias):
+        if node.configured and node.online and node.writable:
+            first.setdefault(node.domain, node.alias)
+    return tuple(first[domain] for domain in sorted(first))
+
+
+def _checksum(desk: Desk, template: TemplateConfig, node: NodeState) -> sums.Checksum:
+    """Read the checksum file on the node: where the image will be fetched, the sums are too."""
+    query = Query(script("sums", template.checksum_url, timeout=120.0), str)
+    answer = gather(desk.site, {"sums": Ask(node.alias, query)})["sums"]
+    if isinstance(answer, PvekitError):
+        raise PvekitError(
+            f"Cannot read {template.checksum_url} on {node.alias}.",
+            details=answer.details or answer.brief,
+            hint="The node itself must be able to reach it.",
+        )
+    name = PurePosixPath(template.image_url).name
+    return sums.find(answer, name, url=template.checksum_url)
+
+
+def _spec(
+    config: Config, template: TemplateConfig, wish: Wish, checksum: sums.Checksum, way: str
+) -> TemplateSpec:
+    network = template.build_network
+    return TemplateSpec(
+        name=template.name,
+        recipe=wish.recipe,
+        digest=wish.digest,
+        image_url=template.image_url,
+        image_algorithm=checksum.algorithm,
+        image_sum=checksum.hexdigest,
+        image_dir=config.image_dir,
+        storage=template.storage_pool,
+        cpus=template.base_cpus,
+        memory_mb=template.base_memory_mb,
+        disk_gb=template.base_disk_gb,
+        bridge=template.network_bridge,
+        vlan=template.vlan,
+        bios=template.bios,
+        machine=template.machine or ("q35" if template.bios == "ovmf" else ""),
+        cpu=template.cpu,
+        scsihw=template.scsihw,
+        disk_format=template.disk_format or "",
+        cloud_init_slot=template.cloud_init_slot,
+        way="virt-customize" if way == "virt-customize" else "boot",
+        build_bridge=network.bridge or template.network_bridge,
+        build_vlan=network.vlan if network.bridge or network.vlan else template.vlan,
+        build_ip=network.ip,
+        build_gateway=network.gateway or "",
+        build_dns=network.dns,
+        build_seconds=template.build_timeout_seconds,
+    )
+
+
+@dataclass(frozen=True)
+class Listed:
+    """One of our templates on one node."""
+
+    name: str
+    vmid: int
+    node: str
+    recipe: str
+    image: str
+    current: bool
+
+
+def listed(desk: Desk) -> Sequence[Listed]:
+    """Return all our templates; ``current`` says whether it is what the configuration wants."""
+    inventory = desk.inventory()
+    wanted = {(w.name, w.digest) for w in _wishes(desk.config)}
+    return [_listed(vm, inventory, wanted) for vm in inventory.templates()]
+
+
+def _wishes(config: Config) -> list[Wish]:
+    return [wish_of(config, template)[0] for template in config.templates.values()]
+
+
+def _listed(vm: Vm, inventory: Inventory, wanted: set[tuple[str, str]]) -> Listed:
+    if vm.mark is None:
+        raise UsageError(f"VM {vm.vmid} has no mark.")
+    node = inventory.node_of(vm)
+    return Listed(
+        name=vm.name,
+        vmid=vm.vmid,
+        node=node.alias if node else vm.node,
+        recipe=vm.mark.recipe,
+        image=vm.mark.image,
+        current=(vm.mark.name, vm.mark.digest) in wanted,
+    )

@@ -1,0 +1,247 @@
+"""The plan that builds one copy of a template on one node.
+
+Either the image is customised where it lies, by ``virt-customize``, before a VM is made of it; or a
+VM is made of the plain image and customises itself at its first boot, from a NoCloud seed that
+goes away afterwards. Both end in the same state, which the recipe's last script checks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pvekit.plan import Change, Check, Guard, Plan, Step, either
+from pvekit.pve import claiming, files, properties, qm, scripts, state
+from pvekit.pve.act import detached
+from pvekit.pve.claims import Claim
+from pvekit.pve.mark import Mark
+from pvekit.shell import Command
+from pvekit.templates import seed
+from pvekit.templates.recipe import Recipe
+from pvekit.templates.spec import Copy, TemplateSpec
+from pvekit.vms.create import Owner, undo_creation
+
+SEED_SLOT = "scsi2"
+
+
+def build(spec: TemplateSpec, recipe: Recipe, at: Copy, owner: Owner | None = None) -> Plan:
+    """Return the plan for one copy of a template at a decided place."""
+    made = _Build(spec, recipe, at)
+    claim = _claim(spec, at, owner or Owner())
+    customise = made.customised() if spec.way == "virt-customize" else ()
+    boot = made.booted() if spec.way == "boot" else ()
+    return Plan(
+        (
+            *(claiming.take(made.subject, n, claim, unless=made.there) for n in at.claim_nodes),
+            made.download(),
+            *customise,
+            made.create(),
+            *made.grow(),
+            *boot,
+            made.convert(),
+            made.tidy(),
+            *(
+                claiming.give_up(made.subject, node, at.run, claiming.names(claim))
+                for node in at.claim_nodes
+            ),
+        )
+    )
+
+
+def _claim(spec: TemplateSpec, at: Copy, owner: Owner) -> Claim:
+    return Claim(
+        domain="",
+        what="vmid",
+        value=str(at.vmid),
+        run=at.run,
+        vmid=at.vmid,
+        name=f"{spec.name}.{at.node}",
+        host=owner.host,
+        pid=owner.pid,
+        time=owner.time,
+    )
+
+
+class _Build:
+    """The steps of one copy. Every goal holds once the template is there."""
+
+    def __init__(self, spec: TemplateSpec, recipe: Recipe, at: Copy) -> None:
+        self.spec = spec
+        self.recipe = recipe
+        self.at = at
+        self.subject = at.subject(spec)
+        self.guard = Guard("build", at.vmid, spec.name, at.run)
+        self.work = spec.work_path(at.vmid)
+        self.there = self._state("the template is there", self._is_template)
+
+    def _is_template(self, now: state.State) -> bool:
+        return now.ours(self.at.vmid, self.spec.name, "template")
+
+    def _state(self, says: str, test: Callable[[state.State], bool]) -> Check:
+        return state.holds(says, self.at.node, self.at.vmid, test)
+
+    def _step(self, verb: str, goal: Check, *changes: Change, undo: tuple[Step, ...] = ()) -> Step:
+        goal = either(self.there, goal)
+        return Step(self.subject, verb, self.at.node, goal, changes, undo=undo)
+
+    def download(self) -> Step:
+        """Download the image to the node and verify it there."""
+        spec = self.spec
+        change = detached(
+            "fetch",
+            spec.image_url,
+            spec.image_algorithm,
+            spec.image_sum,
+            spec.image_path,
+            shown=f"download {spec.image_url} to {spec.image_path} and verify its "
+            f"{spec.image_algorithm} {spec.image_sum}",
+            once=f"fetch {spec.image_path}",
+        )
+        return self._step("download", files.exist(self.at.node, spec.image_path), change)
+
+    def customised(self) -> tuple[Step, ...]:
+        """Customise a copy of the image with ``virt-customize``."""
+        image = f"{self.work}/image"
+        packages = ",".join(self.recipe.packages)
+        change = detached(
+            "customize",
+            self.spec.image_path,
+            image,
+            packages,
+            self.work,
+            shown=f"virt-customize -a {image} --install {packages} --run {self.work}/provision "
+            f"--run {self.work}/finish",
+        )
+        put = seed.scripts(self.recipe, self.work)
+        goal = files.exist(self.at.node, image)
+        return (self._step("customise", goal, *put, change, undo=(self.tidy("undo-files"),)),)
+
+    def create(self) -> Step:
+        """Create the VM; its disk is imported from the image."""
+        goal = self._state(
+            f"VM {self.at.vmid} is our unfinished {self.spec.name}",
+            lambda now: now.building(self.at.vmid, self.spec.name),
+        )
+        undo = undo_creation(self.subject, self.at.node, self.at.vmid, self.spec.name, self.at.run)
+        return self._step("create", goal, qm.create(self.at.vmid, self._hardware()), undo=undo)
+
+    def _hardware(self) -> dict[str, str | int]:
+        spec = self.spec
+        options: dict[str, str | int] = {
+            "name": spec.name,
+            "description": self._mark().to_line(),
+            "ostype": "l26",
+            "cores": spec.cpus,
+            "memory": spec.memory_mb,
+            "cpu": spec.cpu,
+            "scsihw": spec.scsihw,
+            "scsi0": self._disk(),
+            "boot": "order=scsi0",
+            "serial0": "socket",
+            "vga": "serial0",
+            "agent": properties.build(enabled=1),
+            "net0": self._net(),
+            "tags": "pvekit;template",
+        }
+        if spec.machine:
+            options["machine"] = spec.machine
+        if spec.bios == "ovmf":
+            options["bios"] = "ovmf"
+            options["efidisk0"] = properties.build(
+                f"{spec.storage}:1", efitype="4m", pre_enrolled_keys=1
+            )
+        if spec.way == "virt-customize":
+            options[spec.cloud_init_slot] = f"{spec.storage}:cloudinit"
+        return options
+
+    def _mark(self) -> Mark:
+        return Mark(
+            "template",
+            self.at.vmid,
+            self.spec.name,
+            run=self.at.run,
+            recipe=self.spec.recipe,
+            digest=self.spec.digest,
+            image=self.spec.image_sum[:16],
+        )
+
+    def _disk(self) -> str:
+        spec = self.spec
+        source = f"{self.work}/image" if spec.way == "virt-customize" else spec.image_path
+        return properties.build(
+            f"{spec.storage}:0",
+            import_from=source,
+            format=spec.disk_format or None,
+            discard="on",
+        )
+
+    def _net(self) -> str:
+        spec = self.spec
+        if spec.way == "boot":
+            return properties.build("virtio", bridge=spec.build_bridge, tag=spec.build_vlan)
+        return properties.build("virtio", bridge=spec.bridge, tag=spec.vlan)
+
+    def grow(self) -> tuple[Step, ...]:
+        """Grow the disk to the configured size."""
+        size = self.spec.disk_gb
+        goal = state.disk_at_least(self.at.node, self.at.vmid, "scsi0", size)
+        return (self._step("grow", goal, qm.resize(self.guard, "scsi0", size)),)
+
+    def booted(self) -> tuple[Step, ...]:
+        """Boot once from a seed that customises the VM and powers it off, then remove the seed."""
+        iso = f"{self.work}/seed.iso"
+        contents = seed.files(self.recipe, self.spec, self.at)
+        words = ("genisoimage", "-quiet", "-output", iso, "-volid", "cidata", "-joliet", "-rock")
+        make = Command((*words, *(f"{self.work}/{name}" for name in contents)))
+        # Imported as a disk, not attached as an ISO: that needs no storage for ISO images.
+        attach = {SEED_SLOT: properties.build(f"{self.spec.storage}:0", import_from=iso)}
+        attached = self._state(
+            "the seed is attached, or was", lambda now: self._has_seed(now) or self._done(now)
+        )
+        return (
+            self._step(
+                "seed",
+                either(files.exist(self.at.node, iso), self._first_boot_done()),
+                *(seed.put(f"{self.work}/{name}", text) for name, text in contents.items()),
+                Change(make),
+                undo=(self.tidy("undo-files"),),
+            ),
+            self._step("attach-seed", attached, qm.configure(self.guard, attach)),
+            self._step("first-boot", self._first_boot_done(), self._first_boot()),
+        )
+
+    def _first_boot_done(self) -> Check:
+        return self._state("the first boot is over and the seed is gone", self._done)
+
+    def _has_seed(self, now: state.State) -> bool:
+        found = now.vms.get(self.at.vmid)
+        return found is not None and SEED_SLOT in found.config.values
+
+    def _done(self, now: state.State) -> bool:
+        found = now.vms.get(self.at.vmid)
+        slot = self.spec.cloud_init_slot
+        return found is not None and not self._has_seed(now) and slot in found.config.values
+
+    def _first_boot(self) -> Change:
+        spec = self.spec
+        net = properties.build("virtio", bridge=spec.bridge, tag=spec.vlan)
+        last: tuple[str | int, ...] = (
+            *("qm", "set", self.at.vmid, "--delete", SEED_SLOT, "--force", 1),
+            *(f"--{spec.cloud_init_slot}", f"{spec.storage}:cloudinit", "--net0", net),
+        )
+        command = Command(
+            ("sh", "-s", "--", self.at.vmid, spec.build_seconds, *last),
+            stdin=scripts.text("first-boot"),
+            timeout=spec.build_seconds + 600.0,
+        )
+        shown = f"qm start {self.at.vmid}, wait until it powers itself off, {Command(last)}"
+        return Change(command, guard=self.guard, job=True, shown=shown)
+
+    def convert(self) -> Step:
+        """Make the VM a template."""
+        return self._step("template", self.there, qm.template(self.guard))
+
+    def tidy(self, verb: str = "tidy") -> Step:
+        """Remove what was needed only for building; the verified image stays."""
+        change = Change(Command(("rm", "-rf", self.work)))
+        goal = files.absent(self.at.node, self.work)
+        return Step(self.subject, verb, self.at.node, goal, (change,))

@@ -1,0 +1,144 @@
+"""Which copies of a template are missing, where they go, and what stands in the way.
+
+Everything is found out before anything is downloaded, and all problems are told at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from pvekit.errors import NoCapacity
+from pvekit.inventory.model import Inventory, NodeState, Storage, Vm
+from pvekit.templates.spec import Way
+
+GIB = 1 << 30
+IMAGE_GIB = 3
+"""What a cloud image may take in the image directory; a customised copy takes as much again."""
+
+THIN = frozenset(("lvmthin", "rbd", "zfspool", "btrfs"))
+THIN_GIB = 4
+NEVER = frozenset((9999,))
+"""The vmid under which the Proxmox CSI plugin keeps the disks of Kubernetes volumes."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """A template as it is wanted; ``reserved`` are ids that other templates want."""
+
+    name: str
+    recipe: str
+    digest: str
+    vmid: int
+    storage: str
+    bridges: tuple[str, ...]
+    disk_gb: int
+    customize: str = "auto"
+    reserved: frozenset[int] = frozenset()
+
+
+def found(wish: Wish, inventory: Inventory, node: NodeState) -> Vm | None:
+    """Return the template that makes a copy on this node unnecessary, if there is one."""
+    for vm in inventory.templates():
+        same = vm.mark is not None and (vm.mark.name, vm.mark.digest) == (wish.name, wish.digest)
+        if same and vm.domain == node.domain and (vm.node == node.name or is_shared(vm, inventory)):
+            return vm
+    return None
+
+
+def is_shared(vm: Vm, inventory: Inventory) -> bool:
+    """Whether all disks of a template are on shared storage, so that one copy serves all nodes."""
+    storages = [inventory.storage(vm.domain, v.storage) for v in vm.volumes.values()]
+    return bool(storages) and all(storage is not None and storage.shared for storage in storages)
+
+
+def missing(
+    wish: Wish, inventory: Inventory, only: Sequence[str] = (), *, rebuild: bool = False
+) -> list[NodeState]:
+    """Return the nodes on which a copy is to be built: each, or one per PVE cluster if shared."""
+    nodes = [n for n in inventory.nodes if n.configured and (not only or n.alias in only)]
+    wanted: list[NodeState] = []
+    served: set[str] = set()
+    for node in nodes:
+        storage = inventory.storage(node.domain, wish.storage)
+        shared = storage is not None and storage.shared
+        if (shared and node.domain in served) or (not rebuild and found(wish, inventory, node)):
+            continue
+        served.add(node.domain)
+        wanted.append(node)
+    return wanted
+
+
+def vmids(wish: Wish, inventory: Inventory, count: int) -> list[int]:
+    """Return vmids for so many copies: the configured id first, then free ones after it.
+
+    Ids that anything on the site has, has claimed, or that other templates want, are passed over.
+    """
+    used = {vm.vmid for vm in inventory.vms} | {claim.vmid for claim in inventory.claims}
+    taken = used | wish.reserved | NEVER
+    free = (vmid for vmid in range(wish.vmid, 1_000_000_000) if vmid not in taken)
+    return [next(free) for _ in range(count)]
+
+
+def way(wish: Wish, node: NodeState) -> tuple[Way, str]:
+    """Return how a copy is customised on a node, and why; see :func:`problems` for neither."""
+    if wish.customize != "boot" and "virt-customize" in node.tools:
+        return "virt-customize", "virt-customize is on the node"
+    if wish.customize == "boot":
+        return "boot", "the configuration says so"
+    return "boot", "virt-customize is not on the node, genisoimage is"
+
+
+def check(wish: Wish, inventory: Inventory, nodes: Sequence[NodeState]) -> None:
+    """Raise :class:`NoCapacity` with everything that stands in the way of these copies."""
+    found = [f"{node.alias}: {text}" for node in nodes for text in problems(wish, inventory, node)]
+    if found:
+        raise NoCapacity(f"Cannot build template {wish.name}.", details="\n".join(found))
+
+
+def problems(wish: Wish, inventory: Inventory, node: NodeState) -> Iterator[str]:
+    """Yield what stands in the way of a copy on one node."""
+    if not node.online:
+        yield "the node does not answer"
+        return
+    if not node.writable:
+        yield "the PVE cluster has no quorum: nothing can be changed"
+    yield from _storage_problems(wish, inventory.storage(node.domain, wish.storage), node)
+    for bridge in dict.fromkeys(wish.bridges):
+        if bridge not in node.bridges:
+            there = ", ".join(sorted(node.bridges)) or "none"
+            yield f"there is no bridge {bridge} (there: {there})"
+    yield from _tool_problems(wish, node)
+    free = node.image_dir_free_bytes
+    need = IMAGE_GIB * (2 if way(wish, node)[0] == "virt-customize" else 1)
+    if free is not None and free < need * GIB:
+        yield f"the image directory has {free // GIB} GiB free, {need} GiB are needed (image_dir)"
+
+
+def _storage_problems(wish: Wish, storage: Storage | None, node: NodeState) -> Iterator[str]:
+    if storage is None or not storage.is_on(node.name):
+        yield f"there is no storage {wish.storage}"
+        return
+    if storage.disabled:
+        yield f"storage {wish.storage} is disabled"
+    if "images" not in storage.content:
+        content = ",".join(sorted({*storage.content, "images"}))
+        yield (
+            f"storage {wish.storage} does not hold disk images; "
+            f"`pvesm set {wish.storage} --content {content}` allows it"
+        )
+    state = storage.states.get(node.name)
+    need = min(wish.disk_gb, THIN_GIB) if storage.type in THIN else wish.disk_gb
+    if state is None:
+        yield f"storage {wish.storage} is not active"
+    elif state.free < need * GIB:
+        yield f"storage {wish.storage} has {state.free // GIB} GiB free, {need} GiB are needed"
+
+
+def _tool_problems(wish: Wish, node: NodeState) -> Iterator[str]:
+    if not node.tools & {"wget", "curl"}:
+        yield "neither wget nor curl is there; `apt-get install -y wget` brings one"
+    if wish.customize == "virt-customize" and "virt-customize" not in node.tools:
+        yield "virt-customize is not there; `apt-get install -y libguestfs-tools` brings it"
+    elif way(wish, node)[0] == "boot" and "genisoimage" not in node.tools:
+        yield "genisoimage is not there; `apt-get install -y genisoimage` brings it"

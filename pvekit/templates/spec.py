@@ -1,0 +1,94 @@
+"""What a template is to be, and where: flat data that a journal can hold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import PurePosixPath
+from typing import Any, Literal
+
+Way = Literal["virt-customize", "boot"]
+
+
+@dataclass(frozen=True)
+class TemplateSpec:
+    """The wanted template: ``memory_mb`` in MiB, ``disk_gb`` in GiB.
+
+    ``digest`` is of recipe and hardware, ``image_sum`` the verified checksum of the image.
+    """
+
+    name: str
+    recipe: str
+    digest: str
+    image_url: str
+    image_algorithm: str
+    image_sum: str
+    image_dir: str
+    storage: str
+    cpus: int
+    memory_mb: int
+    disk_gb: int
+    bridge: str
+    vlan: int | None
+    bios: str
+    machine: str
+    cpu: str
+    scsihw: str
+    disk_format: str
+    cloud_init_slot: str
+    way: Way
+    build_bridge: str
+    build_vlan: int | None
+    build_ip: str
+    build_gateway: str
+    build_dns: tuple[str, ...]
+    build_seconds: int
+
+    @property
+    def image_path(self) -> str:
+        """Where the verified image lies on the node; its name holds its checksum."""
+        name = PurePosixPath(self.image_url).name
+        return f"{self.image_dir}/images/{self.image_sum[:16]}-{name}"
+
+    def work_path(self, vmid: int) -> str:
+        """Where what is needed only while building lies on the node."""
+        return f"{self.image_dir}/build/{vmid}-{self.digest}"
+
+
+@dataclass(frozen=True)
+class Copy:
+    """One copy of a template: the node it is built on and its vmid there."""
+
+    run: str
+    node: str
+    pve_node: str
+    vmid: int
+    claim_nodes: tuple[str, ...]
+
+    def subject(self, spec: TemplateSpec) -> str:
+        """Return what the plan's steps and the journal call this copy."""
+        return f"template/{spec.name}@{self.node}"
+
+
+def freeze(decision: TemplateSpec | Copy) -> dict[str, Any]:
+    """Return a decision as JSON-able data."""
+    return asdict(decision)
+
+
+def thaw_spec(data: Mapping[str, Any]) -> TemplateSpec:
+    """Return the template that :func:`freeze` wrote down."""
+    return TemplateSpec(**_known(TemplateSpec, data))
+
+
+def thaw_copy(data: Mapping[str, Any]) -> Copy:
+    """Return the copy that :func:`freeze` wrote down."""
+    return Copy(**_known(Copy, data))
+
+
+def _known(kind: type[TemplateSpec] | type[Copy], data: Mapping[str, Any]) -> dict[str, Any]:
+    names = {field.name for field in fields(kind)}
+    return {
+        key: tuple(value) if isinstance(value, list) else value
+        for key, value in data.items()
+        if key in names
+    }

@@ -1,0 +1,220 @@
+"""The plan that makes a VM: claim, clone, configure, grow, start, wait until it is ready.
+
+The clone carries the mark from its first moment of being whole; before that, the claim says whose
+it is. Everything the later steps need (MAC, disk slot, address) is decided beforehand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pvekit.guest.ready import stages
+from pvekit.guest.sight import Wanted
+from pvekit.plan import Ask, Check, Guard, Plan, Step, Verdict, check, either
+from pvekit.pve import claiming, properties, qm, state
+from pvekit.pve.claims import Claim
+from pvekit.pve.mark import Mark
+from pvekit.shell import Command, Query
+from pvekit.vms.spec import Placement, VmSpec
+
+
+@dataclass(frozen=True)
+class Wait:
+    """How a new VM is waited for, in seconds; ``hint`` is the way on if it does not get ready."""
+
+    timeout: float = 300.0
+    interval: float = 10.0
+    accept_new: bool = False
+    hint: str = ""
+
+
+@dataclass(frozen=True)
+class Owner:
+    """Who writes a claim: the machine and process of a run, and when (seconds since the epoch)."""
+
+    host: str = ""
+    pid: int = 0
+    time: float = 0.0
+
+
+def create(
+    spec: VmSpec, at: Placement, wait: Wait | None = None, owner: Owner | None = None
+) -> Plan:
+    """Return the plan for a new VM at a decided place; without ``wait`` it ends at the start."""
+    vm = Guard("vm", at.vmid, spec.name, at.run)
+    steps = [
+        *claims(spec, at, owner or Owner()),
+        _clone(spec, at),
+        _configure(spec, at, vm),
+        *_releases(spec, at),
+    ]
+    if spec.disk_gb > at.template_disk_gb:
+        steps.append(_grow(spec, at, vm))
+    steps += [_inspect(spec, at), _start(spec, at, vm)]
+    if wait is not None:
+        steps += stages(
+            spec.subject,
+            wanted(spec, at, accept_new=wait.accept_new),
+            timeout=wait.timeout,
+            interval=wait.interval,
+            hint=wait.hint,
+        )
+    return Plan(tuple(steps))
+
+
+def wanted(spec: VmSpec, at: Placement, *, accept_new: bool = False) -> Wanted:
+    """Return how to find the guest of a VM."""
+    return Wanted(at.node, at.vmid, at.mac, spec.user, spec.address, accept_new)
+
+
+def claims(spec: VmSpec, at: Placement, owner: Owner) -> list[Step]:
+    """Return the steps that reserve vmid, name and address on the whole site."""
+    there = state.exists(at.node, at.vmid, spec.name)
+    return [
+        claiming.take(spec.subject, node, _claim(spec, at, owner, node), unless=there)
+        for node in at.claim_nodes
+    ]
+
+
+def _releases(spec: VmSpec, at: Placement) -> list[Step]:
+    files = claiming.names(_claim(spec, at, Owner(), at.home))
+    return [claiming.give_up(spec.subject, node, at.run, files) for node in at.claim_nodes]
+
+
+def _claim(spec: VmSpec, at: Placement, owner: Owner, node: str) -> Claim:
+    """Return what is claimed; only at home does it name the node whose memory it will take."""
+    return Claim(
+        domain="",
+        what="vmid",
+        value=str(at.vmid),
+        run=at.run,
+        vmid=at.vmid,
+        name=spec.name,
+        node=at.pve_node if node == at.home else "",
+        memory_mb=spec.memory_mb if node == at.home else 0,
+        ip=spec.address,
+        host=owner.host,
+        pid=owner.pid,
+        time=owner.time,
+    )
+
+
+def _clone(spec: VmSpec, at: Placement) -> Step:
+    mark = Mark("vm", at.vmid, spec.name, role=spec.role, run=at.run, need=_need(spec))
+    options: dict[str, str | int] = {
+        "name": spec.name,
+        "description": mark.to_line(),
+        "full": int(spec.full),
+    }
+    if spec.full:
+        options["storage"] = spec.storage
+    if at.target:
+        options["target"] = at.target
+    source = Guard("template", at.template, at.template_name)
+    return Step(
+        spec.subject,
+        "clone",
+        at.template_node,
+        goal=state.exists(at.template_node, at.vmid, spec.name),
+        changes=(qm.clone(source, at.vmid, options),),
+        slot=f"{at.template_node}/{spec.storage}",
+        undo=undo_creation(spec.subject, at.node, at.vmid, spec.name, at.run),
+    )
+
+
+def _need(spec: VmSpec) -> str:
+    return f"{spec.cpus}c{spec.memory_mb}m{spec.disk_gb}g"
+
+
+def undo_creation(subject: str, node: str, vmid: int, name: str, run: str) -> tuple[Step, ...]:
+    """Return the steps that remove whatever a run made under a vmid, finished or not."""
+    ours = Guard("unfinished", vmid, name, run)
+    stopped = state.holds(
+        f"VM {vmid} does not run, or is a stranger's",
+        node,
+        vmid,
+        lambda now: vmid not in now.running or not now.made_by(run, vmid),
+    )
+    return (
+        Step(subject, "undo-stop", node, stopped, (qm.stop(ours),), patience=30.0),
+        Step(subject, "undo-destroy", node, state.gone(node, vmid, run), (qm.destroy(ours),)),
+    )
+
+
+def options(spec: VmSpec, at: Placement) -> dict[str, str | int]:
+    """Return the options that a VM gets after its clone, but for its SSH keys."""
+    wanted: dict[str, str | int] = {
+        "cores": spec.cpus,
+        "memory": spec.memory_mb,
+        "net0": properties.build(virtio=at.mac, bridge=spec.bridge, tag=spec.vlan),
+        "ipconfig0": _ipconfig(spec),
+        "ciuser": spec.user,
+        "ciupgrade": int(spec.upgrade),
+        "onboot": int(spec.onboot),
+        "tags": ";".join(spec.tags),
+    }
+    if spec.nameservers:
+        wanted["nameserver"] = " ".join(spec.nameservers)
+    if spec.searchdomain:
+        wanted["searchdomain"] = spec.searchdomain
+    return wanted
+
+
+def _ipconfig(spec: VmSpec) -> str:
+    if spec.ip == "dhcp":
+        return properties.build(ip="dhcp")
+    gateway = spec.gateway or None
+    if ":" in spec.ip:
+        return properties.build(ip6=spec.ip, gw6=gateway)
+    return properties.build(ip=spec.ip, gw=gateway)
+
+
+def _configure(spec: VmSpec, at: Placement, vm: Guard) -> Step:
+    keys = "".join(f"{key}\n" for key in spec.keys)
+    given = options(spec, at)
+    goal: Mapping[str, str | int | None] = {**given, "sshkeys": keys.strip()}
+    change = qm.configure(vm, {**given, "sshkeys": "/dev/stdin"}, stdin=keys)
+    return Step(
+        spec.subject, "configure", at.node, state.configured(at.node, at.vmid, goal), (change,)
+    )
+
+
+def _grow(spec: VmSpec, at: Placement, vm: Guard) -> Step:
+    return Step(
+        spec.subject,
+        "grow",
+        at.node,
+        goal=state.disk_size(at.node, at.vmid, at.disk_slot, spec.disk_gb),
+        changes=(qm.resize(vm, at.disk_slot, spec.disk_gb),),
+        lasting="a grown disk does not shrink again",
+    )
+
+
+def _inspect(spec: VmSpec, at: Placement) -> Step:
+    """Look at the user data that cloud-init is going to be given, before the first boot."""
+    command = Command(("qm", "cloudinit", "dump", at.vmid, "user"))
+
+    def judge(data: str) -> Verdict:
+        words = {"user": f"user: {spec.user}", **{key: key.split()[1] for key in spec.keys}}
+        missing = [what for what, text in words.items() if text not in data]
+        return Verdict(not missing, f"missing: {', '.join(missing)}" if missing else "")
+
+    asked = Ask(at.node, Query(command, str))
+    goal = check(f"the cloud-init data of VM {at.vmid} names user and keys", asked, judge)
+    return Step(spec.subject, "cloud-init-data", at.node, _unless_running(goal, at))
+
+
+def _unless_running(goal: Check, at: Placement) -> Check:
+    return either(state.running(at.node, at.vmid), goal)
+
+
+def _start(spec: VmSpec, at: Placement, vm: Guard) -> Step:
+    return Step(
+        spec.subject,
+        "start",
+        at.node,
+        goal=state.running(at.node, at.vmid),
+        changes=(qm.start(vm),),
+        patience=60.0,
+    )

@@ -1,0 +1,225 @@
+"""From a wish and an inventory to decided machines: names, nodes, vmids, addresses, MACs. Pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from pvekit.errors import NotFound, Transient
+from pvekit.inventory.model import Inventory, NodeState, Vm
+from pvekit.placement import Choice, Need, Rules, names, place_all
+from pvekit.pve.volumes import boot_slot
+from pvekit.sizing.size import Size
+from pvekit.vms.spec import Placement, VmSpec
+
+Decision = tuple[VmSpec, Placement]
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """Some VMs of one kind. Empty text and None leave a thing to the template or to the site.
+
+    ``ip`` is ``dhcp`` or the first address (CIDR); ``avoid`` are vmids that templates want.
+    """
+
+    role: str
+    size: Size
+    template: str
+    user: str
+    keys: tuple[str, ...]
+    because: str = ""
+    count: int = 1
+    prefix: str = "k8s"
+    name: str = ""
+    vmid: int | None = None
+    node: str | None = None
+    storage: str = ""
+    bridge: str = ""
+    vlan: int | None = None
+    ip: str = "dhcp"
+    gateway: str = ""
+    nameservers: tuple[str, ...] = ()
+    searchdomain: str = ""
+    tags: tuple[str, ...] = ()
+    upgrade: bool = False
+    full: bool = True
+    onboot: bool = False
+    avoid: frozenset[int] = frozenset()
+
+
+def decide(wishes: Wishes, inventory: Inventory, rules: Rules, run: str) -> tuple[Decision, ...]:
+    """Decide all wished machines in one pass.
+
+    Raises :class:`NotFound` without a template, :class:`NoCapacity` if they do not fit, and what
+    :mod:`pvekit.placement.names` raises.
+    """
+    claimers = claim_nodes(inventory, named=bool(wishes.name))
+    called = _names(wishes, inventory)
+    choices = place_all(_needs(wishes, inventory, called), inventory, rules, wishes.node)
+    ips = _addresses(wishes, inventory)
+    decisions: list[Decision] = []
+    for name, choice, ip in zip(called, choices, ips, strict=True):
+        vmid = _vmid(wishes, inventory, choice, {at.vmid for _, at in decisions})
+        spec = _spec(wishes, name, ip, choice)
+        decisions.append((spec, _placement(spec, choice, vmid, inventory, claimers, run)))
+    return tuple(decisions)
+
+
+def templates(inventory: Inventory, name: str) -> tuple[Vm, ...]:
+    """Return our templates of this name, on each node only the newest."""
+    newest: dict[tuple[str, str], Vm] = {}
+    for vm in sorted(inventory.templates(), key=_made):
+        if vm.mark is not None and vm.mark.name == name and not vm.lock:
+            newest[vm.domain, vm.node] = vm
+    return tuple(newest.values())
+
+
+def template_disk_gb(found: tuple[Vm, ...]) -> int:
+    """Return the largest boot disk of these templates in GiB; a clone cannot be smaller."""
+    return max((_disk(vm)[1] for vm in found), default=0)
+
+
+def claim_nodes(inventory: Inventory, *, named: bool) -> tuple[str, ...]:
+    """Return one writable node of each PVE cluster and standalone host, in a fixed order.
+
+    Raises :class:`Transient` if part of the site does not answer, unless the name was given: what
+    is in use there is not known.
+    """
+    first: dict[str, str] = {}
+    nodes = sorted((n for n in inventory.nodes if n.configured), key=lambda node: node.alias)
+    for node in nodes:
+        if node.online and node.writable:
+            first.setdefault(node.domain, node.alias)
+    silent = [node.alias for node in nodes if node.domain not in first]
+    if silent and not named:
+        raise Transient(
+            f"Cannot tell which names are in use: {', '.join(silent)} cannot be read or changed.",
+            details="\n".join(inventory.problems),
+            hint="Give --name (and --ip, if not DHCP) to go on without.",
+        )
+    return tuple(first[domain] for domain in sorted(first))
+
+
+def _made(vm: Vm) -> int:
+    found = re.search(r"ctime=(\d+)", vm.config.values.get("meta", ""))
+    return int(found[1]) if found else 0
+
+
+def _disk(vm: Vm) -> tuple[str, int]:
+    slot = boot_slot(vm.config) or "scsi0"
+    volume = vm.volumes.get(slot)
+    return slot, volume.size_gb if volume else 0
+
+
+def _names(wishes: Wishes, inventory: Inventory) -> tuple[str, ...]:
+    if wishes.name:
+        names.check_name(wishes.name)
+        return (wishes.name,)
+    return names.next_names(inventory, wishes.prefix, wishes.role, wishes.count)
+
+
+def _addresses(wishes: Wishes, inventory: Inventory) -> tuple[str, ...]:
+    if wishes.ip == "dhcp":
+        return ("dhcp",) * wishes.count
+    gateway = wishes.gateway or None
+    found = names.consecutive_addresses(inventory, wishes.ip, gateway, wishes.count)
+    return tuple(map(str, found))
+
+
+def _needs(wishes: Wishes, inventory: Inventory, called: tuple[str, ...]) -> list[Need]:
+    found = templates(inventory, wishes.template)
+    if not found:
+        raise NotFound(
+            f"There is no template {wishes.template} on the site.",
+            hint=f"Build it: pvekit template build {wishes.template}",
+        )
+    storage = wishes.storage or _storage(found[0])
+    bridge = wishes.bridge or _bridge(found[0])
+    room = None if wishes.full else 0
+    return [Need(name, wishes.size, storage, bridge, found, room) for name in called]
+
+
+def _storage(template: Vm) -> str:
+    volume = template.volumes.get(_disk(template)[0])
+    return volume.storage if volume else ""
+
+
+def _bridge(template: Vm) -> str:
+    found = re.search(r"bridge=([^,]+)", template.config.values.get("net0", ""))
+    return found[1] if found else ""
+
+
+def _tag(template: Vm) -> int | None:
+    found = re.search(r"tag=(\d+)", template.config.values.get("net0", ""))
+    return int(found[1]) if found else None
+
+
+def _vmid(wishes: Wishes, inventory: Inventory, choice: Choice, taken: set[int]) -> int:
+    if wishes.vmid is not None:
+        return wishes.vmid
+    avoid = wishes.avoid | taken
+    return names.next_vmids(inventory, choice.node.domain, avoid=avoid)[0]
+
+
+def _spec(wishes: Wishes, name: str, ip: str, choice: Choice) -> VmSpec:
+    bridge = wishes.bridge or _bridge(choice.template)
+    return VmSpec(
+        name=name,
+        role=wishes.role,
+        cpus=wishes.size.cpus,
+        memory_mb=wishes.size.memory_mb,
+        disk_gb=wishes.size.disk_gb,
+        because=wishes.because,
+        user=wishes.user,
+        keys=wishes.keys,
+        bridge=bridge,
+        storage=wishes.storage or _storage(choice.template),
+        tags=tuple(sorted({"pvekit", wishes.role, *wishes.tags})),
+        ip=ip,
+        gateway=wishes.gateway,
+        nameservers=wishes.nameservers,
+        searchdomain=wishes.searchdomain,
+        vlan=wishes.vlan if wishes.bridge or wishes.vlan else _tag(choice.template),
+        upgrade=wishes.upgrade,
+        full=wishes.full,
+        onboot=wishes.onboot,
+    )
+
+
+def _placement(
+    spec: VmSpec,
+    choice: Choice,
+    vmid: int,
+    inventory: Inventory,
+    claimers: tuple[str, ...],
+    run: str,
+) -> Placement:
+    slot, size_gb = _disk(choice.template)
+    source = inventory.node_of(choice.template)
+    return Placement(
+        run=run,
+        node=choice.node.alias,
+        pve_node=choice.node.name,
+        vmid=vmid,
+        mac=names.mac(run, spec.name, names.used_macs(inventory)),
+        template=choice.template.vmid,
+        template_name=choice.template.name,
+        template_node=source.alias if source else choice.node.alias,
+        disk_slot=slot,
+        template_disk_gb=size_gb,
+        claim_nodes=claimers,
+        target=_target(choice.node, choice.template),
+        home=_home(choice.node, inventory, claimers),
+        reasons=tuple(f"{each.node}: {each.because}" for each in choice.reasons),
+    )
+
+
+def _target(node: NodeState, template: Vm) -> str:
+    """Return the node to clone to, where that is not the template's own."""
+    return "" if node.name == template.node else node.name
+
+
+def _home(node: NodeState, inventory: Inventory, claimers: tuple[str, ...]) -> str:
+    """Return which of the claiming nodes belongs to the PVE cluster of the chosen node."""
+    domains = {alias: found.domain for alias in claimers if (found := inventory.node(alias))}
+    return next((alias for alias, domain in domains.items() if domain == node.domain), "")

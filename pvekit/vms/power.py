@@ -1,0 +1,62 @@
+"""Plans that start, stop and delete one of our VMs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pvekit.plan import Guard, Plan, Step
+from pvekit.pve import qm, state
+
+
+@dataclass(frozen=True)
+class Target:
+    """One of our VMs: the alias of its node, its vmid and name."""
+
+    node: str
+    vmid: int
+    name: str
+
+    @property
+    def subject(self) -> str:
+        """What the plan's steps call this VM."""
+        return f"vm/{self.name}"
+
+    @property
+    def guard(self) -> Guard:
+        """What must be true of it whenever it is changed."""
+        return Guard("vm", self.vmid, self.name)
+
+
+def start(vm: Target) -> Plan:
+    """Return the plan that starts a VM."""
+    goal = state.running(vm.node, vm.vmid)
+    return Plan((Step(vm.subject, "start", vm.node, goal, (qm.start(vm.guard),), patience=60.0),))
+
+
+def stop(vm: Target, *, seconds: int = 120, force: bool = False) -> Plan:
+    """Return the plan that stops a VM: gracefully within seconds, or by cutting its power."""
+    goal = state.running(vm.node, vm.vmid, wanted=False)
+    change = qm.stop(vm.guard) if force else qm.shutdown(vm.guard, seconds)
+    return Plan((Step(vm.subject, "stop", vm.node, goal, (change,), patience=30.0),))
+
+
+def delete(vm: Target, *, seconds: int = 60) -> Plan:
+    """Return the plan that removes a VM and its disks; a running one is shut down first.
+
+    A guest that does not shut down within ``seconds`` has its power cut.
+    """
+    stopped = state.running(vm.node, vm.vmid, wanted=False)
+    shutdown = qm.shutdown(vm.guard, seconds, force=True)
+    return Plan(
+        (
+            Step(vm.subject, "stop", vm.node, stopped, (shutdown,), patience=30.0),
+            Step(
+                vm.subject,
+                "destroy",
+                vm.node,
+                goal=state.removed(vm.node, vm.vmid, vm.name),
+                changes=(qm.destroy(vm.guard),),
+                lasting="the VM and its disks do not come back",
+            ),
+        )
+    )
