@@ -1,0 +1,1 @@
+"""The programs that a Proxmox VE node has beyond those of any Linux machine."""

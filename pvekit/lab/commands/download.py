@@ -1,0 +1,141 @@
+"""wget and curl: they fetch from the lab's internet."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from urllib.parse import urlsplit
+
+from pvekit.lab.guests.images import HttpError, Internet, ResolveError
+from pvekit.lab.guests.words import Words, grammar, split
+from pvekit.lab.process import NotSimulated, Process, Program
+from pvekit.lab.streams import absolute, descriptor_of, write_file
+
+_IMAGE_SECONDS = 6.0
+_SMALL_SECONDS = 0.2
+
+_WGET = grammar(
+    "-q=quiet --quiet=quiet -O=output= --output-document=output= -nv=brief --no-verbose=brief"
+    " --show-progress=progress --progress=style= --timeout=timeout= -T=timeout="
+    " --connect-timeout=timeout= --read-timeout=timeout= --dns-timeout=timeout= --tries=tries="
+    " -t=tries= --waitretry=wait= --retry-connrefused=retry -c=resume --continue=resume"
+    " --https-only=https --max-redirect=redirects= -P=directory= --directory-prefix=directory="
+)
+_CURL = grammar(
+    "-f=fail --fail=fail -s=silent --silent=silent -S=errors --show-error=errors -L=follow"
+    " --location=follow -o=output= --output=output= -O=remote --remote-name=remote"
+    " --retry=retry= --retry-delay=delay= --retry-max-time=delay= --retry-connrefused=again"
+    " --retry-all-errors=again --connect-timeout=timeout= -m=timeout= --max-time=timeout="
+    " -C=resume= --continue-at=resume= --proto=proto= --proto-redir=proto= --tlsv1.2=tls"
+    " --create-dirs=parents -#=bar --progress-bar=bar -y=slow= --speed-time=slow= -Y=slow="
+    " --speed-limit=slow= --remove-on-error=remove --no-progress-meter=quiet"
+)
+
+
+@dataclass(frozen=True)
+class _Client:
+    """A machine's way to the internet."""
+
+    internet: Internet
+    online: Callable[[], bool]
+
+    def fetch(self, url: str) -> bytes:
+        if not self.online():
+            raise ResolveError(urlsplit(url).hostname or url)
+        return self.internet.fetch(url)
+
+
+def programs(
+    internet: Internet, online: Callable[[], bool] = lambda: True
+) -> Mapping[str, Program]:
+    """Return ``wget`` and ``curl`` for a machine that may be offline."""
+    client = _Client(internet, online)
+    return {"wget": partial(_wget, client), "curl": partial(_curl, client)}
+
+
+async def _wget(client: _Client, process: Process) -> int:
+    given = ["--no-verbose" if word == "-nv" else word for word in process.argv[1:]]
+    words = split(given, _WGET)
+    url = _only_url(words)
+    say = process.complain if not words.has("quiet") else _discard
+    output = words.last("output") or posixpath.join(words.last("directory"), _name(url))
+    if words.has("output") and not words.has("resume"):
+        await _save(process, output, b"")  # wget opens what -O names before it asks the server
+    try:
+        data = client.fetch(url)
+    except ResolveError as error:
+        await say(f"wget: unable to resolve host address \u2018{error}\u2019\n")
+        return 4
+    except HttpError as error:
+        await say(f"{url}:\nERROR {error.status}: {error.reason}.\n")
+        return 8
+    await _deliver(process, output, data, resume=words.has("resume"))
+    await say(f'URL:{url} [{len(data)}/{len(data)}] -> "{output}" [1]\n')
+    return 0
+
+
+async def _curl(client: _Client, process: Process) -> int:
+    words = split(process.argv[1:], _CURL)
+    url = _only_url(words)
+    say = process.complain if words.has("errors") or not words.has("silent") else _discard
+    output = _name(url) if words.has("remote") else words.last("output", "-")
+    try:
+        data = client.fetch(url)
+    except ResolveError as error:
+        await say(f"curl: (6) Could not resolve host: {error}\n")
+        return 6
+    except HttpError as error:
+        if words.has("fail"):
+            await say(f"curl: (22) The requested URL returned error: {error.status}\n")
+            return 22
+        data = f"<html><body><h1>{error}</h1></body></html>\n".encode()
+    if words.has("parents") and output != "-":
+        directory = posixpath.dirname(absolute(process, output))
+        process.machine.files.mkdir(directory, parents=True)
+    try:
+        await _deliver(process, output, data, resume=words.has("resume"))
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        await say(f"Warning: Failed to open the file {output}: {error.strerror}\n")
+        await say("curl: (23) Failure writing output to destination\n")
+        return 23
+    return 0
+
+
+def _only_url(words: Words) -> str:
+    if len(words.operands) != 1:
+        raise NotSimulated(f"{len(words.operands)} URLs at once")
+    return words.operands[0]
+
+
+def _name(url: str) -> str:
+    return posixpath.basename(urlsplit(url).path) or "index.html"
+
+
+async def _deliver(process: Process, output: str, data: bytes, *, resume: bool) -> None:
+    """Write what arrives in two parts, so that a download can be caught half-way."""
+    have = 0
+    if resume and descriptor_of(output) is None:
+        path = absolute(process, output)
+        files = process.machine.files
+        have = files.stat(path).size if files.exists(path) else 0
+    rest = data[have:]
+    image = data.startswith(b"pvekit-lab disk image")
+    half = len(rest) // 2
+    await _save(process, output, rest[:half], append=have > 0)
+    await process.machine.clock.sleep(_IMAGE_SECONDS if image else _SMALL_SECONDS)
+    await _save(process, output, rest[half:], append=True)
+
+
+async def _save(process: Process, output: str, data: bytes, *, append: bool = False) -> None:
+    if output == "-":
+        await process.stdout.write(data)
+    else:
+        await write_file(process, output, data, append=append)
+
+
+async def _discard(text: str) -> None:
+    """Say nothing."""

@@ -1,0 +1,257 @@
+"""A powered-on VM: it boots what is on its disks, and answers on its network and to its agent."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any
+
+from pvekit.lab.guests import content, first_boot, links, services
+from pvekit.lab.guests.agent import Agent, AgentError
+from pvekit.lab.guests.cloudinit import CloudInit
+from pvekit.lab.guests.disk import Disk, Iso
+from pvekit.lab.guests.hardware import Hardware, hardware
+from pvekit.lab.guests.links import Link
+from pvekit.lab.guests.software import base_programs, equip
+from pvekit.lab.guests.system import System
+from pvekit.lab.guests.world import World
+from pvekit.lab.machine import Machine
+from pvekit.lab.tree import Usage
+
+# Seconds, after a Debian guest under KVM.
+FIRMWARE_AND_KERNEL = 6.0
+NETWORK = 2.0
+SHUTDOWN = 4.0
+
+SYSTEM_BYTES = 1536 << 20  # what an installed cloud image occupies
+
+HOST_KEY = "/etc/ssh/ssh_host_ed25519_key"
+AGENT = "qemu-guest-agent.service"
+# EL 9 is built for x86-64-v2; its kernel panics on the oldest CPU types.
+_TOO_OLD_FOR_EL = frozenset({"kvm64", "kvm32", "qemu64", "qemu32"})
+
+
+class Guest:
+    """A powered-on VM.
+
+    ``config`` is the main section of its configuration, ``disks`` maps slots to live contents that
+    the guest keeps up to date, ``isos`` maps slots to CDs (the cloud-init drive is one).
+    ``on_power_off`` is called when the guest has powered itself off. Call :meth:`power_on` next.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        vmid: int,
+        config: Mapping[str, str],
+        disks: Mapping[str, Disk],
+        isos: Mapping[str, Iso],
+        on_power_off: Callable[[Guest], None],
+    ) -> None:
+        self.world = world
+        self.vmid = vmid
+        self.hardware: Hardware = hardware(config)
+        self._config = config
+        self._isos = isos
+        self._on_power_off = on_power_off
+        slot = self.hardware.boot_slot(disks)
+        self.disk: Disk | None = disks[slot] if slot else None
+        self.running = False
+        self.links: tuple[Link, ...] = ()
+        self.machine = Machine("localhost", world.clock, world.log, base_programs())
+        self.system = System(self.machine, world.internet, halt=self._halt)
+        self.cloud = CloudInit(self.system)
+        self.agent_interface = Agent(self.system, self)
+        self._silent = self._without_ssh = self._loaded = False
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    # Power
+
+    def power_on(self) -> None:
+        """Start booting in the background; needs a running event loop."""
+        self.running = True
+        self._silent = self._strikes("guest-silent")
+        self._without_ssh = self._strikes("guest-no-ssh")
+        if self._bootable and self.disk is not None and not self._loaded:
+            content.load(self.disk, self.machine.files)
+            self.machine.files.usages["/"] = self._usage
+            equip(self.system, self.cloud)
+            self._loaded = True
+        self._in_background(self.boot())
+
+    def power_off(self) -> None:
+        """Cut the power: everything ends at once, the disks stay as they are."""
+        self._end()
+
+    async def shutdown(self, timeout_seconds: float) -> bool:
+        """Ask the guest to shut down, as ACPI or the agent do; False if it does not in time.
+
+        The guest ignores it until its services run; as after a shutdown from inside,
+        ``on_power_off`` is called.
+        """
+        if not await self._until(lambda: self.system.booted, timeout_seconds):
+            return False
+        self._halt(reboot=False)
+        return await self._until(lambda: not self.running, timeout_seconds)
+
+    def reset(self) -> None:
+        """Press the reset button: boot again without shutting down."""
+        self._end()
+        self.power_on()
+
+    def _halt(self, *, reboot: bool) -> None:
+        self._in_background(self._go_down(reboot=reboot))
+
+    async def _go_down(self, *, reboot: bool) -> None:
+        await self.world.clock.sleep(SHUTDOWN)
+        if not self.running:
+            return
+        if reboot:
+            self.reset()
+            return
+        self._end()
+        self._on_power_off(self)
+
+    def _end(self) -> None:
+        self.running = False
+        self.links = ()
+        self.machine.reboot()
+        self.system.stop()
+        self.cloud.reset()
+        self._save()
+        present = asyncio.current_task()
+        for task in self._tasks - {present}:
+            task.cancel()
+
+    def flush(self) -> None:
+        """Bring the disk up to date with the running system's files.
+
+        A guest that is off has done so, and its disk may be another's by now.
+        """
+        if self.running:
+            self._save()
+
+    def _save(self) -> None:
+        if self.disk is not None and self._loaded:
+            content.save(self.machine.files, self.disk)
+
+    # Boot
+
+    async def boot(self) -> None:
+        """Boot: firmware, kernel, cloud-init and the services, step by step as time passes."""
+        await self._slowness()
+        await self.world.clock.sleep(FIRMWARE_AND_KERNEL)
+        if self.disk is None or not self._bootable:
+            return
+        self.system.agent_port = self.hardware.agent
+        first_boot.prepare(self.system)
+        services.start(self.system, AGENT)
+        self.system.booted = True
+        isos = self._visible_isos()
+        self.cloud.find(isos, self.hardware.nics)
+        await self.world.clock.sleep(NETWORK)
+        self._connect()
+        self._grow()
+        await self.cloud.initialise()
+        services.start_enabled(self.system)
+        self.flush()
+        await self.cloud.finish()
+        self.flush()
+
+    @property
+    def _bootable(self) -> bool:
+        if self.disk is None or self.disk.os == "blank":
+            return False
+        enterprise = self.disk.os.startswith(("rocky", "alma", "centos", "rhel"))
+        return not (enterprise and self.hardware.cpu in _TOO_OLD_FOR_EL)
+
+    def _visible_isos(self) -> dict[str, Iso]:
+        """Return the CDs that the kernel sees: a cloud kernel has no driver for IDE and SATA."""
+        names = self.machine.files.names("/boot") if self.machine.files.is_dir("/boot") else []
+        without_ata = any(name.startswith("vmlinuz") and "-cloud-" in name for name in names)
+        return {
+            slot: iso
+            for slot, iso in self._isos.items()
+            if not (without_ata and slot.startswith(("ide", "sata")))
+        }
+
+    def _connect(self) -> None:
+        self.links = links.connect(self.system, self.hardware.nics, self.world.network)
+        self.system.online = any(link.routed for link in self.links)
+
+    def _grow(self) -> None:
+        if self.disk is not None and self.cloud.enabled:
+            self.disk.root_bytes = max(self.disk.root_bytes, self.disk.size_bytes)
+
+    def _usage(self) -> Usage:
+        total = self.disk.root_bytes if self.disk else 0
+        self.machine.files.root.total = total
+        return Usage("/dev/sda1", total, min(total, SYSTEM_BYTES + self.machine.files.root.used))
+
+    # What others see of it
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """The addresses that it answers at, loopback and link-local ones left out."""
+        return tuple(str(address.ip) for link in self.links for address in link.reachable)
+
+    @property
+    def ssh_ready(self) -> bool:
+        """Whether its SSH server accepts connections."""
+        return self.running and not self._without_ssh and services.ssh_runs(self.system)
+
+    @property
+    def host_key(self) -> bytes:
+        """Its SSH server's private key in OpenSSH's format; raises OSError without one."""
+        return self.machine.files.read(HOST_KEY)
+
+    def authorized_keys(self, user: str) -> str:
+        """Return the text of a user's ``authorized_keys``, empty for one without."""
+        path = f"{self.machine.home(user)}/.ssh/authorized_keys"
+        if self.machine.account(user) is None or not self.machine.files.is_file(path):
+            return ""
+        return self.machine.files.read(path).decode(errors="replace")
+
+    @property
+    def agent_ready(self) -> bool:
+        """Whether the guest agent answers."""
+        return self.running and not self._silent and AGENT in self.system.active
+
+    async def agent(self, command: str, /, **arguments: Any) -> Any:  # noqa: ANN401
+        """Ask the guest agent; ``command`` is named as ``qm guest cmd`` does.
+
+        Besides those: ``exec`` (``command``: words, ``input_data``: bytes), ``exec-status``
+        (``pid``), ``exec-wait`` (``pid``, ``timeout_seconds``; None after the time-out) and
+        ``file-read`` (``file``). Returns JSON data as PVE would show it; raises
+        :class:`AgentError` with PVE's message.
+        """
+        if not self.agent_ready:
+            raise AgentError("QEMU guest agent is not running")
+        answer = await self.agent_interface.ask(command, arguments)
+        self.flush()
+        return answer
+
+    # Small parts
+
+    def _strikes(self, kind: str) -> bool:
+        return self.world.faults.take(kind, str(self.vmid)) is not None
+
+    async def _slowness(self) -> None:
+        fault = self.world.faults.take("guest-slow", str(self.vmid))
+        if fault is not None:
+            # Wall time on purpose: a guest must be able to be slow in an immediate lab too.
+            await asyncio.sleep(float(fault.detail.get("seconds", "5")))
+
+    async def _until(self, condition: Callable[[], bool], timeout_seconds: float) -> bool:
+        """Wait for a condition in simulated time; an immediate lab still gives others a chance."""
+        for _ in range(max(1, int(timeout_seconds * 4))):
+            if condition():
+                return True
+            await self.world.clock.sleep(0.25)
+            await asyncio.sleep(0.001)
+        return condition()
+
+    def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

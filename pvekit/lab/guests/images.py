@@ -1,0 +1,152 @@
+"""The lab's internet: it answers the URLs of cloud images, checksum files and package keys."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import posixpath
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+from urllib.parse import urlsplit
+
+from pvekit.lab.guests.disk import image_bytes
+from pvekit.lab.guests.distros import Distro, distro_of, image_disk
+
+_IMAGES = (".img", ".qcow2", ".raw")
+_KEYS = (".key", ".asc", ".gpg")
+_USUAL = {
+    "Ubuntu": "{codename}-server-cloudimg-amd64.img {codename}-minimal-cloudimg-amd64.img",
+    "Debian GNU/Linux": "{os}-genericcloud-amd64.qcow2 {os}-generic-amd64.qcow2"
+    " {os}-genericcloud-amd64.raw {os}-generic-amd64.raw",
+    "Rocky Linux": "Rocky-9-GenericCloud.latest.x86_64.qcow2"
+    " Rocky-9-GenericCloud-Base.latest.x86_64.qcow2",
+    "AlmaLinux": "AlmaLinux-9-GenericCloud-latest.x86_64.qcow2",
+}
+
+
+class HttpError(Exception):
+    """A server's refusal: its status and reason."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(f"{status} {reason}")
+        self.status = status
+        self.reason = reason
+
+
+class ResolveError(Exception):
+    """The name of a URL's host cannot be resolved."""
+
+
+class Strikes(Protocol):
+    """The part of the site's faults that matters here."""
+
+    def take(self, kind: str, subject: str) -> object | None:
+        """Let an ordered fault strike, if there is one."""
+        ...
+
+
+@dataclass(frozen=True)
+class _Address:
+    host: str
+    directory: str
+    name: str
+
+    @classmethod
+    def of(cls, url: str) -> _Address:
+        parts = urlsplit(url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise ResolveError(parts.hostname or url)
+        directory, name = posixpath.split(parts.path)
+        return cls(parts.hostname, f"{parts.hostname}{directory}", name)
+
+
+class Internet:
+    """Every server there is; ``serial`` numbers the releases of all images."""
+
+    def __init__(self, faults: Strikes | None = None, serial: int = 20261101) -> None:
+        self._faults = faults
+        self._asked: dict[str, set[str]] = {}
+        self.serial = serial
+
+    def to_data(self) -> dict[str, object]:
+        """Return what it remembers as data for JSON."""
+        asked = {directory: sorted(names) for directory, names in self._asked.items()}
+        return {"serial": self.serial, "asked": asked}
+
+    def restore(self, serial: int, asked: Mapping[str, Iterable[str]]) -> None:
+        """Take over what :meth:`to_data` gave."""
+        self.serial = serial
+        self._asked = {directory: set(names) for directory, names in asked.items()}
+
+    def fetch(self, url: str) -> bytes:
+        """Return what is at a URL; raises :class:`HttpError` or :class:`ResolveError`."""
+        address = _Address.of(url)
+        if address.host.endswith(".invalid"):
+            raise ResolveError(address.host)
+        if address.name.endswith(_IMAGES):
+            return self._image(url, address)
+        algorithm = checksum_algorithm(address.name)
+        if algorithm:
+            return self._sums(url, address, algorithm)
+        if address.name.endswith(_KEYS):
+            return _armoured(url)
+        raise HttpError(404, "Not Found")
+
+    def _image(self, url: str, address: _Address) -> bytes:
+        distro = distro_of(url)
+        if distro is None:
+            raise HttpError(404, "Not Found")
+        self._asked.setdefault(address.directory, set()).add(address.name)
+        data = self._content(distro, address.directory, address.name)
+        if self._faults is not None and self._faults.take("download-corrupt", url):
+            return data[: len(data) // 2]
+        return data
+
+    def _content(self, distro: Distro, directory: str, name: str) -> bytes:
+        disk = image_disk(distro_of(f"{directory}/{name}") or distro, self.serial)
+        # The name makes images of one distribution differ, as their build dates do in reality.
+        disk.files["/etc/cloud/build.info"] += f"name: {name}\n".encode()
+        return image_bytes(disk)
+
+    def _sums(self, url: str, address: _Address, algorithm: str) -> bytes:
+        distro = distro_of(url)
+        if distro is None:
+            raise HttpError(404, "Not Found")
+        single = posixpath.splitext(address.name)[0]
+        if single.endswith(_IMAGES):
+            names = [single]
+        else:
+            names = sorted(self._asked.get(address.directory, set()) | set(_usual(distro)))
+        lines = (
+            _line(distro, name, algorithm, self._content(distro, address.directory, name))
+            for name in names
+        )
+        return "".join(lines).encode()
+
+
+def checksum_algorithm(name: str) -> str:
+    """Return the algorithm of a checksum file, or nothing if its name is not one of such."""
+    upper = name.upper()
+    for algorithm in ("SHA256", "SHA512"):
+        if upper in {f"{algorithm}SUMS", f"{algorithm}SUM"} or upper.endswith(f".{algorithm}"):
+            return algorithm
+    return "SHA256" if upper.endswith("CHECKSUM") else ""
+
+
+def _usual(distro: Distro) -> list[str]:
+    names = _USUAL.get(distro.name, "")
+    return names.format(codename=distro.codename, os=distro.os).split()
+
+
+def _line(distro: Distro, name: str, algorithm: str, data: bytes) -> str:
+    digest = hashlib.new(algorithm.lower(), data).hexdigest()
+    if distro.family == "redhat":
+        return f"{algorithm} ({name}) = {digest}\n"
+    return f"{digest} {'*' if distro.name == 'Ubuntu' else ' '}{name}\n"
+
+
+def _armoured(url: str) -> bytes:
+    body = base64.b64encode(hashlib.sha512(url.encode()).digest()).decode()
+    begin, end = "-----BEGIN PGP PUBLIC KEY BLOCK-----", "-----END PGP PUBLIC KEY BLOCK-----"
+    return f"{begin}\n\n{body}\n{end}\n".encode()

@@ -1,0 +1,221 @@
+"""One node of the simulated site: a machine, its storages, and the VMs that are powered on."""
+
+from __future__ import annotations
+
+import errno
+import random
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pvekit.lab.failure import Failure, no_config
+from pvekit.lab.guests.disk import Disk, Iso, read_iso
+from pvekit.lab.guests.guest import Guest
+from pvekit.lab.guests.world import World
+from pvekit.lab.locking import Locking
+from pvekit.lab.machine import Machine
+from pvekit.lab.pmxcfs import ClusterFileSystem
+from pvekit.lab.processes import LiveProcess
+from pvekit.lab.storage import Storages
+from pvekit.lab.tasks import TaskList
+from pvekit.lab.vmconfig import VmConfig
+
+_PIDS = "/run/qemu-server"
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """What a node's hardware has, and which Proxmox VE runs on it."""
+
+    memory_mb: int
+    cpus: int
+    pve: str
+
+
+@dataclass
+class Node:
+    """A Proxmox VE host; ``guests`` are its powered-on VMs by vmid.
+
+    ``peers`` are the nodes of its PVE cluster by name, itself included.
+    ``chance`` is where new MAC addresses and uuids come from. ``running`` are the vmids that were
+    powered on when the state was saved, until :meth:`resume`.
+    """
+
+    name: str
+    machine: Machine
+    cluster: ClusterFileSystem
+    storages: Storages
+    locking: Locking
+    world: World
+    capacity: Capacity
+    chance: random.Random
+    peers: dict[str, Node] = field(default_factory=dict)
+    guests: dict[int, Guest] = field(default_factory=dict)
+    running: list[int] = field(default_factory=list)
+    tasks: TaskList = field(init=False)
+    _emulators: dict[int, LiveProcess] = field(default_factory=dict)
+    _started: dict[int, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.tasks = TaskList(self.name, self.machine.clock.now, self.machine.uptime)
+
+    # Configurations
+
+    def config_path(self, vmid: int) -> str:
+        """Return the path of a VM's configuration on this node."""
+        return f"/etc/pve/nodes/{self.name}/qemu-server/{vmid}.conf"
+
+    def vmids(self) -> list[int]:
+        """Return the ids of this node's VMs, ascending."""
+        all_guests = self.cluster.guests().items()
+        return sorted(vmid for vmid, owner in all_guests if owner == (self.name, "qemu"))
+
+    def config_text(self, vmid: int) -> str:
+        """Return a configuration's text; the program dies if the VM is not on this node."""
+        try:
+            data = self.machine.files.read(self.config_path(vmid))
+        except FileNotFoundError as error:
+            raise no_config(self.name, vmid) from error
+        return data.decode(errors="surrogateescape")
+
+    def config(self, vmid: int) -> VmConfig:
+        """Return a VM's configuration; the program dies if the VM is not on this node."""
+        return VmConfig.parse(self.config_text(vmid))
+
+    def save(self, vmid: int, config: VmConfig) -> None:
+        """Write a configuration; the program dies without quorum or if the id is taken."""
+        self.write(self.config_path(vmid), config.text())
+
+    def write(self, path: str, text: str) -> None:
+        """Write a file of the cluster file system as Proxmox VE does: aside, then rename."""
+        try:
+            self.machine.files.write(path, text.encode(errors="surrogateescape"))
+        except OSError as error:
+            if error.errno == errno.EEXIST:
+                message = f"close (rename) atomic file '{path}' failed: {error.strerror}"
+            else:
+                message = f"unable to open file '{path}.tmp.{1000 + len(text)}' - {error.strerror}"
+            raise Failure(message) from error
+
+    def forget(self, vmid: int) -> None:
+        """Remove a VM's configuration; the program dies without quorum."""
+        path = self.config_path(vmid)
+        try:
+            self.machine.files.unlink(path)
+        except OSError as error:
+            raise Failure(f"destroy config failed: {path}: {error.strerror}") from error
+
+    def pools(self) -> list[str]:
+        """Return the names of the resource pools that ``user.cfg`` defines."""
+        text = self.machine.files.read("/etc/pve/user.cfg").decode()
+        return [line.split(":")[1] for line in text.splitlines() if line.startswith("pool:")]
+
+    def check_quorum(self) -> None:
+        """Die unless the PVE cluster has quorum."""
+        if not self.cluster.quorate():
+            raise Failure("cluster not ready - no quorum?")
+
+    # Identities
+
+    def new_mac(self) -> str:
+        """Return a random MAC address with Proxmox's own prefix."""
+        tail = self.chance.randbytes(3).hex(":").upper()
+        return f"BC:24:11:{tail}"
+
+    def new_uuid(self) -> str:
+        """Return a random uuid."""
+        return str(uuid.UUID(bytes=self.chance.randbytes(16), version=4))
+
+    # Power
+
+    def guest(self, vmid: int) -> Guest | None:
+        """Return a powered-on VM."""
+        return self.guests.get(vmid)
+
+    def uptime(self, vmid: int) -> int:
+        """Return for how many seconds a VM has been on."""
+        return int(self.machine.clock.now() - self._started.get(vmid, self.machine.clock.now()))
+
+    def pid(self, vmid: int) -> int:
+        """Return the emulator's process id, or 0."""
+        return self._emulators[vmid].pid if vmid in self._emulators else 0
+
+    def power_on(self, vmid: int, config: VmConfig, cloudinit: Iso | None) -> None:
+        """Start a VM with its disks and CDs; needs a running event loop."""
+        disks: dict[str, Disk] = {}
+        isos: dict[str, Iso] = {}
+        for slot, drive in config.drives():
+            volume = self.storages.find(drive.file) if drive.has_volume else None
+            if drive.is_cloudinit and cloudinit is not None:
+                isos[slot] = cloudinit
+            elif drive.is_cdrom and (iso := self._iso(drive.file)):
+                isos[slot] = iso
+            elif volume is not None and volume.disk is not None and volume.disk.iso:
+                isos[slot] = volume.disk.iso
+            elif volume is not None and volume.disk is not None:
+                disks[slot] = volume.disk
+        guest = Guest(self.world, vmid, config.values, disks, isos, self._powered_off)
+        self.guests[vmid] = guest
+        self._started[vmid] = self.machine.clock.now()
+        self._add_emulator(vmid, config)
+        guest.power_on()
+
+    def _iso(self, volid: str) -> Iso | None:
+        if ":" not in volid or not self.storages.exists(volid):
+            return None
+        return read_iso(self.machine.files.read(self.storages.path(volid)))
+
+    def _add_emulator(self, vmid: int, config: VmConfig) -> None:
+        name = config.name or f"vm{vmid}"
+        argv = ("/usr/bin/kvm", "-id", str(vmid), "-name", f"{name},debug-threads=on")
+        live = self.machine.processes.add((*argv, "-no-shutdown", "-daemonize"))
+        live.on_signal = lambda _: self._killed(vmid)
+        self._emulators[vmid] = live
+        self.machine.files.write(f"{_PIDS}/{vmid}.pid", f"{live.pid}\n".encode())
+
+    def _killed(self, vmid: int) -> bool:
+        self.power_off(vmid)
+        return True
+
+    def power_off(self, vmid: int) -> None:
+        """Cut a VM's power."""
+        guest = self.guests.get(vmid)
+        if guest is not None:
+            guest.power_off()
+            self._powered_off(guest)
+
+    def _powered_off(self, guest: Guest) -> None:
+        if self.guests.get(guest.vmid) is not guest:
+            return
+        del self.guests[guest.vmid]
+        self.machine.processes.discard(self._emulators.pop(guest.vmid))
+        pid_file = f"{_PIDS}/{guest.vmid}.pid"
+        if self.machine.files.exists(pid_file):
+            self.machine.files.unlink(pid_file)
+
+    def reboot(self) -> None:
+        """Lose power and come back: all VMs are off, all programs gone, ``/run`` is empty."""
+        for vmid in tuple(self.guests):
+            self.power_off(vmid)
+        self.machine.reboot()
+
+    def to_data(self) -> dict[str, Any]:
+        """Return the node's own state as JSON data."""
+        for guest in self.guests.values():
+            guest.flush()
+        return {
+            "files": self.machine.files.to_data(),
+            "boot_id": self.machine.boot_id,
+            "booted": self.machine.booted,
+            "running": sorted({*self.guests, *self.running}),
+            "tasks": self.tasks.to_data(),
+        }
+
+    def restore(self, data: Mapping[str, Any]) -> None:
+        """Take over the state from :meth:`to_data`; VMs that ran wait for ``Site.resume``."""
+        self.machine.files.from_data(data["files"])
+        self.machine.boot_id = data["boot_id"]
+        self.machine.booted = data["booted"]
+        self.running = list(data["running"])
+        self.tasks.restore(data["tasks"])

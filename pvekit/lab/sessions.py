@@ -1,0 +1,196 @@
+"""SSH sessions of the lab's machines: one command each, its streams and its exit status."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+import asyncssh
+
+from pvekit.lab.link import Link, LinkCut, LinkFaults, Request, answer
+from pvekit.lab.machine import Machine
+
+MAX_SESSIONS = 10
+"""Open sessions that one connection may have, as OpenSSH's sshd has it by default."""
+
+NO_SHELL = b"lab: only commands are served, no interactive shell\n"
+BROKEN = b"lab: a bug: see daemon.log in the lab's directory\n"
+SERVER_OPTIONS = {
+    "encoding": None,
+    "line_editor": False,
+    "allow_pty": False,
+    "agent_forwarding": False,
+    "x11_forwarding": False,
+    "compression_algs": None,
+    "password_auth": False,
+    "kbdint_auth": False,
+}
+"""How every SSH server of the lab is set up: commands over bytes, public keys only."""
+
+
+@dataclass(frozen=True)
+class _ChannelReader:
+    """A command's stdin; it ends when the client closes it or the link is lost."""
+
+    stream: asyncssh.SSHReader[bytes]
+
+    async def read(self) -> bytes:
+        try:
+            return await self.stream.read()
+        except (asyncssh.Error, OSError):
+            return b""
+
+    async def readline(self) -> bytes:
+        try:
+            return await self.stream.readline()
+        except (asyncssh.Error, OSError):
+            return b""
+
+
+@dataclass(frozen=True)
+class _ChannelWriter:
+    """A command's stdout or stderr; broken once the channel is closed or the link is lost."""
+
+    stream: asyncssh.SSHWriter[bytes]
+
+    async def write(self, data: bytes) -> None:
+        try:
+            self.stream.write(data)
+            await self.stream.drain()
+        except (asyncssh.Error, OSError) as error:
+            raise BrokenPipeError(errno.EPIPE, "Broken pipe") from error
+
+
+class Traffic:
+    """What goes on over SSH: commands, which outlive their links but not the lab, and links."""
+
+    def __init__(self, command_ended: Callable[[], None]) -> None:
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._links: set[asyncssh.SSHServerConnection] = set()
+        self._command_ended = command_ended
+
+    def start(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run something, and keep it until it is done."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._command_ended()
+
+    def opened(self, link: asyncssh.SSHServerConnection) -> None:
+        """Count a connection."""
+        self._links.add(link)
+
+    def closed(self, link: asyncssh.SSHServerConnection) -> None:
+        """Forget a connection."""
+        self._links.discard(link)
+
+    async def end(self) -> None:
+        """Drop all connections and end all commands."""
+        links, tasks = list(self._links), list(self._tasks)
+        for link in links:
+            link.abort()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*(link.wait_closed() for link in links))
+
+
+@dataclass(frozen=True)
+class Host:
+    """A machine as SSH reaches it; ``vmid`` says which guest of ``node`` it is, if it is one."""
+
+    machine: Machine
+    node: str
+    faults: LinkFaults
+    traffic: Traffic
+    vmid: int | None = None
+
+
+class MachineServer(asyncssh.SSHServer):
+    """One client's connection to a machine; subclasses say whose keys are accepted."""
+
+    def __init__(self, host: Host) -> None:
+        self.host = host
+        self._open = 0
+
+    def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
+        """Keep the connection."""
+        self._connection = conn
+        self.host.traffic.opened(conn)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
+        """Forget the connection."""
+        self.host.traffic.closed(self._connection)
+
+    def public_key_auth_supported(self) -> bool:
+        """Accept public keys."""
+        return True
+
+    def session_requested(self) -> asyncssh.SSHServerProcess[bytes] | bool:
+        """Open a session, unless the connection has as many as sshd allows."""
+        if self._open >= MAX_SESSIONS:
+            return False
+        self._open += 1
+        return _Session(self._start, self._closed)
+
+    def _closed(self) -> None:
+        self._open -= 1
+
+    def _start(self, process: asyncssh.SSHServerProcess[bytes]) -> None:
+        self.host.traffic.start(self._serve(process))
+
+    async def _serve(self, process: asyncssh.SSHServerProcess[bytes]) -> None:
+        line = process.command
+        if line is None:
+            process.stderr.write(NO_SHELL)
+            process.exit(1)
+            return
+        try:
+            process.exit(await self._answer(line, process))
+        except LinkCut:
+            pass
+        except asyncio.CancelledError:
+            self._connection.abort()
+            raise
+        except BaseException:
+            process.stderr.write(BROKEN)
+            process.exit(99)
+            raise
+
+    async def _answer(self, line: str, process: asyncssh.SSHServerProcess[bytes]) -> int:
+        user = self._connection.get_extra_info("username")
+        request = Request(self.host.node, line, user, self.host.vmid)
+        link = Link(
+            _ChannelReader(process.stdin),
+            _ChannelWriter(process.stdout),
+            _ChannelWriter(process.stderr),
+            self._connection.abort,
+        )
+        return await answer(self.host.machine, request, link, self.host.faults)
+
+
+class _Session(asyncssh.SSHServerProcess[bytes]):
+    """A session that serves no subsystem (so no SFTP)."""
+
+    def __init__(
+        self,
+        start: Callable[[asyncssh.SSHServerProcess[bytes]], None],
+        closed: Callable[[], None],
+    ) -> None:
+        super().__init__(start, None, 3, allow_scp=False)
+        self._closed = closed
+
+    def subsystem_requested(self, subsystem: str) -> bool:  # noqa: ARG002
+        """Refuse every subsystem."""
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Count the session as ended."""
+        super().connection_lost(exc)
+        self._closed()

@@ -1,0 +1,266 @@
+"""Words -> text and fields: parameters, substitutions, field splitting and file names."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import AsyncIterator, Iterable, Iterator
+from dataclasses import dataclass, field
+
+from pvekit.lab import patterns
+from pvekit.lab.shell import arithmetic
+from pvekit.lab.shell.control import ShellError
+from pvekit.lab.shell.state import BLANKS, Shell
+from pvekit.lab.shell.subshells import substitute
+from pvekit.lab.shell.syntax import (
+    Arithmetic,
+    Literal,
+    Parameter,
+    Substitution,
+    Word,
+)
+
+
+@dataclass(frozen=True)
+class _Fragment:
+    """A piece of an expanded word; ``splits`` where field splitting applies to it."""
+
+    text: str
+    quoted: bool
+    splits: bool = False
+
+
+_BREAK = _Fragment("", quoted=False)  # between the fields of "$@"; known by identity
+
+
+@dataclass
+class _Field:
+    text: str = ""
+    pattern: str = ""
+    active: bool = field(default=False)
+
+    def add(self, text: str, *, quoted: bool) -> None:
+        self.text += text
+        self.pattern += patterns.escape(text) if quoted else text
+        self.active = self.active or (not quoted and not patterns.SPECIAL.isdisjoint(text))
+
+
+async def fields(shell: Shell, words: Iterable[Word]) -> list[str]:
+    """Return the fields that words expand to."""
+    result: list[str] = []
+    for word in words:
+        if len(word) == 1 and isinstance(word[0], Literal) and _is_plain(word[0]):
+            result.append(word[0].text)
+            continue
+        splitter = _Splitter(shell.variables.get("IFS", BLANKS))
+        async for fragment in _fragments(shell, word, tilde=True):
+            splitter.add(fragment)
+        splitter.end()
+        for found in splitter.found:
+            result.extend(_file_names(shell, found))
+    return result
+
+
+def _is_plain(part: Literal) -> bool:
+    return part.quoted or (
+        patterns.SPECIAL.isdisjoint(part.text) and "\\" not in part.text and "~" not in part.text
+    )
+
+
+async def text(shell: Shell, word: Word, *, assignment: bool = False) -> str:
+    """Return the text that a word expands to where it is not split into fields."""
+    if len(word) == 1 and isinstance(word[0], Literal) and _is_plain(word[0]):
+        return word[0].text
+    fragments = [
+        fragment async for fragment in _fragments(shell, word, tilde=True, colons=assignment)
+    ]
+    return "".join(" " if item is _BREAK else item.text for item in fragments)
+
+
+async def pattern(shell: Shell, word: Word) -> str:
+    """Return the pattern that a word expands to: its quoted parts stand for themselves."""
+    fragments = [fragment async for fragment in _fragments(shell, word, tilde=True)]
+    return "".join(
+        patterns.escape(item.text) if item.quoted else " " if item is _BREAK else item.text
+        for item in fragments
+    )
+
+
+async def _fragments(
+    shell: Shell, word: Word, *, tilde: bool = False, colons: bool = False
+) -> AsyncIterator[_Fragment]:
+    for number, part in enumerate(word):
+        if isinstance(part, Literal):
+            whole = tilde and number == 0 and not part.quoted
+            content = _tilde(shell, part.text, colons=colons) if whole else part.text
+            yield _Fragment(content, part.quoted)
+        elif isinstance(part, Parameter):
+            async for fragment in _parameter(shell, part):
+                yield fragment
+        else:
+            yield _Fragment(await _computed(shell, part), part.quoted, splits=not part.quoted)
+
+
+async def _computed(shell: Shell, part: Substitution | Arithmetic) -> str:
+    if isinstance(part, Substitution):
+        return await substitute(shell, part.script)
+    expression = await text(shell, part.expression)
+    return str(arithmetic.evaluate(expression, shell.variables))
+
+
+def _tilde(shell: Shell, content: str, *, colons: bool) -> str:
+    if "~" not in content:
+        return content
+    parts = content.split(":") if colons else [content]
+    return ":".join(_home(shell, part) if part.startswith("~") else part for part in parts)
+
+
+def _home(shell: Shell, content: str) -> str:
+    user, slash, rest = content[1:].partition("/")
+    if not user:
+        return shell.variables.get("HOME", "~") + slash + rest
+    account = shell.machine.account(user)
+    return account[2] + slash + rest if account else content
+
+
+async def _parameter(shell: Shell, part: Parameter) -> AsyncIterator[_Fragment]:
+    operator = part.operator
+    if operator and operator[-1] in "-+=?" and _takes_word(shell, part):
+        async for fragment in _with_word(shell, part):
+            yield fragment
+        return
+    if part.name == "@" or (part.name == "*" and not part.quoted):
+        if operator not in {"+", ":+"}:
+            for fragment in _arguments(shell, quoted=part.quoted):
+                yield fragment
+        return
+    yield _Fragment(await _value(shell, part), part.quoted, splits=not part.quoted)
+
+
+def _arguments(shell: Shell, *, quoted: bool) -> Iterator[_Fragment]:
+    for number, argument in enumerate(shell.arguments):
+        if number:
+            yield _BREAK
+        yield _Fragment(argument, quoted, splits=not quoted)
+
+
+def _takes_word(shell: Shell, part: Parameter) -> bool:
+    """Tell whether the word of ``- = + ?`` is what counts, and not the parameter's value."""
+    value = shell.parameter(part.name)
+    present = value is not None and not (part.operator[0] == ":" and value == "")
+    return present == (part.operator[-1] == "+")
+
+
+async def _with_word(shell: Shell, part: Parameter) -> AsyncIterator[_Fragment]:
+    sign = part.operator[-1]
+    if sign == "?":
+        default = "parameter not set" if part.operator == "?" else "parameter not set or null"
+        raise ShellError(f"{part.name}: {await text(shell, part.word) or default}")
+    if sign == "=":
+        value = await text(shell, part.word)
+        shell.assign(part.name, value)
+        yield _Fragment(value, part.quoted, splits=not part.quoted)
+        return
+    async for fragment in _fragments(shell, part.word, tilde=not part.quoted):
+        if part.quoted or fragment is _BREAK or fragment.quoted:
+            yield fragment
+        else:
+            yield _Fragment(fragment.text, quoted=False, splits=True)
+    if part.quoted and not part.word:
+        yield _Fragment("", quoted=True)
+
+
+async def _value(shell: Shell, part: Parameter) -> str:
+    value = shell.parameter(part.name)
+    if value is None:
+        if "u" in shell.options and part.operator not in {"+", ":+"}:
+            raise ShellError(f"{part.name}: parameter not set")
+        value = ""
+    if part.operator == "length":
+        return str(len(value.encode(errors="surrogateescape")))
+    if part.operator in {"%", "%%", "#", "##"}:
+        return _trimmed(value, part.operator, await pattern(shell, part.word))
+    return "" if part.operator in {"+", ":+"} else value
+
+
+def _trimmed(value: str, operator: str, wanted: str) -> str:
+    matches = patterns.compiled(wanted).fullmatch
+    ends = range(len(value) + 1)
+    if operator in {"#", "##"}:
+        for end in ends if operator == "#" else reversed(ends):
+            if matches(value, 0, end):
+                return value[end:]
+        return value
+    for start in reversed(ends) if operator == "%" else ends:
+        if matches(value, start):
+            return value[:start]
+    return value
+
+
+class _Splitter:
+    """Joins fragments to fields, splitting those that came from expansions at ``IFS``."""
+
+    def __init__(self, separators: str) -> None:
+        self._separators = separators
+        self._current: _Field | None = None
+        self._after_blank = False  # a blank ended the last field: the end may have one more mark
+        self.found: list[_Field] = []
+
+    def add(self, fragment: _Fragment) -> None:
+        if fragment is _BREAK:
+            self.end()
+            self._after_blank = False
+        elif not fragment.splits:
+            self._extend(fragment.text, quoted=fragment.quoted)
+        else:
+            for piece in _pieces(fragment.text, self._separators):
+                if piece in self._separators:
+                    self._separate(piece)
+                else:
+                    self._extend(piece, quoted=False)
+
+    def _extend(self, piece: str, *, quoted: bool) -> None:
+        if piece or quoted:
+            self._current = self._current or _Field()
+            self._current.add(piece, quoted=quoted)
+            self._after_blank = False
+
+    def _separate(self, mark: str) -> None:
+        if self._current is not None:
+            self.end()
+            self._after_blank = mark in BLANKS
+        elif mark not in BLANKS:
+            if not self._after_blank:
+                self.found.append(_Field())
+            self._after_blank = False
+
+    def end(self) -> None:
+        if self._current is not None:
+            self.found.append(self._current)
+        self._current = None
+
+
+def _pieces(content: str, separators: str) -> list[str]:
+    """Cut a text into runs without separators, blank runs (as one) and single separators."""
+    if not separators:
+        return [content] if content else []
+    blank = re.escape("".join(char for char in separators if char in BLANKS))
+    every = re.escape(separators)
+    runs = rf"[^{every}]+" + (rf"|[{blank}]+" if blank else "") + rf"|[{every}]"
+    return [run if run[0] not in separators else run[0] for run in re.findall(runs, content)]
+
+
+def _file_names(shell: Shell, found: _Field) -> list[str]:
+    if not found.active or "f" in shell.options or not patterns.has_pattern(found.pattern):
+        return [found.text]
+    if found.pattern.startswith("/"):
+        return shell.machine.files.glob(found.pattern) or [found.text]
+    base = posixpath.normpath(shell.cwd)
+    full = posixpath.join(patterns.escape(base), found.pattern)
+    start = len(base.rstrip("/")) + 1
+    return [path[start:] for path in shell.machine.files.glob(full)] or [found.text]
+
+
+def absolute(shell: Shell, path: str) -> str:
+    """Return a path as seen from the shell's working directory."""
+    return posixpath.join(shell.cwd, path) if path else path

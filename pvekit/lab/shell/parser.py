@@ -1,0 +1,318 @@
+"""Tokens -> the syntax tree. What dash refuses is refused with dash's words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import lru_cache
+
+from pvekit.lab.shell.lexer import NAME, Lexer, ShellSyntaxError, Token
+from pvekit.lab.shell.syntax import (
+    AndOr,
+    Assignment,
+    Background,
+    Case,
+    Command,
+    For,
+    Function,
+    Group,
+    If,
+    Invalid,
+    Literal,
+    Loop,
+    Pipeline,
+    Redirect,
+    Redirected,
+    Script,
+    Simple,
+    Subshell,
+    Word,
+)
+
+_CLOSING = frozenset(("}", "do", "done", "elif", "else", "esac", "fi", "then"))
+RESERVED = _CLOSING | {"!", "{", "case", "for", "if", "in", "until", "while"}
+_REDIRECTS = frozenset(("<", ">", ">|", ">>", "<<", "<<-", "<&", ">&", "<>"))
+_ASSIGNMENT = re.compile(rf"({NAME.pattern})=")
+
+
+@lru_cache(maxsize=512)
+def parse(text: str) -> Script:
+    """Return a script's commands; after a syntax error comes :class:`Invalid` as the last one."""
+    lexer = Lexer(text, _parse_substitution)
+    commands: list[Command] = []
+    try:
+        parser = _Parser(lexer)
+        while parser.token.kind != "end":
+            commands.extend(parser.line())
+    except ShellSyntaxError as error:
+        commands.append(Invalid(f"Syntax error: {error}", lexer.line))
+    return tuple(commands)
+
+
+def _parse_substitution(lexer: Lexer) -> Script:
+    parser = _Parser(lexer)
+    script = parser.script()
+    parser.require(")")
+    return script
+
+
+class _Parser:
+    """Recursive descent with one token of look-ahead; ``)`` is never read past."""
+
+    def __init__(self, lexer: Lexer) -> None:
+        self._lexer = lexer
+        self.token = lexer.next()
+
+    def _advance(self) -> Token:
+        token, self.token = self.token, self._lexer.next()
+        return token
+
+    def _is(self, *texts: str) -> bool:
+        return self.token.kind in {"operator", "word"} and self.token.text in texts
+
+    def _unexpected(self, expected: str = "") -> ShellSyntaxError:
+        wanted = f' (expecting "{expected}")' if expected else ""
+        if self.token.kind == "word" and self.token.text not in RESERVED:
+            return ShellSyntaxError(f"word unexpected{wanted}")
+        shown = {"end": "end of file", "newline": "newline"}.get(
+            self.token.kind, f'"{self.token.text}"'
+        )
+        return ShellSyntaxError(f"{shown} unexpected{wanted}")
+
+    def require(self, text: str) -> None:
+        """Refuse any other present token, without reading past it."""
+        if not self._is(text):
+            raise self._unexpected(text)
+
+    def _expect(self, text: str) -> None:
+        self.require(text)
+        self._advance()
+
+    def _newlines(self) -> None:
+        while self.token.kind == "newline":
+            self._advance()
+
+    def line(self) -> list[Command]:
+        """Return the commands up to the end of a line."""
+        commands: list[Command] = []
+        separated = True
+        while separated and self.token.kind not in {"newline", "end"}:
+            command, separated = self._item()
+            commands.append(command)
+        if self.token.kind not in {"newline", "end"}:
+            raise self._unexpected()
+        if self.token.kind == "newline":
+            self._advance()
+        return commands
+
+    def script(self, *ends: str) -> Script:
+        """Return commands up to a closing word or operator; ``ends`` demands at least one."""
+        commands: list[Command] = []
+        separated = True
+        self._newlines()
+        while separated and not (self.token.kind == "end" or self._is(")", ";;", *_CLOSING)):
+            command, separated = self._item()
+            commands.append(command)
+            self._newlines()
+        if ends and (not commands or not self._is(*ends)):
+            raise self._unexpected(ends[0] if commands and len(ends) == 1 else "")
+        return tuple(commands)
+
+    def _item(self) -> tuple[Command, bool]:
+        """Return a command and whether something separates it from a next one."""
+        command = self._and_or()
+        if self._is("&"):
+            self._advance()
+            return Background(command), True
+        if self._is(";"):
+            self._advance()
+            return command, True
+        return command, self.token.kind == "newline"
+
+    def _and_or(self) -> Command:
+        first = self._pipeline()
+        rest: list[tuple[str, Command]] = []
+        while self._is("&&", "||"):
+            operator = self._advance().text
+            self._newlines()
+            rest.append((operator, self._pipeline()))
+        return AndOr(first, tuple(rest)) if rest else first
+
+    def _pipeline(self) -> Command:
+        negated = False
+        while self._is("!"):
+            self._advance()
+            negated = not negated
+        commands = [self._command()]
+        while self._is("|"):
+            self._advance()
+            self._newlines()
+            commands.append(self._command())
+        if len(commands) == 1 and not negated:
+            return commands[0]
+        return Pipeline(tuple(commands), negated)
+
+    def _command(self) -> Command:
+        line = self._lexer.line
+        compound = self._COMPOUNDS.get(self.token.text) if self.token.kind != "newline" else None
+        if compound is None:
+            return self._simple(line)
+        self._advance()
+        command = compound(self)
+        redirects = self._redirects()
+        return Redirected(command, redirects, line) if redirects else command
+
+    def _redirects(self) -> tuple[Redirect, ...]:
+        redirects: list[Redirect] = []
+        while self.token.kind == "number" or self._is(*_REDIRECTS):
+            redirects.append(self._redirect())
+        return tuple(redirects)
+
+    def _redirect(self) -> Redirect:
+        number = int(self._advance().text) if self.token.kind == "number" else None
+        operator = self._advance().text
+        if self.token.kind != "word":
+            raise self._unexpected()
+        if number is None:
+            number = 0 if operator.startswith("<") else 1
+        if operator in {"<<", "<<-"}:
+            # Announced before the line end is read as a token: its text begins there.
+            body = self._lexer.expect_document(self.token, strip=operator == "<<-")
+            self._advance()
+            return Redirect(number, "<<", body)
+        return Redirect(number, operator, self._advance().parts)
+
+    def _simple(self, line: int) -> Command:
+        assignments: list[Assignment] = []
+        words: list[Word] = []
+        redirects: list[Redirect] = []
+        if self.token.kind == "word" and self.token.text in RESERVED - {"in"}:
+            raise self._unexpected()
+        while self.token.kind in {"word", "number"} or self._is(*_REDIRECTS):
+            if self.token.kind != "word":
+                redirects.append(self._redirect())
+            elif not words and (found := _ASSIGNMENT.match(self.token.text)):
+                assignments.append(Assignment(found[1], _value(self._advance().parts)))
+            else:
+                token = self._advance()
+                words.append(token.parts)
+                if len(words) == 1 and self._is("(") and not redirects:
+                    return self._function(token)
+        if not (assignments or words or redirects):
+            raise self._unexpected()
+        return Simple(line, tuple(assignments), tuple(words), tuple(redirects))
+
+    def _function(self, name: Token) -> Command:
+        self._advance()
+        self._expect(")")
+        if NAME.fullmatch(name.text) is None:
+            raise ShellSyntaxError("Bad function name")
+        self._newlines()
+        return Function(name.text, self._command())
+
+    def _if(self) -> Command:
+        branches: list[tuple[Script, Script]] = []
+        while True:
+            condition = self.script("then")
+            self._expect("then")
+            branches.append((condition, self.script("fi", "elif", "else")))
+            if not self._is("elif"):
+                break
+            self._advance()
+        otherwise: Script = ()
+        if self._is("else"):
+            self._advance()
+            otherwise = self.script("fi")
+        self._expect("fi")
+        return If(tuple(branches), otherwise)
+
+    def _body(self) -> Script:
+        self._expect("do")
+        body = self.script("done")
+        self._expect("done")
+        return body
+
+    def _while(self) -> Command:
+        condition = self.script("do")
+        return Loop(condition, self._body(), negated=False)
+
+    def _until(self) -> Command:
+        condition = self.script("do")
+        return Loop(condition, self._body(), negated=True)
+
+    def _for(self) -> Command:
+        if NAME.fullmatch(self.token.text) is None:
+            raise ShellSyntaxError("Bad for loop variable")
+        name = self._advance().text
+        self._newlines()
+        words: list[Word] | None = None
+        if self._is("in"):
+            self._advance()
+            words = []
+            while self.token.kind == "word":
+                words.append(self._advance().parts)
+        if self._is(";"):
+            self._advance()
+        self._newlines()
+        return For(name, None if words is None else tuple(words), self._body())
+
+    def _case(self) -> Command:
+        if self.token.kind != "word":
+            raise self._unexpected()
+        word = self._advance().parts
+        self._newlines()
+        self._expect("in")
+        self._newlines()
+        branches: list[tuple[tuple[Word, ...], Script]] = []
+        while not self._is("esac"):
+            branches.append(self._branch())
+            self._newlines()
+        self._advance()
+        return Case(word, tuple(branches))
+
+    def _branch(self) -> tuple[tuple[Word, ...], Script]:
+        if self._is("("):
+            self._advance()
+        patterns: list[Word] = []
+        while True:
+            if self.token.kind not in {"word", "number"}:
+                raise self._unexpected(")" if patterns else "")
+            patterns.append(self._advance().parts)
+            if not self._is("|"):
+                break
+            self._advance()
+        self._expect(")")
+        body = self.script()
+        if self._is(";;"):
+            self._advance()
+        elif not self._is("esac"):
+            raise self._unexpected(";;")
+        return tuple(patterns), body
+
+    def _group(self) -> Command:
+        body = self.script("}")
+        self._expect("}")
+        return Group(body)
+
+    def _subshell(self) -> Command:
+        body = self.script(")")
+        self._expect(")")
+        return Subshell(body)
+
+    _COMPOUNDS: dict[str, Callable[[_Parser], Command]] = {  # noqa: RUF012
+        "if": _if,
+        "while": _while,
+        "until": _until,
+        "for": _for,
+        "case": _case,
+        "{": _group,
+        "(": _subshell,
+    }
+
+
+def _value(parts: Word) -> Word:
+    """Return the parts of ``name=value`` after the equals sign."""
+    first, *rest = parts
+    assert isinstance(first, Literal)  # noqa: S101
+    text = first.text.partition("=")[2]
+    return (Literal(text, first.quoted), *rest) if text else tuple(rest)

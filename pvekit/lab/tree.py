@@ -1,0 +1,322 @@
+"""Trees of files in memory, and what any tree must offer to be mounted.
+
+Everything that fails raises :class:`OSError` with the errno that Linux would give.
+"""
+
+from __future__ import annotations
+
+import base64
+import errno
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+Kind = Literal["file", "directory", "link", "device"]
+
+
+@dataclass(frozen=True)
+class Stat:
+    """What is known of a file: its size in bytes, permission bits, and time since the epoch."""
+
+    kind: Kind
+    size: int
+    mode: int
+    mtime: float
+    owner: str = "root"
+
+
+@dataclass(frozen=True)
+class Usage:
+    """A file system's device, size and use in bytes, as ``df`` shows them."""
+
+    device: str
+    total: int
+    used: int
+
+
+def fault(number: int, path: str) -> OSError:
+    """Return the error that Linux gives for a path."""
+    return OSError(number, os.strerror(number), path)
+
+
+class Tree(Protocol):
+    """What can be mounted; paths are relative to the mount, without a leading slash."""
+
+    def stat(self, path: str) -> Stat:
+        """Describe a file or directory."""
+        ...
+
+    def read(self, path: str) -> bytes:
+        """Return a file's content."""
+        ...
+
+    def names(self, path: str) -> list[str]:
+        """Return a directory's entries, sorted."""
+        ...
+
+    def write(
+        self,
+        path: str,
+        data: bytes,
+        *,
+        append: bool = False,
+        exclusive: bool = False,
+        mode: int | None = None,
+    ) -> None:
+        """Create or change a file; ``exclusive`` refuses an existing one."""
+        ...
+
+    def mkdir(self, path: str, mode: int = 0o755) -> None:
+        """Create a directory."""
+        ...
+
+    def rmdir(self, path: str) -> None:
+        """Remove an empty directory."""
+        ...
+
+    def unlink(self, path: str) -> None:
+        """Remove a file."""
+        ...
+
+    def rename(self, source: str, target: str) -> None:
+        """Move within the tree; replaces a file that is in the way."""
+        ...
+
+    def chmod(self, path: str, mode: int) -> None:
+        """Set the permission bits."""
+        ...
+
+    def touch(self, path: str, when: float) -> None:
+        """Set the time of an existing file or directory."""
+        ...
+
+
+@dataclass
+class _Node:
+    kind: Kind
+    mode: int
+    mtime: float
+    owner: str = "root"
+    data: bytes = b""  # a link's target too
+    added: list[bytes] = field(default_factory=list)
+    children: dict[str, _Node] = field(default_factory=dict)
+
+    def content(self) -> bytes:
+        # Joined late, so that a long output written in pieces costs linear time.
+        if self.added:
+            self.data = b"".join((self.data, *self.added))
+            self.added.clear()
+        return self.data
+
+    def size(self) -> int:
+        return len(self.data) + sum(map(len, self.added))
+
+
+class MemoryTree:
+    """The ordinary tree. ``total`` is its capacity in bytes; beyond it, writing raises ENOSPC."""
+
+    def __init__(self, now: Callable[[], float], total: int = 94 << 30) -> None:
+        self._now = now
+        self._root = _Node("directory", 0o755, now())
+        self.total = total
+        self.used = 0
+
+    def _node(self, path: str) -> _Node:
+        node = self._root
+        for name in path.split("/") if path else ():
+            if node.kind != "directory":
+                raise fault(errno.ENOTDIR, path)
+            if name not in node.children:
+                raise fault(errno.ENOENT, path)
+            node = node.children[name]
+        return node
+
+    def _directory(self, path: str) -> _Node:
+        node = self._node(path)
+        if node.kind != "directory":
+            raise fault(errno.ENOTDIR, path)
+        return node
+
+    def _parent(self, path: str) -> tuple[_Node, str]:
+        head, _, name = path.rpartition("/")
+        return self._directory(head), name
+
+    def first_link(self, path: str, *, last: bool) -> tuple[str, str, str] | None:
+        """Return (place, target, rest) of the first link on a path; ``last`` includes its end."""
+        node = self._root
+        names = path.split("/") if path else []
+        for at, name in enumerate(names):
+            child = node.children.get(name)
+            if child is None:
+                return None
+            if child.kind == "link" and (last or at < len(names) - 1):
+                return "/".join(names[:at]), child.data.decode(), "/".join(names[at + 1 :])
+            node = child
+        return None
+
+    def stat(self, path: str) -> Stat:
+        """Describe a file, directory, link or device."""
+        node = self._node(path)
+        return Stat(node.kind, node.size(), node.mode, node.mtime, node.owner)
+
+    def read(self, path: str) -> bytes:
+        """Return a file's content, or a link's target."""
+        node = self._node(path)
+        if node.kind == "directory":
+            raise fault(errno.EISDIR, path)
+        return node.content()
+
+    def names(self, path: str) -> list[str]:
+        """Return a directory's entries, sorted."""
+        return sorted(self._directory(path).children)
+
+    def write(
+        self,
+        path: str,
+        data: bytes,
+        *,
+        append: bool = False,
+        exclusive: bool = False,
+        mode: int | None = None,
+    ) -> None:
+        """Create or change a file; an existing one keeps its mode."""
+        self.open(path, append=append, exclusive=exclusive, mode=mode)(data)
+
+    def open(
+        self, path: str, *, append: bool = False, exclusive: bool = False, mode: int | None = None
+    ) -> Callable[[bytes], None]:
+        """Create or empty a file and return what appends to it, even after it was renamed."""
+        parent, name = self._parent(path)
+        node = parent.children.get(name)
+        if node is None:
+            node = _Node("file", 0o644 if mode is None else mode, self._now())
+            parent.children[name] = node
+            parent.mtime = node.mtime
+        elif exclusive and node.kind != "device":
+            raise fault(errno.EEXIST, path)
+        elif node.kind == "directory":
+            raise fault(errno.EISDIR, path)
+        elif not append:
+            self._empty(node)
+
+        def add(data: bytes) -> None:
+            self._append(node, data, path)
+
+        return add
+
+    def _empty(self, node: _Node) -> None:
+        self.used -= node.size()
+        node.data = b""
+        node.added.clear()
+        node.mtime = self._now()
+
+    def _append(self, node: _Node, data: bytes, path: str) -> None:
+        if node.kind == "device":
+            return
+        if self.used + len(data) > self.total:
+            raise fault(errno.ENOSPC, path)
+        self.used += len(data)
+        node.added.append(data)
+        node.mtime = self._now()
+
+    def _add(self, path: str, node: _Node) -> None:
+        parent, name = self._parent(path)
+        if not name or name in parent.children:
+            raise fault(errno.EEXIST, path)
+        parent.children[name] = node
+        parent.mtime = self._now()
+
+    def mkdir(self, path: str, mode: int = 0o755) -> None:
+        """Create a directory."""
+        self._add(path, _Node("directory", mode, self._now()))
+
+    def symlink(self, target: str, path: str) -> None:
+        """Create a symbolic link."""
+        self._add(path, _Node("link", 0o777, self._now(), data=target.encode()))
+
+    def mknod(self, path: str) -> None:
+        """Create a device that gives nothing and takes everything."""
+        self._add(path, _Node("device", 0o666, self._now()))
+
+    def rmdir(self, path: str) -> None:
+        """Remove an empty directory."""
+        if self._directory(path).children:
+            raise fault(errno.ENOTEMPTY, path)
+        if not path:
+            raise fault(errno.EBUSY, path)
+        parent, name = self._parent(path)
+        del parent.children[name]
+        parent.mtime = self._now()
+
+    def unlink(self, path: str) -> None:
+        """Remove a file."""
+        node = self._node(path)
+        if node.kind == "directory":
+            raise fault(errno.EISDIR, path)
+        parent, name = self._parent(path)
+        self.used -= node.size()
+        del parent.children[name]
+        parent.mtime = self._now()
+
+    def rename(self, source: str, target: str) -> None:
+        """Move a file or directory; what is in the way must be of the same sort (and empty)."""
+        node = self._node(source)
+        if f"{target}/".startswith(f"{source}/") and source != target:
+            raise fault(errno.EINVAL, target)
+        parent, name = self._parent(target)
+        old = parent.children.get(name)
+        if old is node:
+            return
+        if old is not None:
+            self._make_way(node, old, target)
+        old_parent, old_name = self._parent(source)
+        del old_parent.children[old_name]
+        parent.children[name] = node
+        old_parent.mtime = parent.mtime = self._now()
+
+    def _make_way(self, node: _Node, old: _Node, path: str) -> None:
+        if old.kind == "directory" and node.kind != "directory":
+            raise fault(errno.EISDIR, path)
+        if old.kind != "directory" and node.kind == "directory":
+            raise fault(errno.ENOTDIR, path)
+        if old.children:
+            raise fault(errno.ENOTEMPTY, path)
+        self.used -= old.size()
+
+    def chmod(self, path: str, mode: int) -> None:
+        """Set the permission bits."""
+        self._node(path).mode = mode
+
+    def chown(self, path: str, owner: str) -> None:
+        """Set the owner."""
+        self._node(path).owner = owner
+
+    def touch(self, path: str, when: float) -> None:
+        """Set the time of an existing file or directory."""
+        self._node(path).mtime = when
+
+    def to_data(self) -> dict[str, Any]:
+        """Return everything as data for JSON: path -> facts, content in base64."""
+        return dict(_entries(self._root, ""))
+
+    def load(self, data: dict[str, Any]) -> None:
+        """Replace everything by what :meth:`to_data` gave."""
+        self._root.children.clear()
+        self.used = 0
+        for path, facts in data.items():
+            content = base64.b64decode(facts.get("data", ""))
+            node = _Node(facts["kind"], facts["mode"], facts["mtime"], facts["owner"], content)
+            self.used += len(content)
+            if path:
+                parent, name = self._parent(path)
+                parent.children[name] = node
+
+
+def _entries(node: _Node, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    facts = {"kind": node.kind, "mode": node.mode, "mtime": node.mtime, "owner": node.owner}
+    if content := node.content():
+        facts["data"] = base64.b64encode(content).decode()
+    yield path, facts
+    for name, child in node.children.items():
+        yield from _entries(child, f"{path}/{name}" if path else name)
