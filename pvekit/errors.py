@@ -1,0 +1,75 @@
+"""What can go wrong, in classes that tell the reader what to do next.
+
+Each class carries the exit status of the command that ends with it. The statuses are final:
+0 done, 1 failed, 2 usage or config, 3 a bug, 4 partial, 5 not found, 6 conflict, 7 transient,
+8 no capacity, 9 made but not ready, 10 changes pending, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+
+class PvekitError(Exception):
+    """An expected failure, shown without a traceback: what failed, why, and what to do."""
+
+    exit_status = 1
+
+    def __init__(self, brief: str, *, details: str = "", hint: str = "") -> None:
+        super().__init__(brief)
+        self.brief = brief
+        self.details = details
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return "\n".join(part for part in (self.brief, self.details, self.hint) if part)
+
+
+class UsageError(PvekitError):
+    """The configuration or the request does not make sense; nothing was sent."""
+
+    exit_status = 2
+
+
+class NotFound(PvekitError):
+    """What the request names does not exist."""
+
+    exit_status = 5
+
+
+class Conflict(PvekitError):
+    """Something else is in the way, or it is not ours to touch."""
+
+    exit_status = 6
+
+
+class Transient(PvekitError):
+    """A lock, a lost link, a missing quorum or a time-out: the same command may work later."""
+
+    exit_status = 7
+
+
+class NoCapacity(PvekitError):
+    """No node has room, or nothing satisfies the request."""
+
+    exit_status = 8
+
+
+class NotReady(PvekitError):
+    """The machine was made and is kept, but did not get ready in time."""
+
+    exit_status = 9
+
+
+class GoalNotReached(PvekitError):
+    """The commands ran, yet what they were for did not come true."""
+
+
+class LockTimeout(Transient):
+    """Proxmox VE waited in vain for a lock: too much at once on this storage or VM."""
+
+
+class QuorumLost(Transient):
+    """The PVE cluster has no quorum: nothing can be changed until it has again."""
+
+
+class IdTaken(Conflict):
+    """A vmid, name or address that was free at decision time is taken: decide again."""
