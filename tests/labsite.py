@@ -1,38 +1,73 @@
-"""A site for tests: the lab's, reached without SSH, its faults as pvekit's errors."""
+"""A site for tests: the lab's, reached without SSH, its link cut wherever a test wants it."""
 
 from __future__ import annotations
 
+import itertools
+import re
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
 
-from pvekit.lab.inprocess import LabShell
+from pvekit.config.load import load
+from pvekit.config.model import Config
+from pvekit.journal import Store
+from pvekit.lab.inprocess import LabShell, running_site
+from pvekit.lab.site import Site, SiteSpec
+from pvekit.operations.desk import Desk
 from pvekit.plan import Guest, Place
 from pvekit.run.clock import Clock
+from pvekit.run.context import Policy
 from pvekit.shell import Command, LinkLost, Result, Unreachable
 
+PLAN = Path(__file__).parent / "cases" / "config" / "plan.yaml"
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIO6Hh+FhEXHLvmcnYMFyS1h4VqTwGcZCHnmVRNHjUQbL test"
 
+
+@dataclass
+class Cut:
+    """Cuts the link once, at the command of this number: before, during or after it."""
+
+    at: int
+    when: str
+    struck: bool = False
+    count: Iterator[int] = field(default_factory=itertools.count)
+
+    def due(self) -> bool:
+        if self.struck or next(self.count) != self.at:
+            return False
+        self.struck = True
+        return True
+
+
+@dataclass
 class NodeShell:
-    def __init__(self, lab: LabShell, place: Place) -> None:
-        self.lab = lab
-        self.place = place
+    lab: LabShell
+    place: Place
+    cut: Cut | None
 
     def run(self, command: Command) -> Result:
+        cut = self.cut if self.cut is not None and self.cut.due() else None
+        if cut and cut.when == "before":
+            raise LinkLost(f"cut before {command}")
+        if cut and cut.when == "during":
+            self.lab.loop.do(lambda: self.lab.site.faults.order("link-cut", when="during"))
         try:
             status, out, err = self._answer(command)
         except ConnectionRefusedError as error:
             raise Unreachable(f"nobody answers at {error}") from error
         except (ConnectionError, TimeoutError) as error:
             raise LinkLost(f"{command.words[0]}: {error}") from error
-        return Result(
-            command, status, out.decode(errors="replace"), err.decode(errors="replace")
-        )
+        if cut:
+            raise LinkLost(f"cut after {command}")
+        return Result(command, status, out.decode(errors="replace"), err.decode(errors="replace"))
 
     def _answer(self, command: Command) -> tuple[int, bytes, bytes]:
         line, stdin, place = command.line(), command.input(), self.place
         if isinstance(place, str):
             return self.lab.run_line(place, line, stdin, command.timeout)
-        return self.lab.run_guest_line(
-            place.address, line, stdin, command.timeout, user=place.user
-        )
+        return self.lab.run_guest_line(place.address, line, stdin, command.timeout, user=place.user)
 
 
 class LabSite:
@@ -40,15 +75,20 @@ class LabSite:
 
     def __init__(self, lab: LabShell) -> None:
         self.lab = lab
+        self.cut: Cut | None = None
 
     def shell(self, place: Place) -> NodeShell:
-        return NodeShell(self.lab, place)
+        return NodeShell(self.lab, place, self.cut)
 
     def reach(self, guest: Guest) -> str:
         found = self.lab.loop.do(lambda: self.lab.site.guest_at(guest.address))
-        if found is None or not found.ssh_ready:
+        if found is None or not self.lab.loop.do(lambda: found.ssh_ready):
             raise Unreachable(f"{guest.address} does not answer")
         return "SSH-2.0-lab"
+
+    def on(self, node: str, line: str) -> str:
+        """What a line prints on a node."""
+        return self.lab.run_line(node, line)[1].decode()
 
     def programs(self, *, changes: bool | None = None) -> list[list[str]]:
         """What was started on the nodes, oldest first."""
@@ -57,6 +97,52 @@ class LabSite:
             for event in list(self.lab.site.log.of("program"))
             if changes is None or event["changes"] is changes
         ]
+
+    def forget_programs(self) -> None:
+        self.lab.site.log.events.clear()
+
+    def save(self) -> object:
+        return self.lab.loop.do(self.lab.site.to_data)
+
+    def restored(self, data: object) -> LabSite:
+        """A new site in the same state."""
+
+        def make() -> LabShell:
+            site = Site.from_data(data)
+            site.resume()
+            return LabShell(site, self.lab.loop)
+
+        return LabSite(self.lab.loop.do(make))
+
+    def picture(self) -> dict[str, list[str]]:
+        """All that a run could leave on the site, but for what differs from run to run."""
+        return {name: self._picture(name) for name in self.lab.site.nodes}
+
+    def _picture(self, node: str) -> list[str]:
+        lines = [self.on(node, line) for line in LOOKS]
+        text = "\n".join(lines)
+        for pattern, put in RANDOM:
+            text = re.sub(pattern, put, text)
+        return text.splitlines()
+
+
+LOOKS = (
+    "grep -Hs '' /etc/pve/nodes/*/qemu-server/*.conf",
+    "grep -Hs '' /etc/pve/priv/pvekit/*",
+    "ls /run/qemu-server",
+    "ls /run/pvekit/jobs 2>/dev/null",
+    "ls /var/lib/vz/pvekit/build 2>/dev/null",
+    "pvesm list local-lvm | tail -n +2 | tr -s ' '",
+)
+
+RANDOM = (
+    (r"uuid=[0-9a-f-]+", "uuid=U"),
+    (r"vmgenid: [0-9a-f-]+", "vmgenid: U"),
+    (r"ctime=\d+", "ctime=T"),
+    (r"run=[0-9a-f]+", "run=R"),
+    (r"BC:24:11(:[0-9A-F]{2}){3}", "MAC"),
+    (r"(/var/lib/vz/pvekit/build/)\S+", r"\1B"),
+)
 
 
 def quick_clock() -> Clock:
@@ -68,3 +154,28 @@ def quick_clock() -> Clock:
         time.sleep(min(seconds, 0.002))
 
     return Clock(lambda: now[0], sleep)
+
+
+def config_for(directory: Path, nodes: list[str], more: str = "") -> Config:
+    """The plan's configuration with these nodes and a real key."""
+    import yaml
+
+    data = yaml.safe_load(PLAN.read_text())
+    data["proxmox_nodes"] = nodes
+    data["cloud_init"]["ssh_public_key"] = KEY
+    data |= yaml.safe_load(more) or {}
+    path = directory / "config.yaml"
+    path.write_text(yaml.safe_dump(data))
+    return load(path)
+
+
+def desk_for(site: LabSite, directory: Path, *, retries: int = 0, more: str = "") -> Desk:
+    config = config_for(directory, list(site.lab.site.nodes), more)
+    policy = Policy(retries=retries, shortest=0.01, longest=0.01)
+    return Desk(config, site, Store(directory / "runs"), quick_clock(), policy)
+
+
+@contextmanager
+def lab_site(spec: SiteSpec | None = None) -> Iterator[LabSite]:
+    with running_site(spec) as shell:
+        yield LabSite(shell)

@@ -61,6 +61,19 @@ class Journal:
         self._append("started", key=key, undo=undo)
         return self.attempts(key)
 
+    def job(self, node: str, identity: str) -> None:
+        """Note that a job is about to be started on a node."""
+        if identity not in self.jobs().get(node, ()):
+            self._append("job", node=node, id=identity)
+
+    def jobs(self) -> dict[str, list[str]]:
+        """Return the ids of all jobs by node."""
+        found: dict[str, list[str]] = {}
+        for event in self.events:
+            if event["event"] == "job":
+                found.setdefault(event["node"], []).append(event["id"])
+        return found
+
     def done(self, key: str) -> None:
         """Note that a step reached its goal."""
         self._append("done", key=key)

@@ -11,11 +11,12 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from pvekit.lab.control import Request, ask
-from pvekit.lab.home import Hold, Home, LabError, serving
+from pvekit.lab.home import Hold, Home, LabError, serving, watched
 from pvekit.lab.settings import Wanted
 
 _START_SECONDS = 60.0
@@ -119,14 +120,15 @@ def stop(home: Home) -> None:
     pid = serving(home)
     if pid is None:
         raise LabError(f"no lab is up in {home.path}{_swept(home)}")
-    try:
-        ask(home, Request("down"))
-    except LabError:
-        _signal(pid, signal.SIGTERM)
-    if not _gone(home):
-        _signal(pid, signal.SIGKILL)
-        _gone(home)
-        _swept(home)
+    with watched(home) as ended:
+        try:
+            ask(home, Request("down"))
+        except LabError:
+            _signal(pid, signal.SIGTERM)
+        if not _in_time(ended):
+            _signal(pid, signal.SIGKILL)
+            _in_time(ended)
+            _swept(home)
 
 
 def _swept(home: Home) -> str:
@@ -139,9 +141,9 @@ def _swept(home: Home) -> str:
     return ": removed what a crashed one had left"
 
 
-def _gone(home: Home) -> bool:
+def _in_time(ended: Callable[[], bool]) -> bool:
     deadline = time.monotonic() + _STOP_SECONDS
-    while serving(home) is not None:
+    while not ended():
         if time.monotonic() > deadline:
             return False
         time.sleep(0.01)

@@ -24,7 +24,7 @@ _ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 @contextmanager
 def held(home: Home) -> Iterator[None]:
-    """Hold a lab's directory; raises :class:`LabError` where another process does."""
+    """Hold a lab's directory until the process ends; raises :class:`LabError` if another does."""
     hold = Hold.take(home)
     if hold is None:
         raise LabError(f"a lab is up already in {home.path}")
@@ -32,7 +32,7 @@ def held(home: Home) -> Iterator[None]:
         hold.sign()
         yield
     finally:
-        hold.release()
+        hold.clear()
 
 
 def run(home: Home, wanted: Wanted, ready: Callable[[asyncio.Event], None]) -> None:

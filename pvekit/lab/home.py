@@ -5,7 +5,8 @@ from __future__ import annotations
 import fcntl
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -118,11 +119,29 @@ class Hold:
         os.ftruncate(self._descriptor, 0)
         os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)
 
-    def release(self) -> None:
-        """Give the lab back and remove what only a living daemon has."""
+    def clear(self) -> None:
+        """Remove what only a living daemon has; the lock ends with the process."""
         self._home.socket.unlink(missing_ok=True)
         self._home.pid.unlink(missing_ok=True)
+
+    def release(self) -> None:
+        """Clear, and give the lab back at once."""
+        self.clear()
         os.close(self._descriptor)
+
+
+@contextmanager
+def watched(home: Home) -> Iterator[Callable[[], bool]]:
+    """Give a function that tells whether the process that serves a lab now has ended."""
+    try:
+        descriptor = os.open(home.pid, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        yield lambda: True
+        return
+    try:
+        yield lambda: _locked(descriptor, fcntl.LOCK_SH)
+    finally:
+        os.close(descriptor)
 
 
 def _locked(descriptor: int, kind: int) -> bool:

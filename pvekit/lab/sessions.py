@@ -117,7 +117,7 @@ class MachineServer(asyncssh.SSHServer):
 
     def __init__(self, host: Host) -> None:
         self.host = host
-        self._open = 0
+        self._sessions: set[asyncssh.SSHServerProcess[bytes]] = set()
 
     def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
         """Keep the connection."""
@@ -134,25 +134,18 @@ class MachineServer(asyncssh.SSHServer):
 
     def session_requested(self) -> asyncssh.SSHServerProcess[bytes] | bool:
         """Open a session, unless the connection has as many as sshd allows."""
-        if self._open >= MAX_SESSIONS:
+        if len(self._sessions) >= MAX_SESSIONS:
             return False
-        self._open += 1
-        return _Session(self._start, self._closed)
-
-    def _closed(self) -> None:
-        self._open -= 1
+        session = _Session(self._start, self._sessions.discard)
+        self._sessions.add(session)
+        return session
 
     def _start(self, process: asyncssh.SSHServerProcess[bytes]) -> None:
         self.host.traffic.start(self._serve(process))
 
     async def _serve(self, process: asyncssh.SSHServerProcess[bytes]) -> None:
-        line = process.command
-        if line is None:
-            process.stderr.write(NO_SHELL)
-            process.exit(1)
-            return
         try:
-            process.exit(await self._answer(line, process))
+            process.exit(await self._answer(process))
         except LinkCut:
             pass
         except asyncio.CancelledError:
@@ -162,8 +155,14 @@ class MachineServer(asyncssh.SSHServer):
             process.stderr.write(BROKEN)
             process.exit(99)
             raise
+        finally:
+            self._sessions.discard(process)
 
-    async def _answer(self, line: str, process: asyncssh.SSHServerProcess[bytes]) -> int:
+    async def _answer(self, process: asyncssh.SSHServerProcess[bytes]) -> int:
+        line = process.command
+        if line is None:
+            process.stderr.write(NO_SHELL)
+            return 1
         user = self._connection.get_extra_info("username")
         request = Request(self.host.node, line, user, self.host.vmid)
         link = Link(
@@ -181,7 +180,7 @@ class _Session(asyncssh.SSHServerProcess[bytes]):
     def __init__(
         self,
         start: Callable[[asyncssh.SSHServerProcess[bytes]], None],
-        closed: Callable[[], None],
+        closed: Callable[[asyncssh.SSHServerProcess[bytes]], None],
     ) -> None:
         super().__init__(start, None, 3, allow_scp=False)
         self._closed = closed
@@ -193,4 +192,4 @@ class _Session(asyncssh.SSHServerProcess[bytes]):
     def connection_lost(self, exc: Exception | None) -> None:
         """Count the session as ended."""
         super().connection_lost(exc)
-        self._closed()
+        self._closed(self)

@@ -176,6 +176,7 @@ class Site:
         site.world.network.restore(data["leases"])
         site.world.internet.restore(**data["internet"])
         site.faults.restore(data["faults"])
+        site.chance.seed()  # a seed would give the identities of before once more
         return site
 
 

@@ -18,7 +18,9 @@ from pvekit.lab.storage import Pool
 Say = Callable[[str], Awaitable[None]]
 
 PROGRAM_SECONDS = 0.8  # one start of a Perl program, measured idle
-BANDWIDTH = 250 << 20  # bytes per second of one storage, shared by all copies on it
+# Bytes per second, measured: 2 GiB alone in 3.7 s, eight such copies at once in 12 to 18 s.
+BANDWIDTH = 1200 << 20
+ONE_COPY = 600 << 20
 _STEPS = 20
 _SMALLEST_STEP = 8 << 20
 _UPID = re.compile(r"UPID:[^:]+:[0-9A-F]{8}:[0-9A-F]{8,9}:[0-9A-F]{8}:[^:\s]+:[^:\s]*:[^:\s]+:")
@@ -171,8 +173,8 @@ class Copy:
         await say(_progress(size, size) * 2)
 
     def _pace(self) -> float:
-        shared = BANDWIDTH / self.pool.copies
-        return min(shared, self.limit) if self.limit else shared
+        pace = min(ONE_COPY, BANDWIDTH / self.pool.copies)
+        return min(pace, self.limit) if self.limit else pace
 
 
 def _progress(done: int, size: int) -> str:

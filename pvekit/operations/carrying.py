@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
-from pvekit.errors import PvekitError
+from pvekit.errors import PvekitError, Transient
 from pvekit.journal import Journal
 from pvekit.operations.desk import Desk
-from pvekit.plan import Plan
+from pvekit.plan import Ask, Plan
+from pvekit.pve.scripts import script
 from pvekit.run.apply import Outcome, apply, roll_back
+from pvekit.run.gather import gather
+from pvekit.shell import Query
 
 PARTIAL = 4
 
@@ -48,10 +52,33 @@ def take_back(desk: Desk, plan: Plan, journal: Journal) -> dict[str, Outcome]:
     return roll_back(plan, desk.site, desk.context(journal))
 
 
-def finish(journal: Journal, outcomes: Mapping[str, Outcome]) -> Report:
-    """Close a journal; only a run that went well, or touched nothing, is finished."""
+def finish(desk: Desk, journal: Journal, outcomes: Mapping[str, Outcome]) -> Report:
+    """Note how a run ended; only one that went well, or touched nothing, is finished."""
     report = Report(journal.run, outcomes)
     if report.status == 0 or not journal.touched():
+        forget_jobs(desk, journal)
         journal.finished(report.status)
-    journal.close()
     return report
+
+
+@contextmanager
+def held(journal: Journal) -> Iterator[None]:
+    """Let go of a journal at the end; one whose run failed before any change is finished."""
+    try:
+        yield
+    except PvekitError as error:
+        if not journal.touched():
+            journal.finished(error.exit_status)
+        raise
+    finally:
+        journal.close()
+
+
+def forget_jobs(desk: Desk, journal: Journal) -> None:
+    """Remove what a run's jobs left on the nodes; a node that does not answer keeps it."""
+    left = {
+        node: Ask(node, Query(script("forget", *ids), str)) for node, ids in journal.jobs().items()
+    }
+    for _ in range(2):
+        answers = gather(desk.site, left)
+        left = {node: left[node] for node, each in answers.items() if isinstance(each, Transient)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from pvekit.operations.carrying import Report, carry, finish
+from pvekit.operations.carrying import Report, carry, finish, held
 from pvekit.operations.desk import Desk
 from pvekit.operations.listing import target
 from pvekit.plan import Plan
@@ -22,4 +22,5 @@ def plan_for(desk: Desk, wanted: Sequence[str], planner: Planner) -> tuple[list[
 def carry_out(desk: Desk, verb: str, targets: Sequence[Target], plan: Plan) -> Report:
     """Carry a plan out as a run of its own."""
     journal = desk.store.begin(f"vm {verb}", {"vms": [vm.vmid for vm in targets]})
-    return finish(journal, carry(desk, plan, journal))
+    with held(journal):
+        return finish(desk, journal, carry(desk, plan, journal))

@@ -8,10 +8,10 @@ from typing import Any
 
 from pvekit.config.load import public_keys
 from pvekit.config.model import Config
-from pvekit.errors import Conflict, IdTaken, PvekitError, UsageError
+from pvekit.errors import Conflict, IdTaken, UsageError
 from pvekit.inventory.model import Inventory, Vm
 from pvekit.journal import Journal
-from pvekit.operations.carrying import Report, carry, finish, take_back
+from pvekit.operations.carrying import Report, carry, finish, held, take_back
 from pvekit.operations.desk import Desk
 from pvekit.placement import Rules
 from pvekit.plan import Plan
@@ -110,8 +110,7 @@ def standing(desk: Desk, request: Request) -> Vm | None:
 
 def decided(desk: Desk, request: Request, run: str = "preview") -> Decided:
     """Read the site and decide; changes nothing."""
-    wishes = _wishes(desk.config, desk.inventory(), request)
-    return Decided(_decide(desk, wishes, run), _wait(desk.config, request), run)
+    return Decided(_decide(desk, request, run), _wait(desk.config, request), run)
 
 
 def foresee(desk: Desk, request: Request) -> tuple[Decided, Preview]:
@@ -122,22 +121,23 @@ def foresee(desk: Desk, request: Request) -> tuple[Decided, Preview]:
 
 def carry_out(desk: Desk, request: Request, journal: Journal) -> tuple[Decided, Report]:
     """Create what is asked for, in a new run or one that is gone on with."""
-    pinned = _pinned(journal)
-    wait = _wait(desk.config, request)
-    outcomes: dict[str, Outcome] = {}
-    decisions: dict[str, Decision] = {}
-    fresh = pinned or _first(desk, request, journal)
-    for _ in range(ROUNDS):
-        decisions |= {spec.subject: (spec, at) for spec, at in fresh}
-        outcomes |= _round(desk, fresh, journal, wait)
-        lost = [decisions[name] for name, each in outcomes.items() if _lost(each.error, request)]
-        if not lost:
-            break
-        for spec, _at in lost:
-            del decisions[spec.subject], outcomes[spec.subject]
-        fresh = _again(desk, request, journal, lost)
-    ordered = {name: outcomes[name] for name in decisions}
-    return Decided(tuple(decisions.values()), wait, journal.run), finish(journal, ordered)
+    with held(journal):
+        wait = _wait(desk.config, request)
+        outcomes: dict[str, Outcome] = {}
+        decisions: dict[str, Decision] = {}
+        fresh = _pinned(journal) or _pin(journal, _decide(desk, request, journal.run))
+        for _ in range(ROUNDS):
+            decisions |= {spec.subject: (spec, at) for spec, at in fresh}
+            outcomes |= _round(desk, fresh, journal, wait)
+            lost = [decisions[name] for name, each in outcomes.items() if _lost(each, request)]
+            if not lost:
+                break
+            for spec, _at in lost:
+                del decisions[spec.subject], outcomes[spec.subject]
+            fresh = _again(desk, request, journal, lost)
+        ordered = {name: outcomes[name] for name in decisions}
+        report = finish(desk, journal, ordered)
+        return Decided(tuple(decisions.values()), wait, journal.run), report
 
 
 def _round(
@@ -150,9 +150,9 @@ def _round(
     return failed | carry(desk, _plan(desk, won, wait), journal)
 
 
-def _lost(error: PvekitError | None, request: Request) -> bool:
+def _lost(outcome: Outcome, request: Request) -> bool:
     """Whether a race was lost for something that pvekit was free to choose."""
-    return isinstance(error, IdTaken) and not request.name and request.vmid is None
+    return isinstance(outcome.error, IdTaken) and not request.name and request.vmid is None
 
 
 def _again(
@@ -163,17 +163,8 @@ def _again(
     for spec, _ in lost:
         journal.dropped(spec.subject)
     desk.clock.sleep(desk.policy.jitter() * 0.2)
-    wishes = _wishes(desk.config, desk.inventory(), replace(request, count=len(lost)))
-    return _pin(journal, _decide(desk, wishes, journal.run))
-
-
-def _first(desk: Desk, request: Request, journal: Journal) -> tuple[Decision, ...]:
-    wishes = _wishes(desk.config, desk.inventory(), request)
-    try:
-        return _pin(journal, _decide(desk, wishes, journal.run))
-    except PvekitError as error:
-        journal.finished(error.exit_status)
-        raise
+    fewer = replace(request, count=len(lost))
+    return _pin(journal, _decide(desk, fewer, journal.run))
 
 
 def _pin(journal: Journal, decisions: tuple[Decision, ...]) -> tuple[Decision, ...]:
@@ -205,10 +196,12 @@ def _claims(desk: Desk, decisions: Iterable[Decision]) -> Plan:
     return Plan(tuple(s for spec, at in decisions for s in create.claims(spec, at, owner)))
 
 
-def _decide(desk: Desk, wishes: Wishes, run: str) -> tuple[Decision, ...]:
+def _decide(desk: Desk, request: Request, run: str) -> tuple[Decision, ...]:
+    """Read the site and decide on it."""
+    inventory = desk.inventory()
     placement = desk.config.placement
     rules = Rules(placement.memory_ratio, placement.memory_reserve_mb)
-    return decide.decide(wishes, desk.inventory(), rules, run)
+    return decide.decide(_wishes(desk.config, inventory, request), inventory, rules, run)
 
 
 def _wait(config: Config, request: Request) -> Wait | None:

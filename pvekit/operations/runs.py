@@ -9,7 +9,7 @@ from typing import Any
 from pvekit.errors import UsageError
 from pvekit.journal import Journal, Store
 from pvekit.operations import creating, templates
-from pvekit.operations.carrying import Report, take_back
+from pvekit.operations.carrying import Report, forget_jobs, held, take_back
 from pvekit.operations.desk import Desk
 from pvekit.plan import Plan
 
@@ -52,12 +52,12 @@ def roll_back(desk: Desk, journal: Journal) -> Report:
         raise UsageError(
             f"Run {journal.run} is finished.", hint="Use `pvekit vm delete` to remove a VM."
         )
-    outcomes = take_back(desk, _plan(desk, journal), journal)
-    report = Report(journal.run, outcomes)
-    if report.status == 0:
-        journal.finished(0)
-    journal.close()
-    return report
+    with held(journal):
+        report = Report(journal.run, take_back(desk, _plan(desk, journal), journal))
+        if report.status == 0:
+            forget_jobs(desk, journal)
+            journal.finished(0)
+        return report
 
 
 def _plan(desk: Desk, journal: Journal) -> Plan:

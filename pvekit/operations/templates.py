@@ -11,7 +11,7 @@ from pvekit.config.model import Config, TemplateConfig
 from pvekit.errors import NotFound, PvekitError, UsageError
 from pvekit.inventory.model import Inventory, NodeState, Vm
 from pvekit.journal import Journal
-from pvekit.operations.carrying import Report, carry, finish
+from pvekit.operations.carrying import Report, carry, finish, held
 from pvekit.operations.desk import Desk
 from pvekit.plan import Ask, Plan
 from pvekit.pve.scripts import script
@@ -83,8 +83,8 @@ def foresee(desk: Desk, request: Request) -> tuple[Decided, Preview]:
 
 def carry_out(desk: Desk, found: Decided, journal: Journal) -> Report:
     """Build the decided copies."""
-    outcomes = carry(desk, found.plan(desk), journal)
-    return finish(journal, outcomes)
+    with held(journal):
+        return finish(desk, journal, carry(desk, found.plan(desk), journal))
 
 
 def begin(desk: Desk, request: Request, found: Decided) -> tuple[Decided, Journal]:

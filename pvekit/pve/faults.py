@@ -19,10 +19,15 @@ from pvekit.errors import (
 )
 from pvekit.shell import CommandFailed, Result
 
+_HARMLESS = re.compile(
+    r"trying to acquire lock|\s*OK\s*$|perl: warning|\s+(LC_|LANG|are supported)"
+)
+
 _CLASSES: tuple[tuple[str, type[PvekitError]], ...] = (
     (r"no quorum|cluster not ready|not mounted|Permission denied.*/etc/pve", QuorumLost),
     (r"pvekit-held: |unable to create VM \d+.*already exists|config file already exists", IdTaken),
     (r"VM \d+ already exists|atomic file '[^']*\.conf' failed: File exists", IdTaken),
+    (r"pvekit-refused: .* is still being made", LockTimeout),
     (r"pvekit-refused: |checksum mismatch|detected modified configuration", Conflict),
     (r"protection mode enabled|is still in use by linked clone", Conflict),
     (r"got timeout$|got lock request timeout|locked command timed out", LockTimeout),
@@ -46,6 +51,15 @@ def failure(result: Result, *, what: str, node: str, vmid: int | None = None) ->
         return CommandFailed(result, where=node)
     last = "\n".join(text.splitlines()[-10:])
     return kind(f"Cannot {what} on {node}: {_reason(text)}", details=last)
+
+
+def complaint(result: Result) -> str:
+    """Return what a command said on stderr, without what it says while all goes well.
+
+    ``qm disk resize`` fails with status 0, its error is there only.
+    """
+    lines = (line for line in result.err.splitlines() if line.strip())
+    return "\n".join(line for line in lines if not _HARMLESS.match(line))
 
 
 def classify(text: str) -> type[PvekitError] | None:

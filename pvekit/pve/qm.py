@@ -1,4 +1,8 @@
-"""The words of ``qm``: every command line that changes a VM."""
+"""The words of ``qm``: every command line that changes a VM.
+
+What Proxmox VE runs as a task is a job: in the foreground it would die half-way with the link. A
+resize that dies between volume and config even leaves a size that no further resize mends.
+"""
 
 from __future__ import annotations
 
@@ -40,12 +44,13 @@ def configure(vm: Guard, options: Options, stdin: str = "") -> Change:
 
 def resize(vm: Guard, slot: str, size_gb: int) -> Change:
     """Grow a disk to an absolute size in GiB; it cannot shrink again."""
-    return Change(_qm("disk", "resize", vm.vmid, slot, f"{size_gb}G", timeout=600.0), guard=vm)
+    command = _qm("disk", "resize", vm.vmid, slot, f"{size_gb}G", timeout=600.0)
+    return Change(command, guard=vm, job=True)
 
 
 def start(vm: Guard) -> Change:
     """Start a VM."""
-    return Change(_qm("start", vm.vmid, timeout=300.0), guard=vm)
+    return Change(_qm("start", vm.vmid, timeout=300.0), guard=vm, job=True)
 
 
 def shutdown(vm: Guard, seconds: int, *, force: bool = False) -> Change:
@@ -53,12 +58,12 @@ def shutdown(vm: Guard, seconds: int, *, force: bool = False) -> Change:
     words: list[str | int] = ["shutdown", vm.vmid, "--timeout", seconds]
     if force:
         words += ["--forceStop", 1]
-    return Change(_qm(*words, timeout=seconds + 60.0), guard=vm)
+    return Change(_qm(*words, timeout=seconds + 60.0), guard=vm, job=True)
 
 
 def stop(vm: Guard) -> Change:
     """Cut a VM's power."""
-    return Change(_qm("stop", vm.vmid, timeout=120.0), guard=vm)
+    return Change(_qm("stop", vm.vmid, timeout=120.0), guard=vm, job=True)
 
 
 def template(vm: Guard) -> Change:

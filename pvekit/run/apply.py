@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from pvekit.errors import PvekitError
-from pvekit.plan import Asking, Plan, Step
+from pvekit.errors import PvekitError, Transient
+from pvekit.plan import Asking, Plan, Step, ask
+from pvekit.pve import act
 from pvekit.run.context import Context, Event
 from pvekit.run.drive import carry_out
 from pvekit.run.scheduler import Scheduler, Task
 from pvekit.run.site import Site
+from pvekit.run.wants import Pause
+
+JOB_PATIENCE = 3600.0
+"""How long a roll-back waits for a job that is still at work, in seconds."""
 
 
 @dataclass(frozen=True)
@@ -62,8 +67,25 @@ def _subject(
 
 
 def roll_back(plan: Plan, site: Site, context: Context) -> dict[str, Outcome]:
-    """Take back whatever the journal says was touched, last step first."""
+    """Take back whatever the journal says was touched, last step first.
+
+    Jobs of the run that are still at work are waited for: half of what they do cannot be undone.
+    """
+    jobs = context.journal.jobs()
+    waits = {node: _until_ended(node, ids, context) for node, ids in jobs.items()}
+    for error in Scheduler(site, context.clock).run(waits).values():
+        if error is not None:
+            raise error
     return apply(plan.undoing(context.journal.touched()), site, context, undo=True)
+
+
+def _until_ended(node: str, ids: list[str], context: Context) -> Asking[None]:
+    deadline = context.clock.now() + JOB_PATIENCE
+    for identity in ids:
+        while (yield from ask(act.job(node, identity))).state == "running":
+            if context.clock.now() >= deadline:
+                raise Transient(f"Job {identity} still runs on {node}: nothing is undone yet.")
+            yield Pause(1.0)
 
 
 @dataclass

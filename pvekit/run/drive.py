@@ -10,8 +10,7 @@ from __future__ import annotations
 from pvekit.errors import LockTimeout, PvekitError, Transient
 from pvekit.plan import Asking, Change, Step, Verdict, ask
 from pvekit.pve import act
-from pvekit.pve.faults import failure
-from pvekit.pve.scripts import script
+from pvekit.pve.faults import complaint, failure
 from pvekit.run.context import Context, Event, Passed
 from pvekit.run.wants import Enter, Leave, Pause, send
 from pvekit.shell import Command, Result
@@ -100,7 +99,7 @@ def _attempt(step: Step, context: Context, attempt: int) -> Asking[PvekitError |
     for change in step.changes:
         identity = act.job_id(context.journal.run, step.key, attempt, change)
         result = yield from _perform(step, change, identity, context)
-        if not result.ok:
+        if not result.ok or (complaint(result) and not step.patience):
             taken = _newborn(change)
             what = f"{step.verb} {step.subject}"
             return failure(result, what=what, node=step.node, vmid=taken)
@@ -114,6 +113,8 @@ def _newborn(change: Change) -> int | None:
 
 
 def _perform(step: Step, change: Change, identity: str, context: Context) -> Asking[Result]:
+    if change.job:
+        context.journal.job(step.node, identity)
     result = yield from send(step.node, act.sent(change, identity))
     if not change.job or not result.ok:
         return result
@@ -122,7 +123,6 @@ def _perform(step: Step, change: Change, identity: str, context: Context) -> Ask
     while context.clock.now() < deadline:
         job = yield from ask(act.job(step.node, identity))
         if job.state == "done":
-            yield from send(step.node, script("forget", identity))
             return job.result(change.command)
         if job.state in ("dead", "none"):
             return _died(change.command)

@@ -27,6 +27,10 @@ class Outcome:
     err: bytes
 
 
+class Overdue(Exception):
+    """The deadline passed before the channel was closed."""
+
+
 class _Wake(threading.Event):
     """An event that two pipes set, and that only their reader clears."""
 
@@ -52,7 +56,7 @@ class Exchange:
         channel.settimeout(0.0)
 
     def run(self, line: str, deadline: Deadline) -> Outcome:
-        """Send the line and return once the channel is closed, or raise ``TimeoutError``.
+        """Send the line and return once the channel is closed, or raise :class:`Overdue`.
 
         The exit status is :data:`NO_STATUS` where the peer named none.
         """
@@ -68,7 +72,7 @@ class Exchange:
             if ended:
                 break
             if deadline.passed:
-                raise TimeoutError
+                raise Overdue
             # Nothing tells that the window for stdin has opened, so that is looked for.
             blocked = self._rest is not None
             self._wake.wait(min(deadline.left, _WINDOW_PAUSE) if blocked else deadline.left)

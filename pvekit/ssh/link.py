@@ -22,7 +22,7 @@ from pvekit.ssh.authentication import authenticate
 from pvekit.ssh.deadline import Deadline, Limits
 from pvekit.ssh.endpoint import Endpoint
 from pvekit.ssh.errors import ChannelRefused, Incompatible, NotOpened
-from pvekit.ssh.exchange import NO_STATUS, Exchange, Outcome
+from pvekit.ssh.exchange import NO_STATUS, Exchange, Outcome, Overdue
 from pvekit.ssh.gate import Gate, Gates
 from pvekit.ssh.hostkeys import HostKey, HostKeyPolicy
 from pvekit.ssh.tunnel import through
@@ -44,6 +44,9 @@ class _Transport(paramiko.Transport):
         self.gates = Gates(handlers[MSG_CHANNEL_CLOSE])
         answers = {MSG_CHANNEL_CLOSE: self.gates.answer_close}
         self._channel_handler_table = {**handlers, **answers}
+        # Asking for new keys, paramiko waits for itself when a channel ends meanwhile. AES is good
+        # for 2**32 blocks (RFC 4344, section 3.2), and servers that want new keys earlier ask.
+        vars(self.packetizer)["REKEY_BYTES"] = 1 << 35
 
 
 class Link:
@@ -78,6 +81,7 @@ class Link:
     def cut(self) -> None:
         """End the connection at once, whatever anybody is doing with it. Never blocks."""
         _shut(self._sock)
+        self._transport.close()
 
     def execute(self, line: str, stdin: bytes, seconds: float) -> Outcome:
         """Run a line to its end.
@@ -88,7 +92,7 @@ class Link:
         with self._cut_after(seconds + _GRACE), self._session(seconds) as (channel, gate):
             try:
                 outcome = Exchange(channel, gate, stdin).run(line, deadline)
-            except TimeoutError as error:
+            except Overdue as error:
                 raise LinkLost(f"no end after {seconds:g} s") from error
             except _BROKEN as error:
                 raise LinkLost(f"the connection broke ({_reason(error)})") from error
@@ -171,6 +175,7 @@ def handshake(
 def abandon(transport: paramiko.Transport, sock: socket.socket) -> None:
     """End a connection that did not come about, with the timer that paramiko started for it."""
     _shut(sock)
+    transport.close()
     if transport.is_alive():
         transport.join(_GRACE)
     # That timer is no daemon: the interpreter would wait for it at its end.

@@ -29,7 +29,8 @@ def known_hosts_files(home: Path, configured: Path | None = None) -> tuple[Path,
 def read_ssh_config(home: Path) -> str:
     """Return the text of ``~/.ssh/config`` with its includes in place; empty where there is none.
 
-    paramiko passes over ``Include`` without a word, as ssh_config(5) has it since OpenSSH 7.3.
+    paramiko passes over ``Include`` without a word. One inside a block of its own is read as if it
+    stood outside, which ssh_config(5) makes conditional.
     """
     folder = home / ".ssh"
     return "\n".join(_lines(folder / "config", folder, 0))

@@ -161,6 +161,24 @@ def test_one_connection_serves_many_commands(node, server):
     assert len(server.connections) == 1
 
 
+def test_keys_are_renewed_while_commands_begin_and_end(loop, tmp_path):
+    server = SshServer(loop, tmp_path, rekey_bytes=MEGABYTE)
+
+    def one(number):
+        if number % 2:
+            return run(node, "flood", MEGABYTE, timeout=20).exit_status == 7
+        return run(node, "cat", stdin="x" * MEGABYTE, timeout=20).out == "x" * MEGABYTE
+
+    with (
+        Connections([server.endpoint()], limits=LIMITS) as connections,
+        ThreadPoolExecutor(12) as pool,
+    ):
+        node = connections.node("n1")
+        assert all(pool.map(one, range(48)))
+    assert len(server.connections) == 1
+    server.close()
+
+
 def test_eight_commands_run_at_once_and_no_more(node, server):
     with ThreadPoolExecutor(32) as pool:
         assert all(pool.map(lambda _: run(node, "meet").ok, range(32)))

@@ -102,16 +102,10 @@ def plug(
     return Guest(world, vmid, CONFIG | config, {"scsi0": disk}, isos, off or PoweredOff())
 
 
-async def booted(guest: Guest) -> Guest:
-    guest.power_on()
-    await asyncio.wait_for(guest.cloud.settled.wait(), 3)
-    for _ in range(5):
-        await asyncio.sleep(0)
-    return guest
-
-
 async def boot(world: World, disk: Disk, iso: Iso | None = None, **more: Any) -> Guest:
-    return await booted(plug(world, disk, iso, **more))
+    guest = plug(world, disk, iso, **more)
+    await asyncio.wait_for(guest.power_on(), 5)
+    return guest
 
 
 async def run(guest: Guest, line: str, **more: Any) -> str:

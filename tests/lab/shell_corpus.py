@@ -1,3 +1,4 @@
+# ruff: noqa: W291
 """Scripts that the lab's shell and the real one must run alike."""
 
 SCRIPTS = r"""
@@ -376,4 +377,210 @@ x=file.txt; case $x in *.txt|*.md) echo text;; *) echo other;; esac; case [a] in
 x=aaa; echo ${x#a} ${x##a*} ${x%a*} ${x%%a*} "${x#"a"}" ${x#b}
 ===
 d=/x/y; case "$d/" in /x/*) echo under;; esac; echo "${d##*/}" "${d%/*}"
+===
+set -eu
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+fact() { printf 'fact %s %s\n' "$1" "$2"; }
+fact host x
+for f in "$dir"/*; do
+  [ -e "$f" ] || continue
+  echo "$f"
+done
+if ! command -v nonexistent >/dev/null 2>&1; then fact missing nonexistent; fi
+n=0
+while [ "$n" -lt 3 ]; do n=$((n + 1)); done
+fact n "$n"
+case ${1:-} in '') fact none 1 ;; *) fact some "$1" ;; esac
+{ echo a; echo b >&2; } 2>/dev/null | while IFS= read -r line; do fact line "$line"; done
+===
+f() {
+  cat <<E
+in $1
+E
+  for i in 1 2; do
+    cat <<-'X'
+	raw $i
+	X
+  done
+}
+f a
+===
+a=1 b=2; (a=3; echo $a$b); echo "$a$b"; { a=5; }; echo $a
+===
+exec 3>/tmp/pvekit-t9; echo x >&3; (echo y >&3); exec 3>&-; cat /tmp/pvekit-t9; rm /tmp/pvekit-t9
+===
+echo "a
+b" | while read -r l; do echo "[$l]"; done; echo "${x:-
+multi}"
+===
+x=$(cat <<'E'
+it's "quoted" $x `no`
+E
+); echo "$x"
+===
+if [ -d /tmp ] && { [ -f /etc/passwd ] || false; }; then echo yes; fi; if ! grep -q '^root:' /etc/passwd; then echo no; fi
+===
+printf '%s\n' "$(printf 'a\\nb')" 'c\nd'; printf "%s %s\n" "$@" end
+===
+set -- one two; f() { echo "$# $*"; set -- x; echo "$*"; }; f a b c; echo "$# $*"
+===
+( set -e; false; echo no ); echo "after $?"; sh -c 'set -e; f() { false; }; f; echo no' || echo "st $?"
+===
+set -e; x=$(echo a; false; echo b) || echo "st $?"; echo "$x"; if x=$(false); then :; else echo "else $?"; fi
+===
+set -e; f() { echo in; return 1; }; if f; then :; fi; f && echo; f || echo or; ! f; echo end; f; echo no
+===
+set -e; { false; echo grp; } && echo x; echo y
+===
+set -e; trap 'echo trap $?' EXIT; false
+===
+set -eu; trap 'echo bye' EXIT; : "${nope?missing arg}"; echo no
+===
+trap 'echo t1' EXIT; trap 'echo t2' EXIT; (exit 2); echo $?; sh -c 'trap "echo inner" EXIT; exit 1'; echo $?
+===
+echo $((010 + 0x10)) $((1 ? 2 : 3)) $((-5 % 3)) $((2 ** 3)) end
+===
+echo $((x++))
+===
+a=5; echo $((a)) $((a<<2)) $((a-=2)) $((a*=3)) $a $(( a > 3 && a < 20 ))
+===
+i=5; while i=$((i-1)); [ $i -gt 0 ]; do case $i in 3) continue;; 1) break;; esac; echo $i; done
+===
+for i in a b c; do (exit 1) || continue; echo never; done; for i in; do echo never; done; echo $?
+===
+echo a | { read x; echo "$x" | { read y; echo "<$y>"; }; }
+===
+f() { while read -r a; do echo "$a" | tr a-z A-Z; done; }; printf 'x\ny\n' | f
+===
+(echo a; exit 3) | cat; echo $?; true | (exit 4); echo $?; ! (exit 4) | true; echo $?
+===
+kill -TERM $$ & wait; echo alive
+===
+sh -c 'trap "echo usr; exit 3" USR1; kill -USR1 $$; sleep 1; echo no'; echo $?
+===
+sleep 5 & p=$!; kill $p; wait $p; echo $?; sleep 5 & kill -9 $!; wait $!; echo $?
+===
+(trap 'echo term; exit 9' TERM; sleep 0.3; echo no) & p=$!; sleep 0.1; kill $p; wait $p; echo $?
+===
+(trap 'echo got' TERM; sleep 5 & wait $!; echo woke $?; kill $!) & p=$!; sleep 0.1; kill $p; wait $p; echo $?
+===
+mkdir /tmp/pvekit-l && echo locked; mkdir /tmp/pvekit-l 2>/dev/null || echo held; rmdir /tmp/pvekit-l
+===
+cat <<E | { while read l; do echo "got $l"; done; }
+1
+2
+E
+===
+x="a b  c"; for w in $x; do printf '%s,' "$w"; done; echo; for w in "$x"; do printf '%s,' "$w"; done; echo
+===
+x='*.nomatch'; echo $x "$x"; x='/etc/hos*me'; echo $x "$x"; for f in /etc/hostnam?; do echo "$f"; done
+===
+y="$(printf 'l1\nl2')"; printf '%s|' $y; printf '%s|' "$y"; echo; IFS='
+'; printf '%s|' $y; echo
+===
+a='x'; eval "b_$a=5"; eval echo \$b_$a; eval 'echo "${'"b_$a"'}"'
+===
+unset v; echo "${v-a}${v:-b}${v+c}${v:+d}"; v=; echo "${v-a}${v:-b}${v+c}${v:+d}"; v=1; echo "${v-a}${v:-b}${v+c}${v:+d}"
+===
+p=/a/b/c/; echo "${p%/}" "${p%%/*}" "${p#/}" "${p##*/}" "${p%/*/}"; v=v1.2.3-rc1; echo ${v#v} ${v%%-*} ${v##*.}
+===
+echo "$(cd /tmp && pwd)"; (cd /; pwd); pwd >/dev/null; cd /tmp; cd ../etc; pwd; cd; [ "$PWD" = "$HOME" ] && echo home
+===
+echo a >/tmp/pvekit-ap; { echo b; echo c; } >>/tmp/pvekit-ap; while read -r l; do echo "-$l"; done </tmp/pvekit-ap; wc -l </tmp/pvekit-ap; rm -f /tmp/pvekit-ap
+===
+f() ( exit 3 ); f; echo $?; f() if true; then echo iff; fi; f; g() for i in 1 2; do echo $i; done; g
+===
+echo x; return 3; echo no
+===
+sh -c 'echo $1' name "a b"; sh -c 'printf "<%s>" "$@"' name "a b" "" c; echo; echo 'exit 7' | sh; echo $?; sh -s x y <<'E'
+echo "$# $2"
+E
+===
+command -v sh cat nonexist; echo $?; command -v cd; command nonexist; echo $?; type cd
+===
+true; echo "$?$(false)$?"; false; echo "$?"; x=$?; echo $x
+===
+echo 'a'"b"c\d"$(echo e)"`echo f`$((7)); echo "\a\$\`\"\\"; echo '\a\'; echo "a'b" 'a"b'
+===
+: ${d:=def}; echo $d; : "${e:=x y}"; echo "$e"; set -- ${e}; echo $#
+===
+test -n "$HOME" -a -d / && echo and; [ "a" \< "b" ] && echo lt; [ -z "$nope" ] && echo z; [ 10 -gt 9 ] && echo num; [ "!" = "!" ] && echo bang; [ -n = ] && echo eq
+===
+umask 022; rm -f /tmp/pvekit-um; (umask 077; echo >/tmp/pvekit-um); stat -c %a /tmp/pvekit-um; rm /tmp/pvekit-um
+===
+exec 2>/dev/null; nonexistent; echo $?; ls /nonexist; echo done
+===
+exec >/tmp/pvekit-ex; echo into; exec >&2; cat /tmp/pvekit-ex; rm /tmp/pvekit-ex
+===
+echo {a,b} [x] ~nouser $'x'
+===
+a=b=c; echo $a; export P=1 Q='x y'; echo "$P $Q"; readonly Z; export -p | grep -c "Q="
+===
+case "a b" in "a b") echo m;; esac; case ab in a"b") echo m2;; esac; x='a|b'; case a in $x) echo no;; *) echo yes;; esac; case '\' in '\') echo bs;; esac; case 'a]' in [a]']') echo br;; esac
+===
+read a b c <<E
+1 2   3  4  
+E
+echo "[$a][$b][$c]"; read -r x <<'E'
+a\tb
+E
+echo "$x"; IFS=, read -r p q <<E
+a,b,c
+E
+echo "$p $q"; echo "[$IFS]"
+===
+x=5 y=$((x+1)); echo $y; x=$(echo 1) y=$(echo 2$x); echo $y
+===
+f() { local a=1 b; b=2; g; }; g() { echo "$a$b"; a=9; }; a=o; f; echo $a
+===
+if :; then :; fi; for i in 1; do :; done; echo $?; case x in y) false;; esac; echo $?
+===
+echo a && ! echo b || echo c; false || ! false && echo d; true && false; echo $?
+===
+echo $- | tr -d '\n'; set -f; case $- in *f*) echo f;; esac; set +f -u; case $- in *u*) echo u;; esac; set -o noclobber; case $- in *C*) echo C;; esac
+===
+foo() { echo foo; }
+bar() { foo; }; bar; unset -f foo; bar 2>/dev/null || echo gone
+===
+a=''; [ -n $a ] && echo odd; [ -n "$a" ] || echo fine; [ $a = x ] 2>/dev/null; echo $?
+===
+echo one; echo two >&- ; echo $?; cat <&- 2>/dev/null; echo $?
+===
+echo "${HOME:+set}" "${#HOME}" | grep -c set; x=ü; echo ${#x}; echo "$x"
+===
+set -- -n x; echo "$@"; echo -- a; echo -e b; printf -- '-%s\n' c
+===
+wait nonsense 2>/dev/null; echo $?
+===
+x=1
+if [ $x -eq 1 ] # comment
+then # comment
+  echo one # c
+fi
+===
+echo a;echo b&wait;echo c
+===
+echo $(echo a \
+b) `echo c \
+d`
+===
+x='a
+b'; echo $x; echo "$x"; set -- $x; echo $#
+===
+printf '%3d|%-3d|%03d|%x|%o|%s|%5.2f\n' 5 5 5 255 8 str 3.14159; printf '%s\n' 'a%b' ; printf '%d\n' 0x1f 010 "'A"
+===
+>/tmp/pvekit-e; [ -s /tmp/pvekit-e ] || echo empty; rm /tmp/pvekit-e; < /etc/passwd; echo $?; x=1 >/nonexistent/y; echo $? $x
+===
+echo start; . /dev/null; echo $?; eval; echo $?; eval ""; echo $?; false; eval ":"; echo $?
+===
+f() { shift; echo "$@"; }; f a b c; set -- a b c; shift 2; echo "$@"; shift; echo "$#"
+===
+for f in a b; do echo $f; done | while read x; do echo "<$x>"; done | cat -u | tail -1
+===
+((1+1)) 2>/dev/null; echo $?; [[ a = a ]] 2>/dev/null; echo $?
+===
+echo `echo "a b"` "`echo "c  d"`" `echo \$HOME | grep -c HOME`
+===
+echo ${#} ${#@} "${#*}" ${1-none}; set -- x; echo ${1:+has} ${2:+has2}
 """.strip("\n").split("\n===\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -73,8 +74,9 @@ class Paramiko:
         with self.connect(node, user) as client:
             try:
                 channel_in, channel_out, channel_err = client.exec_command(line)
-                channel_in.write(stdin)
-                channel_in.channel.shutdown_write()
+                with suppress(OSError):  # a command may end without reading all of it
+                    channel_in.write(stdin)
+                    channel_in.channel.shutdown_write()
                 out, err = channel_out.read(), channel_err.read()
                 status = channel_out.channel.recv_exit_status()
             except (OSError, EOFError, paramiko.SSHException) as error:

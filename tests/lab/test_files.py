@@ -19,14 +19,14 @@ def files():
 
 
 def errno_of(call, *args, **options):
-    with pytest.raises(OSError) as raised:
+    with pytest.raises(OSError) as raised:  # noqa: PT011
         call(*args, **options)
     return raised.value.errno
 
 
-names = st.text(st.characters(blacklist_characters="/\0", blacklist_categories=["Cs"]), min_size=1, max_size=12).filter(
-    lambda name: name not in {".", ".."}
-)
+names = st.text(
+    st.characters(blacklist_characters="/\0", blacklist_categories=["Cs"]), min_size=1, max_size=12
+).filter(lambda name: name not in {".", ".."})
 
 
 def test_what_is_written_is_read(files):

@@ -13,7 +13,6 @@ from guest_lab import (
     ROCKY,
     PoweredOff,
     boot,
-    booted,
     fails,
     image,
     like_pve,
@@ -129,9 +128,9 @@ def test_the_same_instance_keeps_its_identity_over_a_reboot() -> None:
         iso = seed({**like_pve(), "runcmd": ["echo ran >> /root/log"]}, "same", static())
         guest = await boot(world, disk, iso)
         before = (guest.host_key, guest.machine.boot_id, guest.addresses)
-        guest.reset()
+        boot_again = guest.reset()
         assert not guest.ssh_ready
-        await booted(guest)
+        await boot_again
         assert guest.host_key == before[0]
         assert guest.machine.boot_id != before[1]
         assert guest.addresses == before[2] == ("10.99.0.60",)
@@ -238,8 +237,7 @@ def test_installed_packages_start_the_agent_only_when_told() -> None:
         assert not guest.agent_ready
         await run(guest, "systemctl start qemu-guest-agent")
         assert guest.agent_ready
-        guest.reset()
-        await booted(guest)
+        await guest.reset()
         assert guest.agent_ready
 
     aio(work())
@@ -256,8 +254,7 @@ def test_ordered_faults_strike_one_power_on() -> None:
         assert not struck.agent_ready
         assert not struck.ssh_ready
         assert struck.addresses
-        struck.reset()
-        await booted(struck)
+        await struck.reset()
         assert struck.agent_ready
         assert struck.ssh_ready
 

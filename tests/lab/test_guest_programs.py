@@ -194,8 +194,7 @@ def test_the_kubernetes_recipe_as_user_data() -> None:
         assert guest.cloud.errors == []
         assert guest.agent_ready
         assert "Setting up kubeadm" in await run(guest, "cat /var/log/cloud-init-output.log")
-        guest.reset()
-        await asyncio.wait_for(guest.cloud.settled.wait(), 5)
+        await guest.reset()
         assert "br_netfilter" in await run(guest, "lsmod")
         assert await run(guest, "containerd --version") != ""
 

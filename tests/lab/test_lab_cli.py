@@ -123,6 +123,25 @@ def test_state_survives_down_and_up(directory: Path):
     assert client_of(directory).run("pve1", "cat /root/note").status == 1
 
 
+def test_guests_that_ran_are_started_again(directory: Path):
+    lab("up", "--nodes", "1", directory=directory)
+    image = "https://cloud-images.ubuntu.com/jammy/current/jammy-server-cloudimg-amd64.img"
+    commands = [
+        f"wget -q -O /var/lib/vz/jammy.img {image}",
+        "qm create 101 --name web --net0 virtio,bridge=vmbr0 --scsihw virtio-scsi-single",
+        "qm disk import 101 /var/lib/vz/jammy.img local-lvm",
+        "qm set 101 --scsi0 local-lvm:vm-101-disk-0 --ide2 local-lvm:cloudinit --boot order=scsi0",
+        "qm set 101 --ipconfig0 ip=10.20.0.5/24",
+        "qm start 101",
+    ]
+    assert client_of(directory).run("pve1", " && ".join(commands)).status == 0
+    for _ in range(2):
+        wait_until(lambda: "101  web  10.20.0.5" in lab("status", directory=directory).stdout)
+        lab("down", directory=directory)
+        lab("up", directory=directory)
+    assert client_of(directory).run("pve1", "qm status 101").out == b"status: running\n"
+
+
 def test_a_second_up_is_refused_and_changes_nothing(directory: Path):
     lab("up", directory=directory)
     pid = pid_of(directory)

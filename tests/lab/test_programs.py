@@ -1,8 +1,12 @@
 import asyncio
+import shlex
 
+from hypothesis import given
+from hypothesis import strategies as st
 from machines import machine, run
 
 from pvekit.lab.machine import collect
+from pvekit.lab.programs import COREUTILS
 from pvekit.lab.streams import Stream
 
 
@@ -66,9 +70,10 @@ def test_programs_may_be_added_at_any_time():
 
     lab.programs["qm"] = qm
     assert run("echo in | qm set 1", on=lab) == (7, "('qm', 'set', '1') in\n", "")
-    assert run("command -v qm; [ -x /usr/sbin/qm ] && /usr/sbin/qm </dev/null; sudo -n qm x </dev/null", on=lab)[1] == (
-        "/usr/sbin/qm\n('/usr/sbin/qm',) ('qm', 'x') "
-    )
+    assert run(
+        "command -v qm; [ -x /usr/sbin/qm ] && /usr/sbin/qm </dev/null; sudo -n qm x </dev/null",
+        on=lab,
+    )[1] == ("/usr/sbin/qm\n('/usr/sbin/qm',) ('qm', 'x') ")
 
 
 def test_a_program_may_clean_up_when_it_is_ended():
@@ -82,7 +87,9 @@ def test_a_program_may_clean_up_when_it_is_ended():
         return 0
 
     lab.programs["clone"] = clone
-    assert run("clone & sleep 0.01; kill $!; wait $!; echo $?; cat /tmp/end", on=lab)[1] == "143\n15"
+    assert (
+        run("clone & sleep 0.01; kill $!; wait $!; echo $?; cat /tmp/end", on=lab)[1] == "143\n15"
+    )
 
 
 def test_the_input_of_a_session_reaches_dev_stdin():
@@ -96,3 +103,39 @@ def test_a_closed_stream_is_a_bad_descriptor():
     closed = Stream()
     assert not closed.readable
     assert run("cat <&-")[0] == 1
+
+
+def test_an_empty_path_is_nowhere():
+    status, _, err = run("mkdir -p ''")
+    assert (status, err) == (1, "mkdir: cannot create directory '': No such file or directory\n")
+
+
+ARGUMENTS = [
+    "",
+    "-n",
+    "-x",
+    "1",
+    "-1",
+    "--",
+    "-",
+    "a b",
+    "/",
+    "/nope",
+    "f",
+    "-s",
+    "-c",
+    "-d",
+    "-e",
+    "s/a/b/",
+    "-w",
+    "5s",
+]
+
+
+@given(
+    st.sampled_from(sorted(set(COREUTILS) - {"yes"})),
+    st.lists(st.sampled_from(ARGUMENTS), max_size=4),
+)
+def test_odd_arguments_are_answered_or_refused(name, arguments):
+    status, _, _ = run(shlex.join([name, *arguments]), b"in 1\n2\n")
+    assert 0 <= status <= 255

@@ -24,7 +24,9 @@ def complaints(text):
 @pytest.mark.parametrize("line", LINES)
 def test_prints_complains_and_ends_as_gnu_does(line, tmp_path):
     script = f"cd {tmp_path}\n{line}"
-    real = subprocess.run(["dash", "-c", script], capture_output=True, text=True, env=ENV, stdin=subprocess.DEVNULL)
+    real = subprocess.run(
+        ["dash", "-c", script], capture_output=True, text=True, env=ENV, stdin=subprocess.DEVNULL
+    )
     lab = machine(0.1)
     lab.files.mkdir(str(tmp_path), parents=True)
     status, out, err = run(script, on=lab, env=ENV)

@@ -110,11 +110,13 @@ def test_the_state_survives_in_json():
         machine = site.nodes["pve1"].machine
         await collect(machine, "qm create 100 --scsi0 ceph:2 --scsi1 local-lvm:1 --agent 1")
         await collect(machine, "echo me > /root/note; qm start 100")
-        site.faults.order("guest-silent", "100", skip="1")
+        site.faults.order("link-cut", "qm list", count=2, skip="1")
         data = json.loads(json.dumps(site.to_data()))
         again = Site.from_data(data)
         again.resume()
-        assert again.to_data() == data
+        kept = ("spec", "pools", "leases", "faults", "internet")
+        told = again.to_data()
+        assert {key: told[key] for key in kept} == {key: data[key] for key in kept}
         node = again.nodes["pve1"]
         assert node.machine.files.read("/root/note") == b"me\n"
         assert (await collect(node.machine, "qm status 100"))[1] == b"status: running\n"

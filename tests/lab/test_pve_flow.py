@@ -56,6 +56,7 @@ async def template(node, storage, imported):
     await node.do("qm set 9000 --ipconfig0 ip=dhcp")
     assert "generating cloud-init ISO" in await node.do("qm start 9000")
     await node.wait_for("qm agent 9000 ping")
+    await node.do("qm guest exec 9000 --timeout 60 -- cloud-init status --wait")
     await node.do("qm guest exec 9000 -- cloud-init clean --logs --machine-id")
     await node.do("qm shutdown 9000 --timeout 60")
     assert await node.do("qm status 9000") == "status: stopped\n"
@@ -115,3 +116,72 @@ async def by_hand(kind, imported):
     await node.do("qm destroy 101 --purge 1 --destroy-unreferenced-disks 0")
     assert "101" not in await node.do(f"pvesm list {storage}")
     assert (await node.do("pvesh get /cluster/nextid")).strip() == "100"
+
+
+AGENT = [
+    (400, "ping", "No QEMU guest agent configured\n"),
+    (401, "ping", "VM 401 is not running\n"),
+    (402, "ping", "QEMU guest agent is not running\n"),
+    (999, "ping", "Configuration file 'nodes/pve1/qemu-server/999.conf' does not exist\n"),
+]
+
+
+def test_agents_that_do_not_answer():
+    async def main():
+        node = Node(Site(SiteSpec()))
+        await node.do("qm create 400 --scsi0 local-lvm:1")
+        await node.do("qm create 401 --scsi0 local-lvm:1 --agent enabled=1")
+        await node.do("qm create 402 --scsi0 local-lvm:1 --agent 1 --start 1")
+        for vmid, command, told in AGENT:
+            status, out, err = await node.run(f"qm agent {vmid} {command}")
+            assert (status != 0, out, err) == (True, "", told)
+
+    asyncio.run(main())
+
+
+def test_changes_to_a_running_vm_wait_for_its_next_start():
+    async def main():
+        node = Node(Site(SiteSpec()))
+        await node.do("qm create 100 --memory 128 --scsi0 local-lvm:1 --start 1")
+        await node.do("qm set 100 --memory 256 --name new")
+        assert "cur memory: 128\nnew memory: 256\n" in await node.do("qm pending 100")
+        assert "memory: 256" in await node.do("qm config 100")
+        assert "memory: 128" in await node.do("qm config 100 --current 1")
+        assert "name: new" in await node.do("qm config 100 --current 1")
+        assert "[PENDING]\nmemory: 256" in await node.do("cat /etc/pve/qemu-server/100.conf")
+        await node.do("qm stop 100; qm start 100")
+        assert "[PENDING]" not in await node.do("cat /etc/pve/qemu-server/100.conf")
+        await node.do("qm set 100 --delete memory --cores 2")
+        assert "del memory: 256" in await node.do("qm pending 100")
+        await node.do("qm set 100 --revert memory,cores")
+        assert "[PENDING]" not in await node.do("cat /etc/pve/qemu-server/100.conf")
+
+    asyncio.run(main())
+
+
+def test_a_digest_guards_a_change():
+    async def main():
+        node = Node(Site(SiteSpec()))
+        await node.do("qm create 100 --name a")
+        shown = await node.do("pvesh get /nodes/pve1/qemu/100/config --output-format json")
+        digest = json.loads(shown)["digest"]
+        await node.do(f"qm set 100 --digest {digest} --cores 2")
+        status, _, err = await node.run(f"qm set 100 --digest {digest} --cores 3")
+        assert (status != 0, err) == (True, "checksum mismatch (file change by other user?)\n")
+
+    asyncio.run(main())
+
+
+def test_image_files():
+    async def main():
+        node = Node(Site(SiteSpec()))
+        await node.do(f"wget -q -O /root/a.img {URL}")
+        facts = json.loads(await node.do("qemu-img info --output json /root/a.img"))
+        assert facts["format"] == "qcow2"
+        await node.do("qemu-img resize -q /root/a.img 8G")
+        facts = json.loads(await node.do("qemu-img info --output=json /root/a.img"))
+        assert facts["virtual-size"] == 8 << 30
+        status, _, err = await node.run("qemu-img info /root/nosuch")
+        assert (status, "No such file" in err) == (1, True)
+
+    asyncio.run(main())

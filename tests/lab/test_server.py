@@ -121,6 +121,7 @@ def test_a_program_that_is_not_there_is_not_found(client: Client):
 
 
 def test_a_link_cut_before_leaves_nothing_done(served: ServedSite, client: Client):
+    client.run("pve1", "rm -f /tmp/before")
     order(served, "touch /tmp/before", "before")
     with pytest.raises(Refused):
         client.run("pve1", "touch /tmp/before")

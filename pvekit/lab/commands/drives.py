@@ -57,11 +57,10 @@ def _check_content(call: Call, storage: str) -> None:
 
 @dataclass(frozen=True)
 class DriveMaker:
-    """Makes the drives of one VM; ``made`` collects the volumes, for removal after a failure."""
+    """Makes the drives of one VM."""
 
     volumes: Volumes
     vmid: int
-    made: list[str]
 
     @property
     def _node(self) -> Node:
@@ -78,7 +77,6 @@ class DriveMaker:
                 result = Drive(await self.volumes.make_base(result.file), result.properties)
         else:
             return self._existing(drive, config.values.get(slot, ""))
-        self.made.append(result.file)
         await self.volumes.say(f"{slot}: successfully created disk '{result}'\n")
         return result
 
@@ -142,11 +140,6 @@ class DriveMaker:
         path = "" if volume else storages.path(drive.file)
         size = volume.size if volume else self._node.machine.files.stat(path).size
         return drive.having(size=format_size(size))
-
-    async def remove_made(self) -> None:
-        """Remove what was made, after a failure."""
-        for volid in reversed(self.made):
-            self._node.storages.remove(volid)
 
 
 def file_source(node: Node, path: str) -> Source:

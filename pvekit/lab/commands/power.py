@@ -82,9 +82,9 @@ async def _check_bridges(call: Call, config: VmConfig, say: Say) -> None:
         if not call.node.machine.files.is_dir(f"/sys/class/net/{bridge}/bridge"):
             scripts = "/usr/libexec/qemu-server/pve-bridge"
             await say(
-                f"bridge '{bridge}' does not exist\nqemu-system-x86_64: -netdev type=tap,id={key},ifname="
-                f"tap{call.vmid}i{key[3:]},script={scripts},downscript={scripts}down: network "
-                f"script {scripts} failed with status 512\n"
+                f"bridge '{bridge}' does not exist\nqemu-system-x86_64: -netdev type=tap,id={key},"
+                f"ifname=tap{call.vmid}i{key[3:]},script={scripts},downscript={scripts}down: "
+                f"network script {scripts} failed with status 512\n"
             )
             raise Failure("start failed: QEMU exited with code 1")
 

@@ -91,7 +91,7 @@ async def _info(process: Process, words: list[str]) -> None:
 
 
 async def _resize(process: Process, words: list[str]) -> None:
-    _, rest = _options(words, "-f", "-q --shrink")
+    given, rest = _options(words, "-f", "-q --shrink")
     if len(rest) != 2 or not re.fullmatch(r"\+?\d+(\.\d+)?[KMGT]?", rest[1]):
         raise _Failed("qemu-img: Expecting image file name and size")
     disk, image = _read(process, rest[0])
@@ -100,7 +100,8 @@ async def _resize(process: Process, words: list[str]) -> None:
     size = parse_size(rest[1].removeprefix("+"))
     disk.size_bytes = disk.size_bytes + size if rest[1].startswith("+") else size
     process.machine.files.write(_place(process, rest[0]), image_bytes(disk))
-    await process.say("Image resized.\n")
+    if "-q" not in given:
+        await process.say("Image resized.\n")
 
 
 async def _convert(process: Process, words: list[str]) -> None:

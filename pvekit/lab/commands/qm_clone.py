@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from pvekit.lab.commands.call import Call
 from pvekit.lab.commands.guards import check_lock
 from pvekit.lab.commands.nets import with_identity, with_new_mac
 from pvekit.lab.commands.volumes import CLOUDINIT_SIZE, Source, Volumes, Wish
 from pvekit.lab.failure import Failure
-from pvekit.lab.tasks import Say, was_killed, worker
+from pvekit.lab.tasks import was_killed, worker
 from pvekit.lab.vmconfig import UNUSED_NAME, Drive, VmConfig, format_size
 
 _STUB = "# qmclone temporary file\nlock: clone\n"
@@ -29,7 +29,7 @@ async def clone(call: Call) -> None:
             plan = _plan(call)
             async with call.node.locking.config(new, say, seconds=1):
                 _check_new(call, new)
-                await _Clone(call, plan, say, new).run()
+                await _Clone(call, plan, Volumes(call.node, say), new).run()
 
 
 def _check_request(call: Call) -> None:
@@ -97,9 +97,8 @@ def _check_target(call: Call, source: VmConfig) -> None:
 class _Clone:
     call: Call
     plan: _Plan
-    say: Say
+    volumes: Volumes
     new: int
-    made: list[str] = field(default_factory=list)
 
     @property
     def _path(self) -> str:
@@ -128,8 +127,7 @@ class _Clone:
 
     def _roll_back(self) -> None:
         node = self.call.node
-        for volid in self.made:
-            node.storages.remove(volid)
+        self.volumes.undo()
         # Without quorum the stub cannot be removed either: it is left behind.
         if node.cluster.quorate() and node.machine.files.exists(self._path):
             node.forget(self.new)
@@ -147,7 +145,7 @@ class _Clone:
             config.values[slot] = str(await self._clone_drive(slot, drive))
         if source.pending:
             keys = ",".join(source.pending)
-            await self.say(f"found pending changes for '{keys}', discarding for clone\n")
+            await self.volumes.say(f"found pending changes for '{keys}', discarding for clone\n")
         return config
 
     def _base(self) -> VmConfig:
@@ -164,40 +162,40 @@ class _Clone:
     async def _clone_drive(self, slot: str, drive: Drive) -> Drive:
         if not drive.has_volume or (drive.is_cdrom and not drive.is_cloudinit):
             return drive
-        volumes = Volumes(self.call.node, self.say)
+        say = self.volumes.say
         if drive.is_cloudinit:
-            await self.say(f"create full clone of drive {slot} ({drive.file})\n")
-            volid = await self._clone_cloudinit(volumes, drive)
+            await say(f"create full clone of drive {slot} ({drive.file})\n")
+            volid = await self._clone_cloudinit(drive)
         elif self.plan.full:
-            await self.say(f"create full clone of drive {slot} ({drive.file})\n")
-            volid = await self._clone_full(volumes, drive)
+            await say(f"create full clone of drive {slot} ({drive.file})\n")
+            volid = await self._clone_full(drive)
         else:
-            await self.say(f"create linked clone of drive {slot} ({drive.file})\n")
-            volid = await volumes.link(drive.file, self.new)
-        self.made.append(volid)
-        return Drive(volid, drive.properties).having(size=format_size(volumes.get(volid).size))
+            await say(f"create linked clone of drive {slot} ({drive.file})\n")
+            volid = await self.volumes.link(drive.file, self.new)
+        size = format_size(self.volumes.get(volid).size)
+        return Drive(volid, drive.properties).having(size=size)
 
     def _storage(self, drive: Drive) -> str:
         return self.call.get("storage") or drive.file.partition(":")[0]
 
-    async def _clone_cloudinit(self, volumes: Volumes, drive: Drive) -> str:
+    async def _clone_cloudinit(self, drive: Drive) -> str:
         storage = self._storage(drive)
         has_files = bool(self.call.node.storages.get(storage).path)
         wish = Wish(storage, self.new, "qcow2" if has_files else "raw", f"vm-{self.new}-cloudinit")
-        return await volumes.allocate(wish, CLOUDINIT_SIZE)
+        return await self.volumes.allocate(wish, CLOUDINIT_SIZE)
 
-    async def _clone_full(self, volumes: Volumes, drive: Drive) -> str:
-        node, volume = self.call.node, volumes.get(drive.file)
+    async def _clone_full(self, drive: Drive) -> str:
+        node, volume = self.call.node, self.volumes.get(drive.file)
         if guest := node.guest(self.call.vmid):
             guest.flush()
         if volume.disk is None:
             raise Failure(f"volume '{drive.file}' does not exist")
         if node.world.faults.take("clone-fails", f"{self.call.vmid} {self.new}"):
-            await self.say("qemu-img: error while reading at byte 0: Input/output error\n")
+            await self.volumes.say("qemu-img: error while reading at byte 0: Input/output error\n")
             raise Failure("copy failed: command '/usr/bin/qemu-img convert' failed: exit code 1")
         storage = self._storage(drive)
         default = volume.format if node.storages.get(storage).path else ""
         wish = Wish(storage, self.new, self.call.get("format") or default)
         source = Source(node.storages.path(drive.file), volume.format, volume.disk)
         limit = int(self.call.get("bwlimit", "0")) << 10
-        return await volumes.copy(source, wish, limit)
+        return await self.volumes.copy(source, wish, limit)

@@ -63,24 +63,22 @@ def _check_pool(call: Call) -> None:
 
 async def _make(call: Call, say: Say) -> None:
     config = _base(call)
-    maker = DriveMaker(Volumes(call.node, say), call.vmid, [])
+    volumes = Volumes(call.node, say)
+    maker = DriveMaker(volumes, call.vmid)
     try:
         for slot, drive in drives.wanted(call.values).items():
             config.values[slot] = str(await maker.make(slot, drive, config))
         config.values.setdefault("boot", drives.default_boot(config))
         call.node.save(call.vmid, config)
     except Failure as failure:
-        await _undo(call, maker)
+        volumes.undo()
+        call.node.forget(call.vmid)
         raise Failure(f"unable to create VM {call.vmid} - {failure.message}") from failure
     except asyncio.CancelledError:
         if not was_killed(call.process):
-            await _undo(call, maker)
+            volumes.undo()
+            call.node.forget(call.vmid)
         raise
-
-
-async def _undo(call: Call, maker: DriveMaker) -> None:
-    await maker.remove_made()
-    call.node.forget(call.vmid)
 
 
 def _base(call: Call) -> VmConfig:

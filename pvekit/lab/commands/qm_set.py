@@ -12,7 +12,7 @@ from pvekit.lab.commands.guards import check_digest, check_lock
 from pvekit.lab.commands.nets import bridge_of, net_text, tags_text
 from pvekit.lab.commands.volumes import Volumes
 from pvekit.lab.failure import Failure
-from pvekit.lab.options import Command, Refused, table
+from pvekit.lab.options import Refused, table
 from pvekit.lab.process import NotSimulated
 from pvekit.lab.vmconfig import DRIVE_NAME, UNUSED_NAME, Drive, VmConfig
 
@@ -73,19 +73,14 @@ def _names(text: str) -> list[str]:
     return [name for name in re.split(r"[,;\s\0]+", text) if name]
 
 
-def _options(command: Command) -> frozenset[str]:
-    unused = {f"unused{number}" for number in range(256)}
-    return frozenset(command.names) | unused | {"snapshots", "cdrom"}
-
-
 def _check_deletions(call: Call, deletions: Sequence[str]) -> None:
-    known = _options(table("qm").commands["set"])
+    known = table("qm").commands["set"].names
     for name in deletions:
         if name in call.values:
             raise call.refuse(
                 delete=f"you can't use '-{name}' and -delete {name}' at the same time"
             )
-        if name not in known:
+        if name not in known and not UNUSED_NAME.fullmatch(name):
             raise call.refuse(delete=f"unknown option '{name}'")
 
 
@@ -96,7 +91,7 @@ class _Change:
         self._call = call
         self._config = config
         self._running = call.node.guest(call.vmid) is not None
-        self._maker = DriveMaker(Volumes(call.node, call.process.say), call.vmid, [])
+        self._maker = DriveMaker(Volumes(call.node, call.process.say), call.vmid)
 
     async def delete(self, names: Sequence[str]) -> None:
         for name in names:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pvekit.lab.failure import Failure
@@ -46,10 +46,19 @@ class Wish:
 
 @dataclass(frozen=True)
 class Volumes:
-    """Works on the storages of one node and says what the tools print."""
+    """Works on the storages of one node and says what the tools print.
+
+    ``made`` collects the ids of new volumes, from the moment that they exist.
+    """
 
     node: Node
     say: Say
+    made: list[str] = field(default_factory=list)
+
+    def undo(self) -> None:
+        """Remove what was made, after a failure."""
+        while self.made:
+            self.node.storages.remove(self.made.pop())
 
     def get(self, volid: str) -> Volume:
         """Return a volume; the program dies if it does not exist."""
@@ -69,6 +78,7 @@ class Volumes:
             full_name = image_name(definition, wish.vmid, name, image_format)
             volume = Volume(full_name, wish.vmid, size, image_format, disk)
             volid = self.node.storages.add(definition.id, volume)
+            self.made.append(volid)
         await self.say(self._created(definition, volid, volume))
         return volid
 
@@ -126,6 +136,7 @@ class Volumes:
             disk = base.disk.copy() if base.disk else None
             volume = Volume(full_name, vmid, base.size, image_format, disk)
             clone = self.node.storages.add(storage, volume)
+            self.made.append(clone)
         await self.say(self._linked(definition, base_name, clone, volume))
         return clone
 

@@ -67,8 +67,8 @@ class Guest:
 
     # Power
 
-    def power_on(self) -> None:
-        """Start booting in the background; needs a running event loop."""
+    def power_on(self) -> asyncio.Task[None]:
+        """Start booting in the background, and return the boot; needs a running event loop."""
         self.running = True
         self._silent = self._strikes("guest-silent")
         self._without_ssh = self._strikes("guest-no-ssh")
@@ -77,7 +77,7 @@ class Guest:
             self.machine.files.usages["/"] = self._usage
             equip(self.system, self.cloud)
             self._loaded = True
-        self._in_background(self.boot())
+        return self._in_background(self.boot())
 
     def power_off(self) -> None:
         """Cut the power: everything ends at once, the disks stay as they are."""
@@ -94,10 +94,10 @@ class Guest:
         self._halt(reboot=False)
         return await self._until(lambda: not self.running, timeout_seconds)
 
-    def reset(self) -> None:
-        """Press the reset button: boot again without shutting down."""
+    def reset(self) -> asyncio.Task[None]:
+        """Press the reset button: boot again without shutting down; returns the boot."""
         self._end()
-        self.power_on()
+        return self.power_on()
 
     def _halt(self, *, reboot: bool) -> None:
         self._in_background(self._go_down(reboot=reboot))
@@ -251,7 +251,8 @@ class Guest:
             await asyncio.sleep(0.001)
         return condition()
 
-    def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
+    def _in_background(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task

@@ -115,7 +115,7 @@ async def _search(process: Process, search: _Search, path: str, outcome: _Outcom
     if b"\0" in data and not given.has("a", "c", "q", "l"):
         raise NotSimulated("binary input without -a")
     shown = "(standard input)" if path == "-" else path
-    limit = int(given.value("m") or 1 << 60)
+    limit = given.number("m", default=1 << 60)
     hits = [(n, line) for n, line in enumerate(lines(data), 1) if search.hits(line)][:limit]
     outcome.found = outcome.found or bool(hits)
     await process.stdout.write(_report(search, shown, hits))

@@ -76,7 +76,7 @@ async def chmod(process: Process) -> int:
 
 async def chown(process: Process) -> int:
     """Set the owner (``chown``; ``chgrp`` changes nothing: a file's group is its owner's)."""
-    given = options(process.argv[1:], "R recursive f v c h")
+    given = options(process.argv[1:], "R recursive f v c h", least=2)
     owner, *names = given.operands
     user = owner.partition(":")[0]
     files = process.machine.files

@@ -43,7 +43,7 @@ async def mkdir(process: Process) -> int:
 
 def _make_parents(process: Process, path: str) -> None:
     files = process.machine.files
-    if files.exists(path):
+    if not path or files.exists(path):
         return
     _make_parents(process, posixpath.dirname(path))
     files.mkdir(path, mode=0o777 & ~process.umask | 0o300)

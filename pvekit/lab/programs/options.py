@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -25,13 +26,26 @@ class Options:
         """Return the value of the first of these options that was given."""
         return next((self.values[name] for name in names if name in self.values), None)
 
+    def number(self, *names: str, default: int) -> int:
+        """Return the whole number given for the first of these options."""
+        text = self.value(*names)
+        if text is not None and re.fullmatch(r"[-+]?\d+", text) is None:
+            raise NotSimulated(f"option -{names[0]} {text!r}")
+        return default if text is None else int(text)
+
 
 def options(
-    words: Sequence[str], flags: str = "", values: str = "", *, permute: bool = True
+    words: Sequence[str],
+    flags: str = "",
+    values: str = "",
+    *,
+    permute: bool = True,
+    least: int = 0,
 ) -> Options:
     """Read options; names are separated by blanks, those of one letter stand after one dash.
 
-    Others than the given ones raise :class:`NotSimulated`. Without ``permute`` the first operand
+    Others than the given ones, and fewer operands than the ``least`` number, raise
+    :class:`NotSimulated`. Without ``permute`` the first operand
     ends the options, as for programs that run another.
     """
     reader = _Reader(frozenset(flags.split()), frozenset(values.split()))
@@ -49,6 +63,8 @@ def options(
             if not permute:
                 break
     operands = (*reader.operands, *left)
+    if len(operands) < least:
+        raise NotSimulated("without operands")
     last = {name: found[-1] for name, found in reader.found.items()}
     return Options(frozenset(reader.given), last, operands, reader.found)
 

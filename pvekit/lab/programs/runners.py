@@ -92,7 +92,7 @@ async def nohup(process: Process) -> int:
 
 async def nice(process: Process) -> int:
     """Run a program with another priority (``nice``, ``ionice``, ``stdbuf``): here, just run it."""
-    given = options(process.argv[1:], "", "n c o i e", permute=False)
+    given = options(process.argv[1:], "", "n c o i e", permute=False, least=1)
     if await _missing(process, given.operands[0]):
         return 127
     return await _become(process, given.operands)
@@ -172,11 +172,11 @@ class _Lock:
     @classmethod
     def read(cls, given: Options) -> _Lock:
         text = given.value("w", "wait", "timeout")
-        wait = float(text) if text is not None else None
+        wait = duration(text) if text is not None else None
         return cls(
             given.has("s", "shared"),
             0.0 if given.has("n", "nonblock", "nb") else wait,
-            int(given.value("E", "conflict-exit-code") or 1),
+            given.number("E", "conflict-exit-code", default=1),
         )
 
     async def take(self, process: Process, stream: Stream) -> int:
@@ -202,6 +202,8 @@ async def flock(process: Process) -> int:
         return await _lock_descriptor(process, int(target), lock, unlock=given.has("u", "unlock"))
     if words[:1] == ["-c"] and len(words) == 2:
         words = ["sh", *words]
+    if not words:
+        return await fail(process, f"bad file descriptor: '{target}'", 64)
     stream = await _open_for_lock(process, target)
     if stream is None:
         return 66
@@ -257,7 +259,7 @@ async def xargs(process: Process) -> int:
     if placeholder is not None:
         runs = [[word.replace(placeholder, item) for word in words] for item in items if item]
     else:
-        size = int(given.value("n") or len(items) or 1)
+        size = max(given.number("n", default=len(items)), 1)
         runs = [[*words, *items[at : at + size]] for at in range(0, len(items), size)]
     if not items and placeholder is None and not given.has("r", "no-run-if-empty"):
         runs = [words]

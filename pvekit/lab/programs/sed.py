@@ -123,7 +123,7 @@ def _substitution(
     mark = re.escape(rest[:1])
     body = rf"((?:[^{mark}\\]|\\.)*)"
     match = re.match(rf"{mark}{body}{mark}{body}{mark}([gpiI0-9]*)", rest, re.DOTALL)
-    if match is None:
+    if match is None or not rest:
         raise NotSimulated(f"command s{rest}")
     delimiter = rest[0]
     pattern = (

@@ -123,14 +123,14 @@ async def find(process: Process) -> int:
     """Find files by a few tests, and print or delete them."""
     words = list(process.argv[1:])
     starts: list[str] = []
-    while words and words[0][0] not in "-(!":
+    while words and words[0][:1] not in {"-", "(", "!"}:
         starts.append(words.pop(0))
     limits = {"-maxdepth": 1 << 30, "-mindepth": 0}
     tests: list[Test] = []
     action = "-print"
     while words:
         word = words.pop(0)
-        if word in limits:
+        if word in limits and words and words[0].isdigit():
             limits[word] = int(words.pop(0))
         elif word in {"-print", "-print0", "-delete"}:
             action = word
@@ -140,7 +140,7 @@ async def find(process: Process) -> int:
 
 
 def _test(process: Process, word: str, words: list[str]) -> Test:
-    if word == "!":
+    if word == "!" and words:
         inner = _test(process, words.pop(0), words)
         return lambda name, facts: not inner(name, facts)
     if word == "-empty":
@@ -163,6 +163,8 @@ def _test(process: Process, word: str, words: list[str]) -> Test:
 
 
 def _age_test(process: Process, value: str, unit: int) -> Test:
+    if re.fullmatch(r"[-+]?\d+", value) is None:
+        raise NotSimulated(f"age {value!r}")
     now = process.machine.clock.now()
     number = int(value.lstrip("+-"))
 

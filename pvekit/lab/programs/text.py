@@ -66,7 +66,7 @@ async def head(process: Process) -> int:
     """Print the first lines or bytes."""
     given = options(_count(process.argv[1:]), "q", "n c lines bytes")
     size = given.value("c", "bytes")
-    count = int(given.value("n", "lines") or 10)
+    count = given.number("n", "lines", default=10)
     if size is None and count >= 0 and not given.operands:
         for _ in range(count):
             line = await process.stdin.readline()
@@ -92,6 +92,8 @@ async def tail(process: Process) -> int:
     """Print the last lines or bytes; following a file is not simulated."""
     given = options(_count(process.argv[1:]), "q", "n c lines bytes")
     size = given.value("c", "bytes")
+    given.number("n", "lines", default=10)
+    given.number("c", "bytes", default=0)
     wanted = given.value("n", "lines") or "10"
     inputs = Inputs(process, given.operands, "cannot open '{path}' for reading: {why}")
     titles = _Titles(process, given)
@@ -273,7 +275,7 @@ def _set(text: str) -> str:
 
 async def tr(process: Process) -> int:
     """Replace, squeeze or delete characters."""
-    given = options(process.argv[1:], "d s c C", permute=False)
+    given = options(process.argv[1:], "d s c C", permute=False, least=1)
     sets = [_set(text) for text in given.operands]
     text = decoded(await process.stdin.read())
     first = set(sets[0])

@@ -71,9 +71,10 @@ async def source(shell: Shell, words: list[str]) -> int:
     path = words[1]
     found = path if "/" in path else shell.machine.locate(path, shell.variables.get("PATH", ""))
     place = f"{shell.cwd}/{found}" if found and not found.startswith("/") else found
-    if place is None or not shell.machine.files.is_file(place):
+    files = shell.machine.files
+    if place is None or not files.exists(place) or files.is_dir(place):
         raise ShellError(f".: cannot open {path}: No such file")
-    text = shell.machine.files.read(place).decode(errors="surrogateescape")
+    text = files.read(place).decode(errors="surrogateescape")
     try:
         return await shell.run(parse(text))
     except Return as end:

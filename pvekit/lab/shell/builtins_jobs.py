@@ -63,9 +63,12 @@ async def command(shell: Shell, words: list[str]) -> int:
     while rest[:1] in (["--"], ["-p"]):
         rest = rest[1:]
     if rest[:1] == ["-v"]:
-        found = [_meaning(shell, name) for name in rest[1:]]
-        await shell.write("".join(f"{text}\n" for text in found if text))
-        return 0 if all(found) else 127
+        # Like dash, it looks at the first name only.
+        place = _meaning(shell, rest[1]) if rest[1:] else None
+        if place is None:
+            return 127 if rest[1:] else 2
+        await shell.write(f"{place}\n")
+        return 0
     if rest[:1] == ["-V"]:
         return await describe(shell, ["type", *rest[1:]])
     if not rest:
@@ -114,7 +117,8 @@ async def wait(shell: Shell, words: list[str]) -> int:
         return 0
     for word in words[1:]:
         if not word.isdigit():
-            raise ShellError(f"wait: No such job: {word}")
+            await shell.complain(f"wait: No such job: {word}")
+            return 2
         live_or_none = shell.jobs.get(int(word))
         if live_or_none is None:
             status = 127
@@ -145,7 +149,7 @@ async def kill(shell: Shell, words: list[str]) -> int:
     number: int | None = 15
     if rest[:1] == ["-l"]:
         raise NotSimulated("kill -l")
-    if rest[:1] == ["-s"]:
+    if rest[:1] == ["-s"] and len(rest) > 1:
         number, rest = signal_number(rest[1]), rest[2:]
     elif rest and rest[0].startswith("-") and rest[0] != "--":
         number, rest = signal_number(rest[0][1:]), rest[1:]

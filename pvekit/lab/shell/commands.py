@@ -25,7 +25,7 @@ async def simple(shell: Shell, command: Simple, *, last: bool = False) -> int:
     if words[:1] == ["exec"]:
         return await _exec(shell, command, words[1:])
     try:
-        async with Redirection(shell, command.redirects):
+        async with Redirection(shell, command.redirects, last=last):
             if not words:
                 await assign(shell, command.assignments)
                 return shell.check(shell.substituted)

@@ -155,7 +155,7 @@ class Condition:
         bit = {"-r": 4, "-w": 2, "-x": 1}.get(operator, 0)
         if self._user == "root":
             return operator != "-x" or stat.kind == "directory" or bool(stat.mode & 0o111)
-        return bool(stat.mode & (bit << 6 if stat.owner == self._user else bit))
+        return not bit or bool(stat.mode & (bit << 6 if stat.owner == self._user else bit))
 
 
 def _kind(machine: Machine, path: str, *, follow: bool = True) -> str:

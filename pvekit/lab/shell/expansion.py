@@ -129,6 +129,9 @@ async def _parameter(shell: Shell, part: Parameter) -> AsyncIterator[_Fragment]:
         async for fragment in _with_word(shell, part):
             yield fragment
         return
+    if operator == "length" and part.name in {"@", "*"}:
+        yield _Fragment(str(len(shell.arguments)), part.quoted, splits=not part.quoted)
+        return
     if part.name == "@" or (part.name == "*" and not part.quoted):
         if operator not in {"+", ":+"}:
             for fragment in _arguments(shell, quoted=part.quoted):

@@ -60,6 +60,10 @@ async def replace(command: Command, shell: Shell) -> int:
     """Run the only command of a process: a program takes the shell's place in it."""
     if isinstance(command, Simple):
         return await simple(shell, command, last=True)
+    if isinstance(command, Redirected):
+        return await _redirected(shell, command, last=True)
+    if isinstance(command, Subshell):
+        return await shell.run(command.body)
     return await execute(shell, command)
 
 
@@ -194,11 +198,12 @@ async def _subshell(shell: Shell, command: Subshell) -> int:
     return shell.check(status)
 
 
-async def _redirected(shell: Shell, command: Redirected) -> int:
+async def _redirected(shell: Shell, command: Redirected, *, last: bool = False) -> int:
     shell.line = command.line
     try:
-        async with Redirection(shell, command.redirects):
-            return await execute(shell, command.command)
+        async with Redirection(shell, command.redirects, last=last):
+            run = replace(command.command, shell) if last else execute(shell, command.command)
+            return await run
     except RedirectionError as error:
         await shell.complain(error.message)
         return shell.check(error.status)

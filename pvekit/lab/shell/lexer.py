@@ -214,6 +214,8 @@ class Lexer:
         name = self._take(self._parameter_name(self.at))
         operator = re.compile(r":?[-=+?]|%%?|##?|").match(self.text, self.at)
         sign = self._take(operator[0]) if operator else ""
+        if self.at >= len(self.text):
+            raise ShellSyntaxError("Missing '}'")
         if not name or (not sign and not self.text.startswith("}", self.at)):
             raise ShellSyntaxError("Bad substitution")
         # Quotes keep their meaning in the patterns of % and #, even between double quotes.

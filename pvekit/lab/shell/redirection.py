@@ -19,20 +19,27 @@ class RedirectionError(ShellError):
 
 
 class Redirection:
-    """Redirections in force: as a context for one command, or kept by ``exec``."""
+    """Redirections in force, as a context for one command.
 
-    def __init__(self, shell: Shell, redirects: Sequence[Redirect]) -> None:
+    With ``last`` the shell's process ends with that command: what the redirections replace is let
+    go at once, so that a background process does not keep its session's streams.
+    """
+
+    def __init__(self, shell: Shell, redirects: Sequence[Redirect], *, last: bool = False) -> None:
         self._shell = shell
         self._redirects = redirects
+        self._last = last
         self._before: dict[int, Stream] = {}
         self._opened: list[Stream] = []
 
     async def __aenter__(self) -> None:
         if self._redirects:
             await self.apply()
+            if self._last:
+                self.keep()
 
     async def __aexit__(self, *_: object) -> None:
-        if self._redirects:
+        if self._redirects and not self._last:
             self._undo()
 
     async def apply(self) -> None:

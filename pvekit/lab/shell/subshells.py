@@ -91,8 +91,12 @@ async def substitute(shell: Shell, script: Script) -> str:
     output = BytesWriter()
     released = asyncio.Event()
     stream = Stream(writer=output, release=released.set)
-    status = await inside(shell, lambda child: child.run(script), {**shell.streams, 1: stream})
+
+    async def body(child: Shell) -> int:
+        child.tested = 0  # unlike ( ... ), it obeys `set -e` even where failure is expected
+        return await child.run(script)
+
+    shell.substituted = await inside(shell, body, {**shell.streams, 1: stream})
     stream.close()
     await released.wait()
-    shell.status = shell.substituted = status
     return output.data.replace(b"\0", b"").decode(errors="surrogateescape").rstrip("\n")

@@ -3,7 +3,8 @@
 #   GUARD   none, vm (our finished VM), template (ours), build (our template that is not one yet),
 #           unfinished (made by RUN: marked so, or a clone's remains under RUN's claim)
 #   DIGEST  yes: adds --digest of the config that was looked at
-#   JOB     - or the id under which the words run detached from the link
+#   JOB     - or the id under which the words run detached from the link; a job that runs or went
+#           well is not started again
 #   INPUT   - or what the words read on stdin, in base64
 # Refusals: exit status 96 and one line "pvekit-refused: REASON" on stderr.
 guard=$1 vmid=$2 name=$3 run=$4 digest=$5 job=$6 input=$7
@@ -76,6 +77,7 @@ fi
 umask 077
 dir=/run/pvekit/jobs/$job
 mkdir -p /run/pvekit/jobs || exit
+if [ -e "$dir/rc" ] && [ "$(cat "$dir/rc")" != 0 ]; then rm -rf "$dir"; fi
 mkdir "$dir" 2>/dev/null || exit 0
 if [ "$input" = - ]; then : >"$dir/in"; else printf %s "$input" | base64 -d >"$dir/in"; fi
 setsid sh -c 'dir=$1

@@ -1,5 +1,14 @@
 # forget.sh JOB...
 # Removes what ended jobs left behind.
+alive() {
+  pid='' since=''
+  read -r pid since <"$dir/pid" || return 1
+  IFS= read -r stat <"/proc/$pid/stat" || return 1
+  set -- ${stat##*) }
+  [ "${20}" = "$since" ]
+}
+
 for id; do
-  if [ -e "/run/pvekit/jobs/$id/rc" ]; then rm -rf "/run/pvekit/jobs/$id"; fi
+  dir=/run/pvekit/jobs/$id
+  if [ -e "$dir/rc" ] || ! alive 2>/dev/null; then rm -rf "$dir"; fi
 done
