@@ -72,4 +72,9 @@ class QuorumLost(Transient):
 
 
 class IdTaken(Conflict):
-    """A vmid, name or address that was free at decision time is taken: decide again."""
+    """A vmid, name or address that was free at decision time is taken: decide again.
+
+    ``holder`` is the run that has claimed it, if one has.
+    """
+
+    holder = ""

@@ -36,9 +36,9 @@ def build(app: App, request: Request, *, new: bool) -> int:
             click.echo("Nothing to do.")
             return 0
         found, journal = templates.begin(desk, request, found)
-    report = templates.carry_out(desk, found, journal)
+    built, report = templates.carry_out(desk, found, journal)
     progress.close()
-    return _ended(found, report)
+    return _ended(built, report)
 
 
 def _tell(found: Decided) -> None:
@@ -54,7 +54,7 @@ def _tell(found: Decided) -> None:
 
 def _ended(found: Decided, report: Report) -> int:
     for work in found.works:
-        outcome = report.outcomes[work.at.subject(work.spec)]
+        outcome = report.outcomes[work.subject]
         if outcome.error is None:
             seconds = sum(stage.seconds for stage in outcome.stages)
             told = f"template {work.spec.name} is VM {work.at.vmid} on {work.at.node}"

@@ -61,7 +61,7 @@ def create(app: App, asked: Request, *, form: str, explain: bool, new: bool) -> 
     else:
         if _stands(app, asked):
             return 0
-        journal = desk.store.begin(creating.KIND, creating.data(asked))
+        journal = desk.begin(creating.KIND, creating.data(asked))
     found, report = creating.carry_out(desk, asked, journal)
     progress.close()
     if explain:

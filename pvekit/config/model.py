@@ -161,14 +161,17 @@ class Clone:
 
 @dataclass(frozen=True)
 class Config:
-    """The whole configuration; `source` is the file it was read from."""
+    """The whole configuration; `source` is the file it was read from.
+
+    Without an `ssh_user` it is whom ``~/.ssh/config`` names, else root.
+    """
 
     nodes: tuple[NodeEntry, ...]
     templates: Mapping[str, TemplateConfig]
     cloud_init: CloudInitConfig
     sizes: Mapping[str, Size]
     roles: Mapping[str, RoleConfig] = field(default_factory=dict)
-    ssh_user: str = "root"
+    ssh_user: str | None = None
     ssh_private_key_path: str | None = None
     ssh_known_hosts_path: str | None = None
     readiness: Readiness = field(default_factory=Readiness)

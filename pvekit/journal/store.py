@@ -57,6 +57,17 @@ class Store:
         """Yield each run's id and events, newest first."""
         return ((path.stem, read(path)) for path in self._paths())
 
+    def is_dead(self, run: str) -> bool:
+        """Whether a run of this machine ended without having finished."""
+        path = self.directory / f"{run}.jsonl"
+        if not path.exists():
+            return False
+        try:
+            Journal(path).close()
+        except Conflict:
+            return False
+        return not _ended(read(path))
+
     def open(self, run: str) -> Journal:
         """Open a run by its id or an unambiguous beginning of it."""
         found = [path for path in self._paths() if path.stem.startswith(run)]

@@ -6,7 +6,6 @@ import asyncio
 import time
 from dataclasses import dataclass
 
-
 LEAST = 0.001
 """What a simulated pause takes at least: who polls in a loop must not outrun what it waits for."""
 

@@ -21,6 +21,6 @@ def plan_for(desk: Desk, wanted: Sequence[str], planner: Planner) -> tuple[list[
 
 def carry_out(desk: Desk, verb: str, targets: Sequence[Target], plan: Plan) -> Report:
     """Carry a plan out as a run of its own."""
-    journal = desk.store.begin(f"vm {verb}", {"vms": [vm.vmid for vm in targets]})
+    journal = desk.begin(f"vm {verb}", {"vms": [vm.vmid for vm in targets]})
     with held(journal):
         return finish(desk, journal, carry(desk, plan, journal))

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
+from pvekit.config.load import public_keys
 from pvekit.config.model import Config
 from pvekit.errors import Transient
 from pvekit.inventory.model import Inventory
@@ -54,6 +56,11 @@ class Desk:
                 details="\n".join(inventory.problems),
             )
         return inventory
+
+    def begin(self, kind: str, request: Mapping[str, Any]) -> Journal:
+        """Start a run that changes something; the configured public key must be a real one."""
+        public_keys(self.config)
+        return self.store.begin(kind, request)
 
     @staticmethod
     def owner() -> Owner:

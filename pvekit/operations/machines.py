@@ -13,10 +13,9 @@ from pvekit.shell import Command, Result, Shell
 from pvekit.ssh.endpoint import Defaults, Endpoint, Wanted, resolve
 from pvekit.ssh.guests import GuestEndpoint
 from pvekit.ssh.site import Connections
+from pvekit.ssh.sshconfig import known_hosts_files, read_ssh_config
 
 Trace = Callable[[str], None]
-
-OWN_KNOWN_HOSTS = Path(".config/pvekit/known_hosts")
 
 
 class Machines:
@@ -92,26 +91,16 @@ def guest_keys(config: Config, home: Path) -> tuple[Path, ...]:
 
 def endpoints(config: Config, home: Path) -> tuple[Endpoint, ...]:
     """Return where each configured node is and how to get in."""
-    ssh_config = home / ".ssh" / "config"
-    text = ssh_config.read_text(encoding="utf-8") if ssh_config.is_file() else ""
     wanted = [_wanted(config, node) for node in config.nodes]
-    return resolve(wanted, _defaults(config, home), text)
-
-
-def known_hosts(config: Config, home: Path) -> tuple[Path, ...]:
-    """Return the files of known host keys; pvekit's own, where keys are added, is the first."""
-    own = home / OWN_KNOWN_HOSTS
-    if config.ssh_known_hosts_path:
-        own = config.path(config.ssh_known_hosts_path)
-    return (own, home / ".ssh" / "known_hosts")
+    return resolve(wanted, _defaults(config, home), read_ssh_config(home))
 
 
 def _defaults(config: Config, home: Path) -> Defaults:
-    key = config.ssh_private_key_path
+    key, known = config.ssh_private_key_path, config.ssh_known_hosts_path
     return Defaults(
         user=config.ssh_user,
         key_path=config.path(key) if key else None,
-        known_hosts=known_hosts(config, home),
+        known_hosts=known_hosts_files(home, config.path(known) if known else None),
         home=home,
     )
 

@@ -8,14 +8,14 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from pvekit.config.model import Config, TemplateConfig
-from pvekit.errors import NotFound, PvekitError, UsageError
+from pvekit.errors import IdTaken, NotFound, PvekitError, UsageError
 from pvekit.inventory.model import Inventory, NodeState, Vm
 from pvekit.journal import Journal
-from pvekit.operations.carrying import Report, carry, finish, held
+from pvekit.operations.carrying import Report, carry, finish, held, take_back
 from pvekit.operations.desk import Desk
 from pvekit.plan import Ask, Plan
 from pvekit.pve.scripts import script
-from pvekit.run.apply import Preview, preview
+from pvekit.run.apply import Outcome, Preview, preview
 from pvekit.run.gather import gather
 from pvekit.shell import Query
 from pvekit.templates import build, decide, recipe, sums
@@ -24,6 +24,8 @@ from pvekit.templates.recipe import Recipe
 from pvekit.templates.spec import Copy, TemplateSpec, freeze, thaw_copy, thaw_spec
 
 KIND = "template build"
+WAIT = 5.0
+"""How long to wait, in seconds, before looking again at a template that somebody else builds."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,11 @@ class Work:
     recipe: Recipe
     at: Copy
     why: str = ""
+
+    @property
+    def subject(self) -> str:
+        """What the plan's steps and the journal call this copy."""
+        return self.at.subject(self.spec)
 
 
 @dataclass(frozen=True)
@@ -81,20 +88,64 @@ def foresee(desk: Desk, request: Request) -> tuple[Decided, Preview]:
     return found, preview(found.plan(desk), desk.site)
 
 
-def carry_out(desk: Desk, found: Decided, journal: Journal) -> Report:
-    """Build the decided copies."""
+def carry_out(desk: Desk, found: Decided, journal: Journal) -> tuple[Decided, Report]:
+    """Build the decided copies.
+
+    Where somebody else just builds the same template it is waited for, and found to be there.
+    """
     with held(journal):
-        return finish(desk, journal, carry(desk, found.plan(desk), journal))
+        outcomes: dict[str, Outcome] = {}
+        built: list[Work] = []
+        there = found.there
+        works = found.works
+        deadline = desk.clock.now() + max((w.spec.build_seconds for w in works), default=0)
+        while works:
+            outcomes |= carry(desk, Decided(works).plan(desk), journal)
+            late = desk.clock.now() >= deadline
+            lost = [w for w in works if not late and _lost(desk, outcomes[w.subject])]
+            built += [work for work in works if work not in lost]
+            if not lost:
+                break
+            for work in lost:
+                del outcomes[work.subject]
+            again = _again(desk, journal, lost)
+            works, there = again.works, (*there, *again.there)
+        return Decided(tuple(built), there), finish(desk, journal, outcomes)
+
+
+def _lost(desk: Desk, outcome: Outcome) -> bool:
+    """Whether somebody else has what was decided, and waiting for it makes sense."""
+    error = outcome.error
+    return isinstance(error, IdTaken) and not desk.store.is_dead(error.holder)
+
+
+def _again(desk: Desk, journal: Journal, lost: Sequence[Work]) -> Decided:
+    """Take back what lost copies had touched, wait a little and decide them anew."""
+    take_back(desk, Decided(tuple(lost)).plan(desk), journal)
+    for work in lost:
+        journal.dropped(work.subject)
+    desk.clock.sleep(WAIT)
+    request = replace(_request(journal), nodes=tuple({work.at.node for work in lost}))
+    return _pinned(journal, decided(desk, request))
+
+
+def _request(journal: Journal) -> Request:
+    stored: dict[str, Any] = dict(journal.request["request"])
+    return Request(**{**stored, "nodes": tuple(stored["nodes"])})
 
 
 def begin(desk: Desk, request: Request, found: Decided) -> tuple[Decided, Journal]:
     """Start a run: pin its decisions in a new journal."""
-    journal = desk.store.begin(KIND, data(request))
+    journal = desk.begin(KIND, data(request))
+    return _pinned(journal, found), journal
+
+
+def _pinned(journal: Journal, found: Decided) -> Decided:
     works = tuple(replace(w, at=replace(w.at, run=journal.run)) for w in found.works)
     for work in works:
         decision = {"spec": freeze(work.spec), "at": freeze(work.at), "recipe": asdict(work.recipe)}
-        journal.decided(work.at.subject(work.spec), decision)
-    return Decided(works, found.there), journal
+        journal.decided(work.subject, decision)
+    return Decided(works, found.there)
 
 
 def resumed(journal: Journal) -> Decided:
@@ -176,6 +227,11 @@ def _for_one(
     wish, made = wish_of(desk.config, template)
     nodes = decide.missing(wish, inventory, request.nodes, rebuild=request.rebuild)
     decide.check(wish, inventory, nodes)
+    if len(nodes) > 1 and template.build_network.ip != "dhcp":
+        raise UsageError(
+            f"{template.name} needs {len(nodes)} copies, but build_network has one static address.",
+            hint="Build node after node, with --node.",
+        )
     there = [
         f"{template.name} is on {node.alias} (vmid {vm.vmid})"
         for node in inventory.nodes
@@ -186,7 +242,7 @@ def _for_one(
     checksum = _checksum(desk, template, nodes[0])
     claimers = _claimers(inventory)
     works = []
-    for node, vmid in zip(nodes, decide.vmids(wish, inventory, len(nodes)), strict=True):
+    for node, vmid in zip(nodes, decide.vmids(wish, inventory, nodes), strict=True):
         way, why = decide.way(wish, node)
         spec = _spec(desk.config, template, wish, checksum, way)
         works.append(Work(spec, made, Copy(run, node.alias, node.name, vmid, claimers), why))

@@ -7,6 +7,7 @@ The texts are those of the real programs, 8.4 and 9.2.
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 
 from pvekit.errors import (
     Conflict,
@@ -17,11 +18,14 @@ from pvekit.errors import (
     QuorumLost,
     Transient,
 )
+from pvekit.pve.claims import parse
 from pvekit.shell import CommandFailed, Result
 
 _HARMLESS = re.compile(
     r"trying to acquire lock|\s*OK\s*$|perl: warning|\s+(LC_|LANG|are supported)"
 )
+
+_HELD = re.compile(r"^pvekit-held: (\S+) ?(.*)$", re.MULTILINE)
 
 _CLASSES: tuple[tuple[str, type[PvekitError]], ...] = (
     (r"no quorum|cluster not ready|not mounted|Permission denied.*/etc/pve", QuorumLost),
@@ -49,6 +53,8 @@ def failure(result: Result, *, what: str, node: str, vmid: int | None = None) ->
         kind = IdTaken
     if kind is None:
         return CommandFailed(result, where=node)
+    if held := _HELD.search(text):
+        return _claimed(held, what, node)
     last = "\n".join(text.splitlines()[-10:])
     return kind(f"Cannot {what} on {node}: {_reason(text)}", details=last)
 
@@ -74,3 +80,18 @@ def _reason(text: str) -> str:
     lines = [line for line in text.splitlines() if any(re.search(p, line) for p, _ in _CLASSES)]
     line = lines[0] if lines else text
     return re.sub(r"^pvekit-(refused|held|checksum): ", "", line).rstrip(".") + "."
+
+
+def _claimed(held: re.Match[str], what: str, node: str) -> IdTaken:
+    """Return the error for a claim that another run holds, as far as its file tells."""
+    claim = parse("", "name-x", held[2])
+    if claim is None or not claim.run:
+        return IdTaken(f"Cannot {what} on {node}: {held[1]} is claimed.")
+    since = datetime.fromtimestamp(claim.time, UTC).isoformat(timespec="seconds")
+    error = IdTaken(
+        f"Cannot {what} on {node}: {held[1]} is claimed by run {claim.run}.",
+        details=f"That is process {claim.pid} on {claim.host}, since {since}.",
+        hint=f"If it is dead: `pvekit run rollback {claim.run}` on {claim.host}.",
+    )
+    error.holder = claim.run
+    return error

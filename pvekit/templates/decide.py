@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from pvekit.errors import NoCapacity
 from pvekit.inventory.model import Inventory, NodeState, Storage, Vm
+from pvekit.placement.names import next_vmids
 from pvekit.templates.spec import Way
 
 GIB = 1 << 30
@@ -18,8 +19,6 @@ IMAGE_GIB = 3
 
 THIN = frozenset(("lvmthin", "rbd", "zfspool", "btrfs"))
 THIN_GIB = 4
-NEVER = frozenset((9999,))
-"""The vmid under which the Proxmox CSI plugin keeps the disks of Kubernetes volumes."""
 
 
 @dataclass(frozen=True)
@@ -41,15 +40,13 @@ def found(wish: Wish, inventory: Inventory, node: NodeState) -> Vm | None:
     """Return the template that makes a copy on this node unnecessary, if there is one."""
     for vm in inventory.templates():
         same = vm.mark is not None and (vm.mark.name, vm.mark.digest) == (wish.name, wish.digest)
-        if same and vm.domain == node.domain and (vm.node == node.name or is_shared(vm, inventory)):
+        if same and vm.domain == node.domain and _serves(vm, inventory, node):
             return vm
     return None
 
 
-def is_shared(vm: Vm, inventory: Inventory) -> bool:
-    """Whether all disks of a template are on shared storage, so that one copy serves all nodes."""
-    storages = [inventory.storage(vm.domain, v.storage) for v in vm.volumes.values()]
-    return bool(storages) and all(storage is not None and storage.shared for storage in storages)
+def _serves(vm: Vm, inventory: Inventory, node: NodeState) -> bool:
+    return vm.node == node.name or inventory.is_shared(vm)
 
 
 def missing(
@@ -69,15 +66,15 @@ def missing(
     return wanted
 
 
-def vmids(wish: Wish, inventory: Inventory, count: int) -> list[int]:
-    """Return vmids for so many copies: the configured id first, then free ones after it.
+def vmids(wish: Wish, inventory: Inventory, nodes: Sequence[NodeState]) -> tuple[int, ...]:
+    """Return a vmid for each copy: the configured id first, then free ones after it.
 
     Ids that anything on the site has, has claimed, or that other templates want, are passed over.
     """
-    used = {vm.vmid for vm in inventory.vms} | {claim.vmid for claim in inventory.claims}
-    taken = used | wish.reserved | NEVER
-    free = (vmid for vmid in range(wish.vmid, 1_000_000_000) if vmid not in taken)
-    return [next(free) for _ in range(count)]
+    if not nodes:
+        return ()
+    avoid = wish.reserved
+    return next_vmids(inventory, nodes[0].domain, len(nodes), avoid=avoid, first=wish.vmid)
 
 
 def way(wish: Wish, node: NodeState) -> tuple[Way, str]:

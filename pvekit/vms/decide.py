@@ -53,16 +53,11 @@ def decide(wishes: Wishes, inventory: Inventory, rules: Rules, run: str) -> tupl
     Raises :class:`NotFound` without a template, :class:`NoCapacity` if they do not fit, and what
     :mod:`pvekit.placement.names` raises.
     """
-    claimers = claim_nodes(inventory, named=bool(wishes.name))
     called = _names(wishes, inventory)
     choices = place_all(_needs(wishes, inventory, called), inventory, rules, wishes.node)
     ips = _addresses(wishes, inventory)
-    decisions: list[Decision] = []
-    for name, choice, ip in zip(called, choices, ips, strict=True):
-        vmid = _vmid(wishes, inventory, choice, {at.vmid for _, at in decisions})
-        spec = _spec(wishes, name, ip, choice)
-        decisions.append((spec, _placement(spec, choice, vmid, inventory, claimers, run)))
-    return tuple(decisions)
+    deciding = _Deciding(wishes, inventory, run)
+    return tuple(deciding.one(*each) for each in zip(called, ips, choices, strict=True))
 
 
 def templates(inventory: Inventory, name: str) -> tuple[Vm, ...]:
@@ -154,13 +149,6 @@ def _tag(template: Vm) -> int | None:
     return int(found[1]) if found else None
 
 
-def _vmid(wishes: Wishes, inventory: Inventory, choice: Choice, taken: set[int]) -> int:
-    if wishes.vmid is not None:
-        return wishes.vmid
-    avoid = wishes.avoid | taken
-    return names.next_vmids(inventory, choice.node.domain, avoid=avoid)[0]
-
-
 def _spec(wishes: Wishes, name: str, ip: str, choice: Choice) -> VmSpec:
     bridge = wishes.bridge or _bridge(choice.template)
     return VmSpec(
@@ -186,32 +174,51 @@ def _spec(wishes: Wishes, name: str, ip: str, choice: Choice) -> VmSpec:
     )
 
 
-def _placement(
-    spec: VmSpec,
-    choice: Choice,
-    vmid: int,
-    inventory: Inventory,
-    claimers: tuple[str, ...],
-    run: str,
-) -> Placement:
-    slot, size_gb = _disk(choice.template)
-    source = inventory.node_of(choice.template)
-    return Placement(
-        run=run,
-        node=choice.node.alias,
-        pve_node=choice.node.name,
-        vmid=vmid,
-        mac=names.mac(run, spec.name, names.used_macs(inventory)),
-        template=choice.template.vmid,
-        template_name=choice.template.name,
-        template_node=source.alias if source else choice.node.alias,
-        disk_slot=slot,
-        template_disk_gb=size_gb,
-        claim_nodes=claimers,
-        target=_target(choice.node, choice.template),
-        home=_home(choice.node, inventory, claimers),
-        reasons=tuple(f"{each.node}: {each.because}" for each in choice.reasons),
-    )
+class _Deciding:
+    """Decides machine after machine; what one got, the next does not get again."""
+
+    def __init__(self, wishes: Wishes, inventory: Inventory, run: str) -> None:
+        self._wishes = wishes
+        self._inventory = inventory
+        self._run = run
+        self._claimers = claim_nodes(inventory, named=bool(wishes.name))
+        self._vmids: set[int] = set()
+        self._macs = set(names.used_macs(inventory))
+
+    def one(self, name: str, ip: str, choice: Choice) -> Decision:
+        """Return one machine and its place."""
+        slot, size_gb = _disk(choice.template)
+        source = self._inventory.node_of(choice.template)
+        placement = Placement(
+            run=self._run,
+            node=choice.node.alias,
+            pve_node=choice.node.name,
+            vmid=self._vmid(choice),
+            mac=self._mac(name),
+            template=choice.template.vmid,
+            template_name=choice.template.name,
+            template_node=source.alias if source else choice.node.alias,
+            disk_slot=slot,
+            template_disk_gb=size_gb,
+            claim_nodes=self._claimers,
+            target=_target(choice.node, choice.template),
+            home=_home(choice.node, self._inventory, self._claimers),
+            reasons=tuple(f"{each.node}: {each.because}" for each in choice.reasons),
+        )
+        return _spec(self._wishes, name, ip, choice), placement
+
+    def _vmid(self, choice: Choice) -> int:
+        if self._wishes.vmid is not None:
+            return self._wishes.vmid
+        avoid = self._wishes.avoid | self._vmids
+        vmid = names.next_vmids(self._inventory, choice.node.domain, avoid=avoid)[0]
+        self._vmids.add(vmid)
+        return vmid
+
+    def _mac(self, name: str) -> str:
+        mac = names.mac(self._run, name, self._macs)
+        self._macs.add(mac)
+        return mac
 
 
 def _target(node: NodeState, template: Vm) -> str:

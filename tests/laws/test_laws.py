@@ -39,9 +39,9 @@ def build(desk: Desk) -> Report:
     data = templates.data(TEMPLATE)
     journal = desk.store.unfinished(templates.KIND, data)
     if journal is not None:
-        return templates.carry_out(desk, templates.resumed(journal), journal)
+        return templates.carry_out(desk, templates.resumed(journal), journal)[1]
     found, journal = templates.begin(desk, TEMPLATE, templates.decided(desk, TEMPLATE))
-    return templates.carry_out(desk, found, journal)
+    return templates.carry_out(desk, found, journal)[1]
 
 
 def create_plan(desk: Desk) -> Plan:
