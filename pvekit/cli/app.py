@@ -27,6 +27,7 @@ class App:
         self.verbose = verbose
         self.quiet = quiet
         self._machines: Machines | None = None
+        self._warned: set[str] = set()
 
     @classmethod
     @contextmanager
@@ -71,10 +72,11 @@ class App:
 
     def desk(self, watch: Watch | None = None) -> Desk:
         """Return what operations work with."""
-        from pvekit.operations.desk import Desk
+        from pvekit.operations.desk import Desk, unwatched
 
-        made = Desk(self.config, self.machines, self.store)
-        return made if watch is None else Desk(made.config, made.site, made.store, watch=watch)
+        return Desk(
+            self.config, self.machines, self.store, watch=watch or unwatched, warn=self._warn
+        )
 
     def confirm(self, question: str, *, yes: bool) -> None:
         """Ask before a change; without a terminal to ask at, a missing ``--yes`` is an error."""
@@ -85,6 +87,11 @@ class App:
         if not sys.stdin.isatty():
             raise UsageError(f"{question} There is no terminal to ask at.", hint="Say --yes.")
         click.confirm(question, abort=True, err=True)
+
+    def _warn(self, problem: str) -> None:
+        if problem not in self._warned:
+            self._warned.add(problem)
+            click.echo(f"Warning: {problem}", err=True)
 
     def _trace(self, line: str) -> None:
         click.echo(line, err=True)

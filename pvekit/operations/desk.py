@@ -25,8 +25,8 @@ from pvekit.vms.create import Owner
 Watch = Callable[[Event], None]
 
 
-def _unwatched(event: Event) -> None:
-    """Nobody watches."""
+def unwatched(_: object) -> None:
+    """Take no notice."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,8 @@ class Desk:
     store: Store
     clock: Clock = field(default_factory=Clock)
     policy: Policy = field(default_factory=Policy)
-    watch: Watch = _unwatched
+    watch: Watch = unwatched
+    warn: Callable[[str], None] = unwatched
 
     def context(self, journal: Journal) -> Context:
         """Return what the steps of a run are carried out with."""
@@ -55,6 +56,8 @@ class Desk:
                 "Cannot read the site: no configured node answers.",
                 details="\n".join(inventory.problems),
             )
+        for problem in inventory.problems:
+            self.warn(problem)
         return inventory
 
     def begin(self, kind: str, request: Mapping[str, Any]) -> Journal:
