@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from pvekit.config.load import public_keys
-from pvekit.config.model import Config
+from pvekit.config.model import BASE_TEMPLATE, Config, TemplateConfig
 from pvekit.errors import Conflict, IdTaken, UsageError
 from pvekit.inventory.model import Inventory, Vm
 from pvekit.journal import Journal
@@ -219,7 +219,7 @@ def _wait(config: Config, request: Request) -> Wait | None:
 def sized(config: Config, inventory: Inventory, request: Request) -> Sized:
     """Decide the size of the asked-for machines."""
     role = config.role(request.role)
-    template = config.template(request.template or role.template)
+    template = _template(config, inventory, request.template or role.template)
     found = decide.templates(inventory, template.name)
     asked = SizeRequest(
         role=request.role,
@@ -234,7 +234,7 @@ def sized(config: Config, inventory: Inventory, request: Request) -> Sized:
 
 def _wishes(config: Config, inventory: Inventory, request: Request) -> Wishes:
     role = config.role(request.role)
-    template = config.template(request.template or role.template)
+    template = _template(config, inventory, request.template or role.template)
     size = sized(config, inventory, request)
     clone, cloud_init = config.clone, config.cloud_init
     return Wishes(
@@ -262,6 +262,16 @@ def _wishes(config: Config, inventory: Inventory, request: Request) -> Wishes:
         onboot=clone.onboot,
         avoid=frozenset(each.id for each in config.templates.values()),
     )
+
+
+def _template(config: Config, inventory: Inventory, wanted: str) -> TemplateConfig:
+    """Return a template by its key in the config, its name, or the name of one on the site."""
+    for template in config.templates.values():
+        if wanted in (template.key, template.name):
+            return template
+    if decide.templates(inventory, wanted):
+        return replace(config.template(BASE_TEMPLATE), key=wanted, name=wanted)
+    return config.template(wanted)
 
 
 def _first_address(request: Request) -> str:

@@ -15,7 +15,6 @@ from pvekit.pve import properties
 
 _OPTION = re.compile(r"([a-z][a-z_-]*\d*):\s*(.+?)\s*")
 _SECTION = re.compile(r"\[([^\]]+)\]\s*")
-_STUB_COMMENT = "qmclone temporary file"
 
 # In a description PVE escapes control and non-ASCII characters, ":" and "%", and nothing else.
 _DESCRIPTION_SAFE = "".join(chr(code) for code in range(0x20, 0x7F) if chr(code) not in ":%")
@@ -75,10 +74,8 @@ class GuestConfig:
 
     @property
     def is_stub(self) -> bool:
-        """Whether this is what stands in the place of a clone that is not finished."""
-        return not self.values.get("name") and (
-            self.description.strip() == _STUB_COMMENT or self.lock in ("clone", "create")
-        )
+        """Whether this is what stands in the place of a guest that is being made or destroyed."""
+        return not self.values.keys() - {"lock"}
 
     def get(self, key: str) -> str | None:
         """Return an option's plain value: description and SSH keys decoded; None if not set."""

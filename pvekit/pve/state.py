@@ -64,7 +64,8 @@ class State:
         if found is None:
             return False
         if found.mark is not None:
-            return (found.mark.run, found.mark.vmid) == (run, vmid)
+            named = found.config.values.get("name") == found.mark.name
+            return named and (found.mark.run, found.mark.vmid) == (run, vmid)
         claim = self.claims.get(f"vmid-{vmid}")
         return found.config.is_stub and claim is not None and claim.run == run
 
@@ -107,10 +108,17 @@ def exists(node: str, vmid: int, name: str) -> Check:
     return holds(f"VM {vmid} is our {name}", node, vmid, lambda state: state.ours(vmid, name))
 
 
-def gone(node: str, vmid: int, run: str) -> Check:
-    """Check that nothing is left of what a run made under a vmid: it is free, or a stranger's."""
-    says = f"VM {vmid} is free or a stranger's"
-    return holds(says, node, vmid, lambda state: not state.made_by(run, vmid))
+def gone(node: str, pve_node: str, vmid: int, run: str) -> Check:
+    """Check that nothing on a node is left of what a run made: the vmid is free, or a stranger's.
+
+    ``pve_node`` is the node's name in Proxmox VE.
+    """
+
+    def test(state: State) -> bool:
+        found = state.vms.get(vmid)
+        return found is None or found.node != pve_node or not state.made_by(run, vmid)
+
+    return holds(f"VM {vmid} is free or a stranger's on {node}", node, vmid, test)
 
 
 def removed(node: str, vmid: int, name: str) -> Check:

@@ -121,7 +121,8 @@ class _Build:
             f"VM {self.at.vmid} is our unfinished {self.spec.name}",
             lambda now: now.building(self.at.vmid, self.spec.name),
         )
-        undo = undo_creation(self.subject, self.at.node, self.at.vmid, self.spec.name, self.at.run)
+        made = Guard("unfinished", self.at.vmid, self.spec.name, self.at.run)
+        undo = undo_creation(self.subject, self.at.node, self.at.pve_node, made)
         return self._step("create", goal, qm.create(self.at.vmid, self._hardware()), undo=undo)
 
     def _hardware(self) -> dict[str, str | int]:

@@ -119,7 +119,7 @@ def _clone(spec: VmSpec, at: Placement) -> Step:
         goal=state.exists(at.template_node, at.vmid, spec.name),
         changes=(qm.clone(source, at.vmid, options),),
         slot=f"{at.template_node}/{spec.storage}",
-        undo=undo_creation(spec.subject, at.node, at.vmid, spec.name, at.run),
+        undo=_undo(spec, at),
     )
 
 
@@ -127,18 +127,30 @@ def _need(spec: VmSpec) -> str:
     return f"{spec.cpus}c{spec.memory_mb}m{spec.disk_gb}g"
 
 
-def undo_creation(subject: str, node: str, vmid: int, name: str, run: str) -> tuple[Step, ...]:
-    """Return the steps that remove whatever a run made under a vmid, finished or not."""
-    ours = Guard("unfinished", vmid, name, run)
-    stopped = state.holds(
-        f"VM {vmid} does not run, or is a stranger's",
-        node,
-        vmid,
-        lambda now: vmid not in now.running or not now.made_by(run, vmid),
+def _undo(spec: VmSpec, at: Placement) -> tuple[Step, ...]:
+    """Take back a clone where it is: until it is whole, that is its template's node."""
+    places = dict.fromkeys(((at.node, at.pve_node), (at.template_node, at.template_pve_node)))
+    return tuple(
+        step
+        for node, pve_node in places
+        for step in undo_creation(
+            spec.subject, node, pve_node, Guard("unfinished", at.vmid, spec.name, at.run)
+        )
     )
+
+
+def undo_creation(subject: str, node: str, pve_node: str, made: Guard) -> tuple[Step, ...]:
+    """Return the steps that remove from one node what a run made there, finished or not."""
+    stopped = state.holds(
+        f"VM {made.vmid} does not run on {node}, or is a stranger's",
+        node,
+        made.vmid,
+        lambda now: made.vmid not in now.running or not now.made_by(made.run, made.vmid),
+    )
+    gone = state.gone(node, pve_node, made.vmid, made.run)
     return (
-        Step(subject, "undo-stop", node, stopped, (qm.stop(ours),), patience=30.0),
-        Step(subject, "undo-destroy", node, state.gone(node, vmid, run), (qm.destroy(ours),)),
+        Step(subject, f"undo-stop@{node}", node, stopped, (qm.stop(made),), patience=30.0),
+        Step(subject, f"undo-destroy@{node}", node, gone, (qm.destroy(made),)),
     )
 
 

@@ -198,6 +198,7 @@ class _Deciding:
             template=choice.template.vmid,
             template_name=choice.template.name,
             template_node=source.alias if source else choice.node.alias,
+            template_pve_node=choice.template.node,
             disk_slot=slot,
             template_disk_gb=size_gb,
             claim_nodes=self._claimers,

@@ -64,6 +64,7 @@ class Placement:
     template: int
     template_name: str
     template_node: str
+    template_pve_node: str
     disk_slot: str
     template_disk_gb: int
     claim_nodes: tuple[str, ...]

@@ -1,10 +1,11 @@
 # act.sh GUARD VMID NAME RUN DIGEST JOB INPUT WORD...
 # Runs the words only if the VM is, at this moment and on this node, what the caller takes it for.
 #   GUARD   none, vm (our finished VM), template (ours), build (our template that is not one yet),
-#           unfinished (made by RUN: marked so, or a clone's remains under RUN's claim)
+#           unfinished (made by RUN: marked so, or a clone's remains under RUN's claim: a config
+#           that has no option but perhaps a lock; what holds the lock must have ended)
 #   DIGEST  yes: adds --digest of the config that was looked at
 #   JOB     - or the id under which the words run detached from the link; a job that runs or went
-#           well is not started again
+#           well is not started again, one that failed or died is
 #   INPUT   - or what the words read on stdin, in base64
 # Refusals: exit status 96 and one line "pvekit-refused: REASON" on stderr.
 guard=$1 vmid=$2 name=$3 run=$4 digest=$5 job=$6 input=$7
@@ -17,13 +18,17 @@ refuse() {
 }
 
 look() {
-  mark='' named='' lock='' template=no
+  mark='' named='' lock='' template=no bare=yes
   while IFS= read -r line || [ -n "$line" ]; do
     case $line in
       '['*) break ;;
+      '#') ;;
       '#'*) mark=${line#?} ;;
-      'name: '*) named=${line#name: } ;;
       'lock: '*) lock=${line#lock: } ;;
+      ?*) bare=no ;;
+    esac
+    case $line in
+      'name: '*) named=${line#name: } ;;
       'template: 1') template=yes ;;
     esac
   done <"$conf"
@@ -39,14 +44,16 @@ marked() {
 
 made_by_run() {
   if marked vm || marked template; then
-    case "$mark " in *" run=$run "*) return 0 ;; esac
-    return 1
+    case "$mark " in *" run=$run "*) ;; *) return 1 ;; esac
+  else
+    [ $bare = yes ] || return 1
+    claim=''
+    IFS= read -r claim 2>/dev/null <"/etc/pve/priv/pvekit/vmid-$vmid" || [ -n "$claim" ] || return 1
+    case $claim in *"\"run\":\"$run\""*) ;; *) return 1 ;; esac
   fi
-  [ -n "$lock" ] && [ -z "$named" ] || return 1
-  claim=''
-  IFS= read -r claim <"/etc/pve/priv/pvekit/vmid-$vmid" || [ -n "$claim" ] || return 1
-  case $claim in *"\"run\":\"$run\""*) ;; *) return 1 ;; esac
+  case $lock in clone | create | destroyed) ;; *) return 0 ;; esac
   flock -n "/var/lock/qemu-server/lock-$vmid.conf" true || refuse "VM $vmid is still being made"
+  qm unlock "$vmid" || exit
 }
 
 sum=''
@@ -61,7 +68,6 @@ if [ "$guard" != none ]; then
     unfinished) made_by_run ;;
     *) false ;;
   esac || refuse "VM $vmid ('$named') does not carry the mark of $name"
-  if [ "$guard" = unfinished ] && [ -n "$lock" ]; then qm unlock "$vmid" || exit; fi
 fi
 if [ "$digest" = yes ]; then set -- "$@" --digest "${sum%% *}"; fi
 
@@ -74,10 +80,23 @@ if [ "$job" = - ]; then
   exit
 fi
 
+alive() {
+  pid='' since=''
+  read -r pid since <"$dir/pid" || return 0
+  IFS= read -r stat <"/proc/$pid/stat" || return 1
+  set -- ${stat##*) }
+  [ "${20}" = "$since" ]
+}
+
 umask 077
 dir=/run/pvekit/jobs/$job
 mkdir -p /run/pvekit/jobs || exit
-if [ -e "$dir/rc" ] && [ "$(cat "$dir/rc")" != 0 ]; then rm -rf "$dir"; fi
+# Of all that find a job failed or dead, only who moves the file that says so clears it away.
+if [ -e "$dir/rc" ]; then
+  if [ "$(cat "$dir/rc")" != 0 ] && mv "$dir/rc" "$dir/over" 2>/dev/null; then rm -rf "$dir"; fi
+elif [ -e "$dir/pid" ] && ! alive 2>/dev/null && mv "$dir/pid" "$dir/over" 2>/dev/null; then
+  rm -rf "$dir"
+fi
 mkdir "$dir" 2>/dev/null || exit 0
 if [ "$input" = - ]; then : >"$dir/in"; else printf %s "$input" | base64 -d >"$dir/in"; fi
 setsid sh -c 'dir=$1
