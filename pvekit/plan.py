@@ -130,7 +130,8 @@ class Change:
     ``job``: it may take long, so it is detached from the link and found again by its id.
     ``once``: what the job is claimed by, where that is not the step (a download: node and URL).
     ``digest``: a ``qm set`` that is refused if the config changes between the guard and the change.
-    ``shown`` replaces the command line in previews, for pvekit's own scripts.
+    ``shown`` replaces the command line in previews, for pvekit's own scripts: a line for each
+    thing that a script does.
     """
 
     command: Command

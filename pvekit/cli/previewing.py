@@ -19,9 +19,10 @@ def show(found: Preview) -> None:
         if step.subject != subject:
             subject = step.subject
             click.echo(f"{subject}:")
+        lasting = f"   # cannot be undone: {step.lasting}" if step.lasting else ""
         for change in step.changes:
-            lasting = f"   # cannot be undone: {step.lasting}" if step.lasting else ""
-            click.echo(f"  {step.node}: {change}{lasting}")
+            for line in str(change).splitlines():
+                click.echo(f"  {step.node}: {line}{lasting}")
         if not step.changes:
             click.echo(f"  {step.node}: wait until {step.goal.says} ({step.verb})")
 

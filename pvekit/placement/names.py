@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from ipaddress import (
     IPv4Address,
     IPv4Interface,
@@ -35,6 +35,19 @@ _CSI_VMID = 9999
 _VMID_END = 1_000_000_000
 
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.IGNORECASE | re.ASCII)
+
+# As the configuration takes them: PVE's tags and the names of Kubernetes know no upper case.
+_ROLE = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+_TAG = re.compile(r"[a-z0-9_][a-z0-9_+.-]{0,59}")
+
+
+def check_labels(role: str, tags: Iterable[str]) -> None:
+    """Raise :class:`UsageError` for a role or a tag that PVE would not take as a tag."""
+    if not _ROLE.fullmatch(role):
+        raise UsageError(f"{role!r} is no role: lower-case letters, digits and inner dashes.")
+    for tag in tags:
+        if not _TAG.fullmatch(tag):
+            raise UsageError(f"{tag!r} is no tag: lower-case letters, digits, '_', '-', '+', '.'.")
 
 
 def next_names(inventory: Inventory, prefix: str, role: str, count: int = 1) -> tuple[str, ...]:

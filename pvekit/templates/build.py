@@ -234,7 +234,8 @@ class _Build:
             stdin=scripts.text("first-boot"),
             timeout=spec.build_seconds + 600.0,
         )
-        shown = f"qm start {self.at.vmid}, wait until it powers itself off, {Command(last)}"
+        steps = (f"qm start {self.at.vmid}", "wait until it has powered itself off", Command(last))
+        shown = "\n".join(map(str, steps))
         return Change(command, guard=self.guard, job=True, shown=shown)
 
     def convert(self) -> Step:

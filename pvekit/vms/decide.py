@@ -53,6 +53,7 @@ def decide(wishes: Wishes, inventory: Inventory, rules: Rules, run: str) -> tupl
     Raises :class:`NotFound` without a template, :class:`NoCapacity` if they do not fit, and what
     :mod:`pvekit.placement.names` raises.
     """
+    names.check_labels(wishes.role, wishes.tags)
     called = _names(wishes, inventory)
     choices = place_all(_needs(wishes, inventory, called), inventory, rules, wishes.node)
     ips = _addresses(wishes, inventory)
