@@ -16,7 +16,9 @@ from pvekit.cli.progress import Progress
 from pvekit.errors import UsageError
 from pvekit.operations import creating
 from pvekit.operations.carrying import Report
-from pvekit.operations.creating import Decided, Request
+from pvekit.operations.creating import Decided
+from pvekit.operations.standing import standing
+from pvekit.operations.vm_wishes import Request, data
 from pvekit.sizing.size import parse_disk, parse_memory
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(s|m|h)?")
@@ -54,14 +56,14 @@ def create(app: App, asked: Request, *, form: str, explain: bool, new: bool) -> 
     """Create what is asked for, or go on with an unfinished run of the same request."""
     progress = Progress(quiet=app.quiet)
     desk = app.desk(progress)
-    journal = None if new else desk.store.unfinished(creating.KIND, creating.data(asked))
+    journal = None if new else desk.store.unfinished(creating.KIND, data(asked))
     if journal is not None:
         names = ", ".join(subject.partition("/")[2] for subject in journal.decisions())
         click.echo(f"resuming run {journal.run}: {names or 'nothing decided yet'}", err=True)
     else:
         if _stands(app, asked):
             return 0
-        journal = desk.begin(creating.KIND, creating.data(asked))
+        journal = desk.begin(creating.KIND, data(asked))
     found, report = creating.carry_out(desk, asked, journal)
     progress.close()
     if explain:
@@ -71,7 +73,7 @@ def create(app: App, asked: Request, *, form: str, explain: bool, new: bool) -> 
 
 
 def _stands(app: App, asked: Request) -> bool:
-    vm = creating.standing(app.desk(), asked)
+    vm = standing(app.desk(), asked)
     if vm is not None:
         click.echo(f"VM {vm.vmid} ({vm.name}) is there already and as asked for: nothing to do.")
     return vm is not None

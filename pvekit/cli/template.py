@@ -57,7 +57,7 @@ def build(
 @pass_app
 def list_templates(app: App, form: str) -> None:
     """List the templates that pvekit made."""
-    from pvekit.operations.templates import listed
+    from pvekit.operations.template_listing import listed
 
     rows = [asdict(each) for each in listed(app.desk())]
     emit(rows, form, rows)

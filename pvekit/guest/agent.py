@@ -31,7 +31,7 @@ def replies(out: str) -> Mapping[int, Reply]:
     """Read the answer of the script ``agents``."""
     status: dict[int, int] = {}
     said: dict[tuple[str, int], list[str]] = {}
-    for line in out.splitlines():
+    for line in out.split("\n"):  # no other line ends: guests write the rest
         kind, _, rest = line.partition(" ")
         vmid, _, text = rest.partition(" ")
         if kind == "id":

@@ -31,7 +31,7 @@ def assemble(answers: Mapping[str, NodeReading | PvekitError]) -> Inventory:
     failed = {alias: item for alias, item in answers.items() if isinstance(item, PvekitError)}
     _refuse_twins(read)
     found = _joined([_part(key, group) for key, group in _by_domain(read).items()])
-    unread = tuple(f"{alias}: {error.brief}" for alias, error in failed.items())
+    unread = tuple(f"{alias}: {error}" for alias, error in failed.items())
     return replace(
         found, nodes=nodes.with_failed(found.nodes, failed), problems=unread + found.problems
     )

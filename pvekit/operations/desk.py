@@ -11,7 +11,7 @@ from typing import Any
 
 from pvekit.config.load import public_keys
 from pvekit.config.model import Config
-from pvekit.errors import Transient
+from pvekit.errors import PvekitError, Transient
 from pvekit.inventory.model import Inventory
 from pvekit.inventory.read import assemble, site_query
 from pvekit.journal import Journal, Store
@@ -46,13 +46,18 @@ class Desk:
         return Context(journal, self.clock, self.policy, self.watch)
 
     def inventory(self) -> Inventory:
-        """Read the whole site, one command per node; raises :class:`Transient` if none answers."""
+        """Read the whole site, one command per node.
+
+        Raises :class:`PvekitError` if none answers, :class:`Transient` where that may pass.
+        """
         query = site_query(self.config.image_dir)
         aliases = [node.alias for node in self.config.nodes]
         readings = gather(self.site, {alias: Ask(alias, query) for alias in aliases})
         inventory = assemble(readings)
         if not any(node.online and node.configured for node in inventory.nodes):
-            raise Transient(
+            passing = any(isinstance(reading, Transient) for reading in readings.values())
+            kind = Transient if passing else PvekitError
+            raise kind(
                 "Cannot read the site: no configured node answers.",
                 details="\n".join(inventory.problems),
             )

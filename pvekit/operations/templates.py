@@ -7,21 +7,23 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import PurePosixPath
 from typing import Any
 
-from pvekit.config.model import Config, TemplateConfig
+from pvekit.config.model import TemplateConfig
 from pvekit.errors import IdTaken, NotFound, PvekitError, UsageError
-from pvekit.inventory.model import Inventory, NodeState, Vm
+from pvekit.inventory.model import Inventory, NodeState
 from pvekit.journal import Journal
+from pvekit.operations import template_wishes
 from pvekit.operations.carrying import Report, carry, finish, held, take_back
 from pvekit.operations.desk import Desk
+from pvekit.operations.template_wishes import configured, wish_of
 from pvekit.plan import Ask, Plan
 from pvekit.pve.scripts import script
 from pvekit.run.apply import Outcome, Preview, preview
 from pvekit.run.gather import gather
 from pvekit.shell import Query
 from pvekit.templates import build, decide, recipe, sums
-from pvekit.templates.decide import Wish
 from pvekit.templates.recipe import Recipe
 from pvekit.templates.spec import Copy, TemplateSpec, freeze, thaw_copy, thaw_spec
+from pvekit.vms.decide import claim_nodes
 
 KIND = "template build"
 WAIT = 5.0
@@ -75,7 +77,7 @@ def decided(desk: Desk, request: Request, run: str = "preview") -> Decided:
         raise NotFound(f"The configuration has no node {', '.join(sorted(unknown))}.")
     works: list[Work] = []
     there: list[str] = []
-    for config in _configured(desk.config, request):
+    for config in configured(desk.config, request.template, request.recipe):
         new, old = _for_one(desk, inventory, request, config, run)
         works += new
         there += old
@@ -169,58 +171,6 @@ def _thaw(decision: Mapping[str, Any]) -> Work:
     )
 
 
-def _configured(config: Config, request: Request) -> list[TemplateConfig]:
-    """Return the templates that a request means, by key or by name."""
-    every = list(config.templates.values())
-    if request.template:
-        named = [t for t in every if request.template in (t.key, t.name)]
-        every = named or [config.template(request.template)]
-    elif request.recipe:
-        every = [config.template("base")]
-    if not request.recipe:
-        return every
-    return [_with_recipe(each, request.recipe) for each in every]
-
-
-def _with_recipe(template: TemplateConfig, wanted: str) -> TemplateConfig:
-    """Return a template with another recipe: it gets a name and, after it, an id of its own."""
-    if wanted == template.recipe:
-        return template
-    suffix = PurePosixPath(wanted).stem
-    return replace(template, recipe=wanted, name=f"{template.name}-{suffix}", id=template.id + 1)
-
-
-def wish_of(config: Config, template: TemplateConfig) -> tuple[Wish, Recipe]:
-    """Return a configured template as it is wanted, and its recipe."""
-    minor = template.kubernetes_version
-    made = recipe.load(template.recipe, {"KUBERNETES_MINOR": minor} if minor else None)
-    network = template.build_network
-    return (
-        Wish(
-            name=template.name,
-            recipe=made.name,
-            digest=made.digest(**_hardware(template)),
-            vmid=template.id,
-            storage=template.storage_pool,
-            bridges=(template.network_bridge, network.bridge or template.network_bridge),
-            disk_gb=template.base_disk_gb,
-            customize=template.customize,
-            reserved=frozenset(t.id for t in config.templates.values() if t.key != template.key)
-            - {template.id},
-        ),
-        made,
-    )
-
-
-def _hardware(template: TemplateConfig) -> dict[str, object]:
-    names = (
-        *("image_url", "storage_pool", "network_bridge", "vlan", "bios", "machine", "cpu"),
-        *("scsihw", "disk_format", "cloud_init_slot"),
-        *("base_cpus", "base_memory_mb", "base_disk_gb"),
-    )
-    return {name: getattr(template, name) for name in names}
-
-
 def _for_one(
     desk: Desk, inventory: Inventory, request: Request, template: TemplateConfig, run: str
 ) -> tuple[list[Work], list[str]]:
@@ -240,22 +190,13 @@ def _for_one(
     if not nodes:
         return [], there
     checksum = _checksum(desk, template, nodes[0])
-    claimers = _claimers(inventory)
+    claimers = claim_nodes(inventory, named=True)
     works = []
     for node, vmid in zip(nodes, decide.vmids(wish, inventory, nodes), strict=True):
         way, why = decide.way(wish, node)
-        spec = _spec(desk.config, template, wish, checksum, way)
+        spec = template_wishes.spec(desk.config, template, wish, checksum, way)
         works.append(Work(spec, made, Copy(run, node.alias, node.name, vmid, claimers), why))
     return works, there
-
-
-def _claimers(inventory: Inventory) -> tuple[str, ...]:
-    """Return one reachable node of each PVE cluster and each standalone node, in a fixed order."""
-    first: dict[str, str] = {}
-    for node in sorted(inventory.nodes, key=lambda node: node.alias):
-        if node.configured and node.online and node.writable:
-            first.setdefault(node.domain, node.alias)
-    return tuple(first[domain] for domain in sorted(first))
 
 
 def _checksum(desk: Desk, template: TemplateConfig, node: NodeState) -> sums.Checksum:
@@ -270,74 +211,3 @@ def _checksum(desk: Desk, template: TemplateConfig, node: NodeState) -> sums.Che
         )
     name = PurePosixPath(template.image_url).name
     return sums.find(answer, name, url=template.checksum_url)
-
-
-def _spec(
-    config: Config, template: TemplateConfig, wish: Wish, checksum: sums.Checksum, way: str
-) -> TemplateSpec:
-    network = template.build_network
-    return TemplateSpec(
-        name=template.name,
-        recipe=wish.recipe,
-        digest=wish.digest,
-        image_url=template.image_url,
-        image_algorithm=checksum.algorithm,
-        image_sum=checksum.hexdigest,
-        image_dir=config.image_dir,
-        storage=template.storage_pool,
-        cpus=template.base_cpus,
-        memory_mb=template.base_memory_mb,
-        disk_gb=template.base_disk_gb,
-        bridge=template.network_bridge,
-        vlan=template.vlan,
-        bios=template.bios,
-        machine=template.machine or ("q35" if template.bios == "ovmf" else ""),
-        cpu=template.cpu,
-        scsihw=template.scsihw,
-        disk_format=template.disk_format or "",
-        cloud_init_slot=template.cloud_init_slot,
-        way="virt-customize" if way == "virt-customize" else "boot",
-        build_bridge=network.bridge or template.network_bridge,
-        build_vlan=network.vlan if network.bridge or network.vlan else template.vlan,
-        build_ip=network.ip,
-        build_gateway=network.gateway or "",
-        build_dns=network.dns,
-        build_seconds=template.build_timeout_seconds,
-    )
-
-
-@dataclass(frozen=True)
-class Listed:
-    """One of our templates on one node."""
-
-    name: str
-    vmid: int
-    node: str
-    recipe: str
-    image: str
-    current: bool
-
-
-def listed(desk: Desk) -> Sequence[Listed]:
-    """Return all our templates; ``current`` says whether it is what the configuration wants."""
-    inventory = desk.inventory()
-    wanted = {(w.name, w.digest) for w in _wishes(desk.config)}
-    return [_listed(vm, inventory, wanted) for vm in inventory.templates()]
-
-
-def _wishes(config: Config) -> list[Wish]:
-    return [wish_of(config, template)[0] for template in config.templates.values()]
-
-
-def _listed(vm: Vm, inventory: Inventory, wanted: set[tuple[str, str]]) -> Listed:
-    if vm.mark is None:
-        raise UsageError(f"VM {vm.vmid} has no mark.")
-    node = inventory.node_of(vm)
-    return Listed(
-        name=vm.name,
-        vmid=vm.vmid,
-        node=node.alias if node else vm.node,
-        recipe=vm.mark.recipe,
-        image=vm.mark.image,
-        current=(vm.mark.name, vm.mark.digest) in wanted,
-    )

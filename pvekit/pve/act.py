@@ -70,7 +70,7 @@ def jobs(out: str) -> Mapping[str, Job]:
     """Read the answer of the script ``jobs``."""
     found: dict[str, Job] = {}
     said: dict[tuple[str, str], list[str]] = {}
-    for line in out.splitlines():
+    for line in out.split("\n"):
         kind, _, rest = line.partition(" ")
         identity, _, text = rest.partition(" ")
         if kind == "job":

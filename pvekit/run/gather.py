@@ -22,6 +22,7 @@ def gather(site: Site, questions: Mapping[str, Ask[T]]) -> dict[str, T | PvekitE
 
     errors = Scheduler(site).run({name: one(name, each) for name, each in questions.items()})
     found: dict[str, T | PvekitError] = {}
-    for name, error in errors.items():
+    for name in questions:
+        error = errors[name]
         found[name] = error if error is not None else answers[name]
     return found

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from pvekit.errors import UsageError
 from pvekit.shell import Command, Result, Unreachable
@@ -17,6 +17,8 @@ from pvekit.ssh.dial import dial
 from pvekit.ssh.endpoint import Endpoint
 from pvekit.ssh.errors import HostKeyChanged, HostKeyUnknown
 from pvekit.ssh.hostkeys import SSH_PORT, FirstSeenPolicy, HostKey, HostKeyPolicy, PinnedPolicy
+
+T = TypeVar("T")
 
 Via = Literal["auto", "direct", "node"]
 CONNECT_SECONDS = 3.0
@@ -106,7 +108,11 @@ class Guests:
 
     def reach(self, guest: GuestEndpoint) -> str:
         """Return the banner of the guest's SSH server, or raise :class:`Unreachable`."""
-        with self._dial(guest, self._limits) as sock:
+        # A banner, not a connection, proves the way: some firewalls accept for everybody.
+        return self._by_any_way(guest, self._limits, lambda sock: self._greeting(guest, sock))
+
+    def _greeting(self, guest: GuestEndpoint, sock: socket.socket) -> str:
+        with sock:
             return _banner(sock, guest.endpoint, self._limits.handshake)
 
     def close(self) -> None:
@@ -138,21 +144,30 @@ class Guests:
             return True
 
     def _dial(self, guest: GuestEndpoint, limits: Limits) -> socket.socket:
-        """Open a socket by the ways that are left; both reasons are told where both fail."""
+        return self._by_any_way(guest, limits, lambda sock: sock)
+
+    def _by_any_way(
+        self, guest: GuestEndpoint, limits: Limits, use: Callable[[socket.socket], T]
+    ) -> T:
+        """Use a socket by the ways that are left; both reasons are told where both fail."""
         reasons = []
         for way in self._ways(guest.node):
             try:
-                if way == "direct":
-                    return self._direct(guest.endpoint, limits)
-                sock = self._node(guest.node).open_tunnel(guest.address, guest.port, limits.connect)
+                used = use(self._open(way, guest, limits))
             except Unreachable as error:
                 reasons.append(f"{way}: {error}")
             else:
-                self._now_behind(guest.node)
-                return sock
+                if way == "node":
+                    self._now_behind(guest.node)
+                return used
         raise Unreachable(
             f"The SSH server of guest {guest.address} is not reached.", details="\n".join(reasons)
         )
+
+    def _open(self, way: Via, guest: GuestEndpoint, limits: Limits) -> socket.socket:
+        if way == "direct":
+            return self._direct(guest.endpoint, limits)
+        return self._node(guest.node).open_tunnel(guest.address, guest.port, limits.connect)
 
     def _ways(self, node: str) -> tuple[Via, ...]:
         if self._via != "auto":

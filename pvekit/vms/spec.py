@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, TypeVar
 
+from pvekit.errors import UsageError
+
 T = TypeVar("T", "VmSpec", "Placement")
 
 
@@ -79,11 +81,18 @@ def freeze(decision: VmSpec | Placement) -> dict[str, Any]:
 
 
 def thaw(kind: type[T], data: Mapping[str, Any]) -> T:
-    """Return the decision that :func:`freeze` wrote down."""
+    """Return the decision that :func:`freeze` wrote down; raises :class:`UsageError`."""
     known = {field.name for field in fields(kind)}
     values: dict[str, Any] = {
         key: tuple(value) if isinstance(value, list) else value
         for key, value in data.items()
         if key in known
     }
-    return kind(**values)
+    try:
+        return kind(**values)
+    except TypeError as error:
+        raise UsageError(
+            "Another version of pvekit began this run, and this one cannot go on with it.",
+            details=str(error),
+            hint="Say --new to start another run.",
+        ) from error

@@ -17,19 +17,19 @@ from labsite import Cut, LabSite, desk_for, lab_site
 
 from pvekit.errors import PvekitError
 from pvekit.lab.site import SiteSpec
-from pvekit.operations import creating, runs, templates
+from pvekit.operations import creating, runs, templates, vm_wishes
 from pvekit.operations.carrying import Report
 from pvekit.operations.desk import Desk
 from pvekit.plan import Plan
 from pvekit.run.apply import preview
 
-VM = creating.Request(role="worker", size="small", disk_gb=30)
+VM = vm_wishes.Request(role="worker", size="small", disk_gb=30)
 TEMPLATE = templates.Request(nodes=("pve1",))
 
 
 def create(desk: Desk) -> Report:
     """Create a VM, or go on with an unfinished run, as the command does."""
-    data = creating.data(VM)
+    data = vm_wishes.data(VM)
     journal = desk.store.unfinished(creating.KIND, data) or desk.store.begin(creating.KIND, data)
     return creating.carry_out(desk, VM, journal)[1]
 

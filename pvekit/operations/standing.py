@@ -1,0 +1,49 @@
+"""A wish by name or vmid: whether what it speaks of is there already, ours and as asked for."""
+
+from __future__ import annotations
+
+from pvekit.errors import Conflict
+from pvekit.inventory.model import Vm
+from pvekit.operations.desk import Desk
+from pvekit.operations.listing import missing
+from pvekit.operations.vm_wishes import Request
+
+
+def standing(desk: Desk, request: Request) -> Vm | None:
+    """Return the VM that a wish by name or vmid speaks of, if it is there, ours and as wished.
+
+    Raises :class:`Conflict` for a stranger's, and for ours with the differences.
+    """
+    if not request.name and request.vmid is None:
+        return None
+    inventory = desk.inventory()
+    for vm in inventory.find(request.name or str(request.vmid)):
+        if not vm.ours or vm.is_template:
+            raise Conflict(
+                f"VM {vm.vmid} ({vm.name}) on {vm.node} is not ours: {missing(vm)}.",
+                hint="Choose another name or vmid; pvekit leaves it alone.",
+            )
+        differences = _differences(request, vm)
+        if differences:
+            raise Conflict(
+                f"VM {vm.vmid} ({vm.name}) is ours, but is not what is asked for.",
+                details="\n".join(differences),
+            )
+        return vm
+    return None
+
+
+def _differences(request: Request, vm: Vm) -> list[str]:
+    asked = {
+        "name": (request.name or None, vm.name),
+        "vmid": (request.vmid, vm.vmid),
+        "cpus": (request.cpus, vm.cpus),
+        "memory_mb": (request.memory_mb, vm.memory_mb),
+        "role": (request.role, vm.mark.role if vm.mark else ""),
+        "node": (request.node, vm.node),
+    }
+    return [
+        f"{key}: asked for {wanted}, is {actual}"
+        for key, (wanted, actual) in asked.items()
+        if wanted is not None and wanted != actual
+    ]

@@ -1,0 +1,133 @@
+"""What ``vm create`` is asked for, turned into wishes with the configuration's defaults."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from pvekit.config.load import public_keys
+from pvekit.config.model import BASE_TEMPLATE, Config, TemplateConfig
+from pvekit.errors import UsageError
+from pvekit.inventory.model import Inventory
+from pvekit.sizing import Sized, SizeRequest, choose
+from pvekit.vms import decide
+from pvekit.vms.create import Wait
+from pvekit.vms.decide import Wishes
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a command line asks for; None and empty text leave a thing to config and site.
+
+    ``memory_mb`` is in MiB, ``disk_gb`` in GiB, ``timeout`` in seconds (0: the configured one).
+    """
+
+    role: str
+    size: str = ""
+    cpus: int | None = None
+    memory_mb: int | None = None
+    disk_gb: int | None = None
+    network: str = "dhcp"
+    ip: str = ""
+    gateway: str = ""
+    dns: tuple[str, ...] = ()
+    vmid: int | None = None
+    name: str = ""
+    count: int = 1
+    node: str | None = None
+    template: str = ""
+    storage: str = ""
+    bridge: str = ""
+    vlan: int | None = None
+    tags: tuple[str, ...] = ()
+    full: bool | None = None
+    wait: bool = True
+    timeout: float = 0.0
+    accept_new: bool = False
+
+
+def data(request: Request) -> dict[str, Any]:
+    """Return a request as its journal holds it."""
+    return {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(request).items()}
+
+
+def sized(config: Config, inventory: Inventory, request: Request) -> Sized:
+    """Decide the size of the asked-for machines."""
+    role = config.role(request.role)
+    template = _template(config, inventory, request.template or role.template)
+    found = decide.templates(inventory, template.name)
+    asked = SizeRequest(
+        role=request.role,
+        size=request.size or role.size,
+        cpus=request.cpus,
+        memory_mb=request.memory_mb,
+        disk_gb=request.disk_gb,
+        template_disk_gb=decide.template_disk_gb(found) or template.base_disk_gb,
+    )
+    return choose(asked, config.sizes)
+
+
+def wishes(config: Config, inventory: Inventory, request: Request) -> Wishes:
+    """Return what is wished for: what was asked for, over the role's and the config's defaults."""
+    role = config.role(request.role)
+    template = _template(config, inventory, request.template or role.template)
+    size = sized(config, inventory, request)
+    clone, cloud_init = config.clone, config.cloud_init
+    return Wishes(
+        role=request.role,
+        size=size.size,
+        because=size.because,
+        template=template.name,
+        user=cloud_init.user or template.user,
+        keys=public_keys(config),
+        count=request.count,
+        prefix=config.naming.prefix,
+        name=request.name,
+        vmid=request.vmid,
+        node=request.node,
+        storage=request.storage or clone.storage or "",
+        bridge=request.bridge or clone.bridge or "",
+        vlan=request.vlan if request.vlan is not None else clone.vlan,
+        ip=_first_address(request),
+        gateway=request.gateway,
+        nameservers=request.dns or cloud_init.nameservers,
+        searchdomain=cloud_init.searchdomain or "",
+        tags=(*role.tags, *request.tags),
+        upgrade=cloud_init.upgrade,
+        full=clone.full if request.full is None else request.full,
+        onboot=clone.onboot,
+        avoid=frozenset(each.id for each in config.templates.values()),
+    )
+
+
+def _template(config: Config, inventory: Inventory, wanted: str) -> TemplateConfig:
+    """Return a template by its key in the config, its name, or the name of one on the site."""
+    for template in config.templates.values():
+        if wanted in (template.key, template.name):
+            return template
+    if decide.templates(inventory, wanted):
+        return replace(config.template(BASE_TEMPLATE), key=wanted, name=wanted)
+    return config.template(wanted)
+
+
+def _first_address(request: Request) -> str:
+    if request.network == "dhcp":
+        if request.ip or request.gateway:
+            raise UsageError("--ip and --gateway go with --network static.")
+        return "dhcp"
+    if not request.ip:
+        raise UsageError("--network static needs --ip, such as --ip 10.0.0.20/24.")
+    return request.ip
+
+
+def wait(config: Config, request: Request) -> Wait | None:
+    """Return how the machines are waited for, or None if they are not."""
+    if not request.wait:
+        return None
+    readiness = config.readiness
+    return Wait(
+        timeout=request.timeout or readiness.timeout_seconds,
+        interval=readiness.ssh_check_interval_seconds,
+        accept_new=request.accept_new,
+        hint="The VM is kept. The same command goes on waiting for it.",
+    )
