@@ -1,11 +1,13 @@
 """The same against OpenSSH's own server, where it is installed."""
 
+import contextlib
 import os
 import pwd
 import shutil
 import socket
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import asyncssh
 import pytest
@@ -40,6 +42,8 @@ def endpoint(tmp_path_factory):
         f"AuthorizedKeysFile {folder}/authorized_keys\nStrictModes no\nUsePAM no\n"
         "PermitRootLogin prohibit-password\nPasswordAuthentication no\nMaxSessions 4\n"
     )
+    with contextlib.suppress(OSError):  # sshd wants it there; its service makes it at boot
+        Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
     process = subprocess.Popen(
         [SSHD, "-D", "-e", "-f", folder / "config"], stderr=subprocess.PIPE, text=True
     )
