@@ -72,11 +72,11 @@ class App:
 
     def desk(self, watch: Watch | None = None) -> Desk:
         """Return what operations work with."""
+        from pvekit.journal import Store
         from pvekit.operations.desk import Desk, unwatched
 
-        return Desk(
-            self.config, self.machines, self.store, watch=watch or unwatched, warn=self._warn
-        )
+        store = Store(self.store.directory, self.config.whereabouts)
+        return Desk(self.config, self.machines, store, watch=watch or unwatched, warn=self._warn)
 
     def confirm(self, question: str, *, yes: bool) -> None:
         """Ask before a change; without a terminal to ask at, a missing ``--yes`` is an error."""

@@ -6,7 +6,7 @@ import click
 
 from pvekit.cli import previewing
 from pvekit.cli.app import App
-from pvekit.cli.handler import shown
+from pvekit.cli.output import shown
 from pvekit.cli.progress import Progress
 from pvekit.operations import templates
 from pvekit.operations.carrying import Report

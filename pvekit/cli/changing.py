@@ -8,7 +8,7 @@ import click
 
 from pvekit.cli import previewing
 from pvekit.cli.app import App
-from pvekit.cli.handler import shown
+from pvekit.cli.output import shown
 from pvekit.cli.progress import Progress
 from pvekit.operations import changing
 from pvekit.operations.changing import Planner

@@ -10,8 +10,7 @@ import click
 
 from pvekit.cli import previewing
 from pvekit.cli.app import App
-from pvekit.cli.handler import shown
-from pvekit.cli.output import emit
+from pvekit.cli.output import emit, shown
 from pvekit.cli.progress import Progress
 from pvekit.errors import UsageError
 from pvekit.operations import creating

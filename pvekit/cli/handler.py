@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from pvekit.cli.output import shown
 from pvekit.cli.root import root
 from pvekit.errors import PvekitError
 
@@ -27,9 +28,6 @@ def run(arguments: Sequence[str]) -> int:
     except PvekitError as error:
         click.echo(shown(error), err=True)
         return error.exit_status
-    except KeyboardInterrupt:
-        click.echo("Interrupted. The same command goes on; or see `pvekit run list`.", err=True)
-        return INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
@@ -44,18 +42,12 @@ def _usage(error: click.exceptions.Exit | click.Abort | click.ClickException) ->
     if isinstance(error, click.ClickException):
         error.show()
         return error.exit_code
-    click.echo("Aborted.", err=True)
+    # Click turns Ctrl-C into an Abort, as it does a "no" to a question.
+    if isinstance(error.__cause__, KeyboardInterrupt):
+        click.echo("Interrupted. The same command goes on; or see `pvekit run list`.", err=True)
+    else:
+        click.echo("Aborted.", err=True)
     return INTERRUPTED
-
-
-def shown(error: PvekitError) -> str:
-    """Return an error as it is printed: what failed, why, what to do."""
-    parts = [f"Error: {error.brief}"]
-    if error.details:
-        parts.append("\n".join(f"  {line}" for line in error.details.splitlines()))
-    if error.hint:
-        parts.append(f"Hint: {error.hint}")
-    return "\n".join(parts)
 
 
 def _bug() -> int:

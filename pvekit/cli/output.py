@@ -1,4 +1,4 @@
-"""Data on stdout, in the format that was asked for."""
+"""Data on stdout, in the format that was asked for; errors as they are told on stderr."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
+
+from pvekit.errors import PvekitError
 
 FORMATS = ("table", "json", "yaml")
 
@@ -32,3 +34,13 @@ def emit(data: Any, form: str, table: Sequence[Mapping[str, object]]) -> None:  
         rows = [list(map(str, row.values())) for row in table]
         headers = [name.upper() for name in table[0]]
         click.echo(tabulate(rows, headers=headers, tablefmt="plain", disable_numparse=True))
+
+
+def shown(error: PvekitError) -> str:
+    """Return an error as it is printed: what failed, why, what to do."""
+    parts = [f"Error: {error.brief}"]
+    if error.details:
+        parts.append("\n".join(f"  {line}" for line in error.details.splitlines()))
+    if error.hint:
+        parts.append(f"Hint: {error.hint}")
+    return "\n".join(parts)

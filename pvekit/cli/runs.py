@@ -7,7 +7,7 @@ from dataclasses import asdict
 import click
 
 from pvekit.cli.app import App, pass_app
-from pvekit.cli.output import emit, format_option
+from pvekit.cli.output import emit, format_option, shown
 
 
 @click.group(name="run")
@@ -32,7 +32,6 @@ def list_runs(app: App, form: str) -> None:
 @pass_app
 def rollback(app: App, run: str, yes: bool) -> int:
     """Remove what an unfinished run has made so far."""
-    from pvekit.cli.handler import shown
     from pvekit.operations.runs import roll_back
 
     app.confirm(f"Remove what run {run} has made?", yes=yes)

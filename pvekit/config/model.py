@@ -196,6 +196,11 @@ class Config:
         """Return the settings of a role; one that the file does not name has the defaults."""
         return self.roles.get(name) or RoleConfig(name)
 
+    @property
+    def whereabouts(self) -> str:
+        """What tells this site from others: how its nodes are called, and where they are."""
+        return " ".join(sorted(f"{node.alias}={node.host}:{node.port}" for node in self.nodes))
+
     def path(self, written: str) -> Path:
         """Return a path of this configuration as :func:`beside` reads it."""
         return beside(self.source, written)

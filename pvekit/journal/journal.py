@@ -90,6 +90,11 @@ class Journal:
         """Return how often a step was begun."""
         return Counter(e["key"] for e in self.events if e["event"] == "started")[key]
 
+    def has_failed(self, key: str) -> bool:
+        """Whether a step's last attempt is known to have failed."""
+        told = [event["event"] for event in self.events if event.get("key") == key]
+        return told[-1:] == ["failed"]
+
     def touched(self) -> frozenset[str]:
         """Return the keys of the steps that may have changed something."""
         return frozenset(e["key"] for e in self.events if e["event"] == "started")

@@ -14,17 +14,22 @@ from pvekit.errors import Conflict, NotFound
 from pvekit.journal.journal import Journal, read
 
 
-def digest(kind: str, request: Mapping[str, Any]) -> str:
-    """Return what identical requests have in common."""
-    text = json.dumps([kind, request], sort_keys=True, separators=(",", ":"))
+def digest(kind: str, request: Mapping[str, Any], site: str = "") -> str:
+    """Return what identical requests to one site have in common."""
+    text = json.dumps([kind, request, site], sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 class Store:
-    """The directory of all journals of this user, ``$XDG_STATE_HOME/pvekit/runs``."""
+    """The directory of all journals of this user, ``$XDG_STATE_HOME/pvekit/runs``.
 
-    def __init__(self, directory: Path) -> None:
+    ``site`` tells the runs on one site from those on others: what was decided for one must never
+    be carried out on another.
+    """
+
+    def __init__(self, directory: Path, site: str = "") -> None:
         self.directory = directory
+        self.site = site
 
     @classmethod
     def of(cls, environ: Mapping[str, str], home: Path) -> Store:
@@ -37,12 +42,12 @@ class Store:
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = self._fresh()
         journal = Journal(path)
-        journal.begin(kind, digest(kind, request), request)
+        journal.begin(kind, digest(kind, request, self.site), request)
         return journal
 
     def unfinished(self, kind: str, request: Mapping[str, Any]) -> Journal | None:
         """Open the newest unfinished run of an identical request that nobody is carrying out."""
-        wanted = digest(kind, request)
+        wanted = digest(kind, request, self.site)
         for path in self._paths():
             events = read(path)
             if not events or events[0].get("digest") != wanted or _ended(events):

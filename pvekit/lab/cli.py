@@ -102,6 +102,8 @@ def _run(call: Call) -> Outcome:
             **call.environ,
             "PVEKIT_CONFIG": str(home.config),
             "PVEKIT_LAB_DIR": str(home.path),
+            # The journals of a lab's runs are worth as much as the lab.
+            "XDG_STATE_HOME": str(home.path / "journals"),
         }
         return Outcome(status=supervise.run(call.command, environ, mask))
 

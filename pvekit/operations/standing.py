@@ -6,7 +6,9 @@ from pvekit.errors import Conflict
 from pvekit.inventory.model import Vm
 from pvekit.operations.desk import Desk
 from pvekit.operations.listing import missing
-from pvekit.operations.vm_wishes import Request
+from pvekit.operations.vm_wishes import Request, sized
+from pvekit.pve.volumes import boot_slot
+from pvekit.sizing.size import Size
 
 
 def standing(desk: Desk, request: Request) -> Vm | None:
@@ -23,7 +25,8 @@ def standing(desk: Desk, request: Request) -> Vm | None:
                 f"VM {vm.vmid} ({vm.name}) on {vm.node} is not ours: {missing(vm)}.",
                 hint="Choose another name or vmid; pvekit leaves it alone.",
             )
-        differences = _differences(request, vm)
+        size = sized(desk.config, inventory, request).size if request.size else None
+        differences = _differences(request, size, vm)
         if differences:
             raise Conflict(
                 f"VM {vm.vmid} ({vm.name}) is ours, but is not what is asked for.",
@@ -33,12 +36,14 @@ def standing(desk: Desk, request: Request) -> Vm | None:
     return None
 
 
-def _differences(request: Request, vm: Vm) -> list[str]:
-    asked = {
+def _differences(request: Request, size: Size | None, vm: Vm) -> list[str]:
+    disk = vm.volumes.get(boot_slot(vm.config) or "")
+    asked: dict[str, tuple[object, object]] = {
         "name": (request.name or None, vm.name),
         "vmid": (request.vmid, vm.vmid),
-        "cpus": (request.cpus, vm.cpus),
-        "memory_mb": (request.memory_mb, vm.memory_mb),
+        "cpus": (size.cpus if size else request.cpus, vm.cpus),
+        "memory_mb": (size.memory_mb if size else request.memory_mb, vm.memory_mb),
+        "disk_gb": (size.disk_gb if size else request.disk_gb, disk.size_gb if disk else 0),
         "role": (request.role, vm.mark.role if vm.mark else ""),
         "node": (request.node, vm.node),
     }

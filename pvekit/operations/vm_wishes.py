@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
+from ipaddress import ip_address
 from typing import Any
 
 from pvekit.config.load import public_keys
@@ -85,16 +86,16 @@ def wishes(config: Config, inventory: Inventory, request: Request) -> Wishes:
         name=request.name,
         vmid=request.vmid,
         node=request.node,
-        storage=request.storage or clone.storage or "",
+        storage=_storage(config, request),
         bridge=request.bridge or clone.bridge or "",
         vlan=request.vlan if request.vlan is not None else clone.vlan,
         ip=_first_address(request),
         gateway=request.gateway,
-        nameservers=request.dns or cloud_init.nameservers,
+        nameservers=_nameservers(request) or cloud_init.nameservers,
         searchdomain=cloud_init.searchdomain or "",
         tags=(*role.tags, *request.tags),
         upgrade=cloud_init.upgrade,
-        full=clone.full if request.full is None else request.full,
+        full=_full(config, request),
         onboot=clone.onboot,
         avoid=frozenset(each.id for each in config.templates.values()),
     )
@@ -110,6 +111,22 @@ def _template(config: Config, inventory: Inventory, wanted: str) -> TemplateConf
     return config.template(wanted)
 
 
+def _full(config: Config, request: Request) -> bool:
+    return config.clone.full if request.full is None else request.full
+
+
+def _storage(config: Config, request: Request) -> str:
+    """Return the storage for full clones; empty means the template's."""
+    if _full(config, request):
+        return request.storage or config.clone.storage or ""
+    if request.storage:
+        raise UsageError(
+            "A linked clone stays on its template's storage.",
+            hint="Leave out --storage, or make a full clone with --full.",
+        )
+    return ""
+
+
 def _first_address(request: Request) -> str:
     if request.network == "dhcp":
         if request.ip or request.gateway:
@@ -118,6 +135,15 @@ def _first_address(request: Request) -> str:
     if not request.ip:
         raise UsageError("--network static needs --ip, such as --ip 10.0.0.20/24.")
     return request.ip
+
+
+def _nameservers(request: Request) -> tuple[str, ...]:
+    for address in request.dns:
+        try:
+            ip_address(address)
+        except ValueError:
+            raise UsageError(f"--dns needs an address, not {address!r}.") from None
+    return request.dns
 
 
 def wait(config: Config, request: Request) -> Wait | None:

@@ -71,18 +71,26 @@ def _slotted(step: Step, context: Context, *, undo: bool) -> Asking[None]:
 
 def _change(step: Step, context: Context, *, undo: bool) -> Asking[None]:
     attempt = context.journal.attempts(step.key)
-    if attempt:
-        error = yield from _attempt(step, context, attempt)
-        if error is None or (yield from step.goal.look()).holds:
+    if context.journal.has_failed(step.key):
+        yield from _take_back(step, context)
+    elif attempt:
+        error = yield from _ended(step, context, attempt)
+        if error is None:
             return
-        removed = yield from _take_back(step, context)
-        if not removed and not isinstance(error, Transient):
+        if not (yield from _take_back(step, context)):
             raise error
-    attempt = context.journal.started(step.key, undo=undo)
-    error = yield from _attempt(step, context, attempt)
-    if error is not None and not (yield from step.goal.look()).holds:
-        context.journal.failed(step.key, error.brief)
+    error = yield from _ended(step, context, context.journal.started(step.key, undo=undo))
+    if error is not None:
         raise error
+
+
+def _ended(step: Step, context: Context, attempt: int) -> Asking[PvekitError | None]:
+    """Bring an attempt to its end; an error counts only where the goal was not reached."""
+    error = yield from _attempt(step, context, attempt)
+    if error is None or (yield from step.goal.look()).holds:
+        return None
+    context.journal.failed(step.key, error.brief)
+    return error
 
 
 def _take_back(step: Step, context: Context) -> Asking[bool]:

@@ -113,7 +113,7 @@ class Guests:
 
     def _greeting(self, guest: GuestEndpoint, sock: socket.socket) -> str:
         with sock:
-            return _banner(sock, guest.endpoint, self._limits.handshake)
+            return _banner(sock, guest.endpoint, self._limits.connect)
 
     def close(self) -> None:
         """Cut every connection to a guest."""

@@ -14,7 +14,6 @@ import fnmatch
 import hashlib
 import hmac
 import os
-import shlex
 import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from pathlib import Path
 from typing import Protocol
 
 from pvekit.errors import PvekitError, UsageError
+from pvekit.shell import Command
 from pvekit.ssh.errors import HostKeyChanged, HostKeyRevoked, HostKeyUnknown
 
 SSH_PORT = 22
@@ -197,7 +197,7 @@ class KnownHostPolicy:
         places = self.known.keys(self.host, self.port)
         name = name_in_file(self.host, self.port)
         files = dict.fromkeys(places[key] for key in keys)
-        return ", ".join(f"`{shlex.join(('ssh-keygen', '-f', str(f), '-R', name))}`" for f in files)
+        return ", ".join(f"`{Command(('ssh-keygen', '-f', str(f), '-R', name))}`" for f in files)
 
 
 @dataclass(frozen=True)

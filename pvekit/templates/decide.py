@@ -54,6 +54,7 @@ def missing(
 ) -> list[NodeState]:
     """Return the nodes on which a copy is to be built: each, or one per PVE cluster if shared."""
     nodes = [n for n in inventory.nodes if n.configured and (not only or n.alias in only)]
+    nodes.sort(key=lambda node: not (node.online and node.writable))  # one that can serve the rest
     wanted: list[NodeState] = []
     served: set[str] = set()
     for node in nodes:

@@ -50,6 +50,8 @@ def _node(name, node):
         memory_mb=memory,
         memory_free_mb=node.get("free", memory),
         bridges=frozenset(node.get("bridges", ["vmbr0"])),
+        tools=frozenset(node.get("tools", ())),
+        image_dir_free_bytes=node.get("image_free"),
     )
 
 

@@ -97,3 +97,9 @@ def test_cloud_init_that_failed_is_an_error_with_its_words():
     with pytest.raises(PvekitError) as caught:
         judge_cloud_init("status: error\ndetail: module x failed\nexit=1")
     assert "module x failed" in caught.value.details
+
+
+@pytest.mark.parametrize("end", ["\r", "\x0b", "\x0c", "\x1c", "\x85", "\u2028"])
+def test_a_guest_cannot_answer_for_another(end):
+    out = f"id 101 0\nout 101 x{end}id 102 0{end}out 102 ssh-ed25519 EVIL\nid 102 0\nout 102 good\n"
+    assert agent.replies(out)[102] == Reply(0, "good")

@@ -54,6 +54,14 @@ def test_a_torn_last_line_is_lost_and_cut_off(store):
     assert [event["event"] for event in read(again.path)] == ["run", "started", "done"]
 
 
+def test_a_run_on_another_site_is_another_request(store):
+    here, there = Store(store.directory, "pve1=a:22"), Store(store.directory, "pve1=b:22")
+    journal = here.begin("vm create", {"role": "worker"})
+    journal.close()
+    assert there.unfinished("vm create", {"role": "worker"}) is None
+    assert here.unfinished("vm create", {"role": "worker"}).run == journal.run
+
+
 def test_an_identical_unfinished_request_is_found(store):
     journal = store.begin("vm create", {"role": "worker", "tags": []})
     journal.close()

@@ -64,6 +64,18 @@ def test_names_that_pve_refuses(name):
         names.check_name(name)
 
 
+@pytest.mark.parametrize("role", ["", "-a", "a-", "A", "a;b", "a b", "wörker", "a" * 64])
+def test_what_is_no_role(role):
+    with pytest.raises(UsageError):
+        names.check_labels(role, ())
+
+
+@pytest.mark.parametrize("tag", ["", "-a", "A", "a;b", "a b", "a,b", "ü", "a" * 61])
+def test_what_is_no_tag(tag):
+    with pytest.raises(UsageError):
+        names.check_labels("worker", ("k8s", tag))
+
+
 def test_vmids_are_free_on_the_whole_site():
     inventory = with_vms(
         claiming(Claim("bench", "vmid", "103", vmid=103), inventory=OTHER),

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
+from pvekit.lab.faults import Fault
 from pvekit.lab.guests import content, first_boot, links, services
 from pvekit.lab.guests.agent import Agent, AgentError
 from pvekit.lab.guests.cloudinit import CloudInit
@@ -62,7 +63,9 @@ class Guest:
         self.system = System(self.machine, world.internet, halt=self._halt)
         self.cloud = CloudInit(self.system)
         self.agent_interface = Agent(self.system, self)
-        self._silent = self._without_ssh = self._loaded = False
+        self._silent: Fault | None = None
+        self._without_ssh: Fault | None = None
+        self._loaded = False
         self._tasks: set[asyncio.Task[None]] = set()
 
     # Power
@@ -70,8 +73,8 @@ class Guest:
     def power_on(self) -> asyncio.Task[None]:
         """Start booting in the background, and return the boot; needs a running event loop."""
         self.running = True
-        self._silent = self._strikes("guest-silent")
-        self._without_ssh = self._strikes("guest-no-ssh")
+        self._silent = self.world.faults.take("guest-silent", str(self.vmid))
+        self._without_ssh = self.world.faults.take("guest-no-ssh", str(self.vmid))
         if self._bootable and self.disk is not None and not self._loaded:
             content.load(self.disk, self.machine.files)
             self.machine.files.usages["/"] = self._usage
@@ -198,7 +201,7 @@ class Guest:
     @property
     def ssh_ready(self) -> bool:
         """Whether its SSH server accepts connections."""
-        return self.running and not self._without_ssh and services.ssh_runs(self.system)
+        return self.running and not self._suffers(self._without_ssh) and services.ssh_runs(self.system)
 
     @property
     def host_key(self) -> bytes:
@@ -215,7 +218,7 @@ class Guest:
     @property
     def agent_ready(self) -> bool:
         """Whether the guest agent answers."""
-        return self.running and not self._silent and AGENT in self.system.active
+        return self.running and not self._suffers(self._silent) and AGENT in self.system.active
 
     async def agent(self, command: str, /, **arguments: Any) -> Any:  # noqa: ANN401
         """Ask the guest agent; ``command`` is named as ``qm guest cmd`` does.
@@ -233,8 +236,11 @@ class Guest:
 
     # Small parts
 
-    def _strikes(self, kind: str) -> bool:
-        return self.world.faults.take(kind, str(self.vmid)) is not None
+    def _suffers(self, fault: Fault | None) -> bool:
+        """Tell whether a fault that struck at power-on still lasts: to power-off, or as ordered."""
+        if fault is None or fault.count > 0:
+            return fault is not None
+        return self.world.faults.holds(fault.kind, str(self.vmid)) is not None
 
     async def _slowness(self) -> None:
         fault = self.world.faults.take("guest-slow", str(self.vmid))

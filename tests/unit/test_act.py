@@ -1,0 +1,119 @@
+"""Changes as they are sent, and what jobs answer."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pvekit.plan import Change, Guard
+from pvekit.pve import act, qm, scripts
+from pvekit.pve.act import Job
+from pvekit.shell import Command, Result, Secret
+
+VM = Guard("vm", 101, "web-1")
+START = Command(("qm", "start", 101), timeout=300.0)
+
+
+def test_a_plain_change_is_sent_as_it_is():
+    change = Change(Command(("rm", "-rf", "/x"), stdin=Secret("s")))
+    assert act.sent(change, "j1") is change.command
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (Change(START, guard=VM), ("vm", 101, "web-1", "-", "no", "-", "-")),
+        (Change(START, guard=VM, digest=True), ("vm", 101, "web-1", "-", "yes", "-", "-")),
+        (Change(START, guard=VM, job=True), ("vm", 101, "web-1", "-", "no", "j1", "-")),
+        (Change(START, job=True), ("none", 0, "-", "-", "no", "j1", "-")),
+        (Change(START, guard=Guard("build", 9, "b", "7f3a")), ("build", 9, "b", "7f3a", "no", "-", "-")),
+    ],
+)  # fmt: skip
+def test_the_words_of_a_guarded_change(change, words):
+    command = act.sent(change, "j1")
+    assert command.words == ("sh", "-s", "--", *words, "qm", "start", 101)
+    assert command.stdin == scripts.text("act")
+
+
+def test_the_deadline_is_the_commands_unless_it_is_a_job():
+    assert act.sent(Change(START, guard=VM)).timeout == 300.0
+    assert act.sent(Change(START, guard=VM, job=True), "j1").timeout == 60.0
+
+
+def test_input_travels_in_base64():
+    change = qm.configure(VM, {"sshkeys": "/dev/stdin"}, stdin="ssh-ed25519 AAAA ü\n")
+    given = act.sent(change).words[9]
+    assert base64.b64decode(str(given)).decode() == "ssh-ed25519 AAAA ü\n"
+
+
+def test_a_secret_never_becomes_a_word():
+    for change in (
+        Change(Command(("x",), stdin=Secret("s3cret")), guard=VM),
+        Change(Command(("x",), stdin=Secret("s3cret")), job=True),
+    ):
+        with pytest.raises(TypeError) as refusal:
+            act.sent(change, "j1")
+        assert "s3cret" not in str(refusal.value)
+
+
+def test_a_jobs_id_is_that_of_run_step_attempt_and_command():
+    change, other = Change(START, job=True), qm.stop(VM)
+    ids = {
+        act.job_id("7f3a", "vm/a/start", 1, change),
+        act.job_id("8888", "vm/a/start", 1, change),
+        act.job_id("7f3a", "vm/b/start", 1, change),
+        act.job_id("7f3a", "vm/a/start", 2, change),
+        act.job_id("7f3a", "vm/a/start", 1, other),
+    }
+    assert len(ids) == 5
+    assert act.job_id("7f3a", "vm/a/start", 1, change) in ids
+    assert all(len(identity) == 20 and identity.isalnum() for identity in ids)
+
+
+def test_a_download_has_one_id_for_all_runs():
+    change = act.detached("fetch", "http://x/a", shown="download", once="fetch /images/a")
+    again = act.detached("fetch", "http://x/a", shown="download", once="fetch /images/a")
+    assert act.job_id("7f3a", "t/x", 1, change) == act.job_id("8888", "t/y", 3, again)
+    other = act.detached("fetch", "http://x/b", shown="download", once="fetch /images/b")
+    assert act.job_id("7f3a", "t/x", 1, change) != act.job_id("7f3a", "t/x", 1, other)
+
+
+def test_the_answers_of_several_jobs():
+    out = (
+        "job a none\njob b running\nout b 40 %\njob c done 3\nout c one\nout c  two\n"
+        "err c oops\njob d dead\n"
+    )
+    assert act.jobs(out) == {
+        "a": Job("none"),
+        "b": Job("running", out="40 %"),
+        "c": Job("done", 3, "one\n two", "oops"),
+        "d": Job("dead"),
+    }
+    assert act.jobs("") == {}
+
+
+def test_a_job_of_which_nothing_is_said_is_none():
+    asked = act.job("pve1", "j1")
+    assert (asked.place, asked.topic) == ("pve1", "j1")
+    assert asked.query.parse("job other done 0\n") == Job("none")
+
+
+def test_a_job_leaves_a_result():
+    assert Job("done", 2, "out", "err").result(START) == Result(START, 2, "out", "err")
+
+
+lines = st.lists(st.text(st.characters(blacklist_characters="\n", blacklist_categories=("Cs",))))
+
+
+@given(lines, lines)
+def test_whatever_a_job_writes_is_told_and_nothing_else(out, err):
+    """A carriage return or a form feed in a program's output begins no line of the answer."""
+    told = ["job a done 0", *(f"out a {line}" for line in out), *(f"err a {line}" for line in err)]
+    assert act.jobs("\n".join(told) + "\n") == {"a": Job("done", 0, "\n".join(out), "\n".join(err))}
+
+
+def test_output_cannot_speak_for_another_job():
+    assert set(act.jobs("job a done 0\nout a x\x0cjob b done 0\n")) == {"a"}

@@ -1,0 +1,566 @@
+"""The scripts that nodes run, under this machine's real /bin/sh over a temporary tree."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from hashlib import sha256, sha512
+from pathlib import Path
+
+import pytest
+
+from pvekit.plan import Change, Guard
+from pvekit.pve import act, faults, qm, state
+from pvekit.pve.claims import Claim
+from pvekit.pve.conf import encode
+from pvekit.pve.mark import Mark
+from pvekit.pve.scripts import script
+from pvekit.shell import Command, Result
+
+ROOTS = ("/etc/pve", "/run/pvekit", "/run/qemu-server", "/var/lock")
+VM = Guard("vm", 101, "web-1")
+TEMPLATE = Guard("template", 9000, "base")
+BUILD = Guard("build", 9000, "base")
+UNFINISHED = Guard("unfinished", 101, "web-1", "7f3a")
+HELD = 97
+
+
+@dataclass(frozen=True)
+class Node:
+    """A temporary tree that the scripts take for a node's root, and its programs."""
+
+    root: Path
+
+    @property
+    def bin(self) -> Path:
+        return self.root / "bin"
+
+    @property
+    def environ(self) -> dict[str, str]:
+        return {"PATH": f"{self.bin}:{os.environ['PATH']}", "ROOT": str(self.root)}
+
+    def path(self, path: str) -> Path:
+        return self.root / path.removeprefix("/")
+
+    def run(self, command: Command) -> Result:
+        """Send a command as SSH does: one line for a shell, its input on stdin."""
+        done = subprocess.run(
+            ["/bin/sh", "-c", command.line()],
+            input=self.here(command.input().decode()).encode(),
+            capture_output=True,
+            env=self.environ,
+            timeout=60,
+            check=False,
+        )
+        out, err = (text.decode(errors="replace") for text in (done.stdout, done.stderr))
+        return Result(command, done.returncode, out.replace(str(self.root), ""), err)
+
+    def here(self, text: str) -> str:
+        for root in ROOTS:
+            text = text.replace(root, str(self.path(root)))
+        return text
+
+    def program(self, name: str, text: str) -> None:
+        path = self.bin / name
+        path.write_text(f"#!/bin/sh\n{text}\n")
+        path.chmod(0o755)
+
+    def config(self, vmid: int, text: str, node: str = "pve1") -> None:
+        self.path(f"/etc/pve/nodes/{node}/qemu-server/{vmid}.conf").write_text(text)
+
+    def claim(self, run: str, vmid: int = 101, name: str = "web-1") -> Result:
+        line = Claim("", "vmid", str(vmid), run=run, vmid=vmid, name=name).to_line().strip()
+        return self.run(script("claim", run, line, f"vmid-{vmid}", f"name-{name}"))
+
+    def claims(self) -> set[str]:
+        return {path.name for path in self.path("/etc/pve/priv/pvekit").glob("*")}
+
+    def called(self) -> list[str]:
+        """What ``qm`` was called with, and what it read."""
+        log = self.path("/calls")
+        return log.read_text().splitlines() if log.exists() else []
+
+    def job(self, identity: str) -> act.Job:
+        return act.jobs(self.run(script("jobs", identity)).out).get(identity, act.Job())
+
+    def ended(self, identity: str) -> act.Job:
+        while (job := self.job(identity)).state == "running":
+            time.sleep(0.005)
+        return job
+
+
+@pytest.fixture
+def node(tmp_path):
+    made = Node(tmp_path)
+    for folder in ("nodes/pve1/qemu-server", "nodes/pve2/qemu-server", "priv"):
+        made.path(f"/etc/pve/{folder}").mkdir(parents=True)
+    made.path("/etc/pve/qemu-server").symlink_to("nodes/pve1/qemu-server")
+    for folder in ("/run/qemu-server", "/var/lock/qemu-server", "/bin"):
+        made.path(folder).mkdir(parents=True)
+    made.program("qm", 'read -r input; echo "$*${input:+ <$input>}" >>"$ROOT/calls"')
+    return made
+
+
+def marked(vmid=101, name="web-1", kind="vm", run="7f3a", more="", named=None):
+    line = encode(Mark(kind, vmid, name, run=run).to_line())
+    return f"#{line}\nmemory: 512\nname: {named or name}\n{more}"
+
+
+def sent(node, change, job="-"):
+    return node.run(act.sent(change, job))
+
+
+# The guards of act.sh
+
+
+def test_what_is_ours_is_changed(node):
+    node.config(101, marked())
+    assert sent(node, qm.configure(VM, {"cores": 2}, stdin="a key\n")).ok
+    digest = r"--digest [0-9a-f]{40}"
+    assert re.fullmatch(rf"set 101 --cores 2 {digest} <a key>", node.called()[0])
+
+
+def test_the_digest_is_that_of_the_config_that_was_looked_at(node):
+    node.config(101, marked())
+    found = state.read(node.run(script("state", 101)).out)
+    sent(node, qm.configure(VM, {"cores": 2}))
+    assert node.called() == [f"set 101 --cores 2 --digest {found.vms[101].config.digest}"]
+
+
+@pytest.mark.parametrize(
+    ("guard", "config"),
+    [
+        pytest.param(VM, "name: web-1\nmemory: 512\n", id="no mark"),
+        pytest.param(VM, marked(vmid=999), id="a copied mark: another vmid"),
+        pytest.param(VM, marked(named="copy-of-web-1"), id="a copied mark: another name"),
+        pytest.param(VM, marked(name="web-10"), id="a name that ours begins"),
+        pytest.param(VM, marked(more="template: 1\n"), id="a template is no VM"),
+        pytest.param(VM, f"#not the last line\n{marked()}#my notes\n", id="not the last line"),
+        pytest.param(VM, f"name: web-1\n[snap]\n{marked()}", id="in a snapshot"),
+        pytest.param(VM, "", id="an empty config"),
+        pytest.param(TEMPLATE, marked(9000, "base", "template"), id="not a template yet"),
+        pytest.param(TEMPLATE, marked(9000, "base", more="template: 1\n"), id="no template's mark"),
+        pytest.param(BUILD, marked(9000, "base"), id="not our build"),
+        pytest.param(UNFINISHED, marked(run="other"), id="another run's VM"),
+        pytest.param(UNFINISHED, "lock: clone\n", id="a stub without a claim"),
+        pytest.param(UNFINISHED, "name: web-1\n", id="a stranger without a mark"),
+        pytest.param(Guard("friend", 101, "web-1"), marked(), id="a guard that is not known"),
+    ],
+)
+def test_a_stranger_is_refused(node, guard, config):
+    node.config(guard.vmid, config)
+    result = sent(node, Change(Command(("qm", "destroy", guard.vmid)), guard=guard))
+    assert result.exit_status == 96
+    assert result.err.startswith(f"pvekit-refused: VM {guard.vmid} (")
+    assert node.called() == []
+
+
+def test_a_vm_that_was_moved_is_refused(node):
+    node.config(101, marked(), node="pve2")
+    result = sent(node, qm.start(VM), "j1")
+    assert result.err == "pvekit-refused: VM 101 is not on this node\n"
+    assert node.job("j1").state == "none"
+    assert faults.failure(result, what="start it", node="pve1").exit_status == 6
+
+
+@pytest.mark.parametrize(
+    ("guard", "config"),
+    [
+        pytest.param(VM, f"#notes above\n{marked()}", id="notes above the mark"),
+        pytest.param(VM, f"{marked()}[snap]\n#other notes\nname: old\n", id="with a snapshot"),
+        pytest.param(VM, marked().rstrip("\n"), id="no newline at the end"),
+        pytest.param(VM, marked().replace("%3A", ":"), id="an unescaped colon"),
+        pytest.param(TEMPLATE, marked(9000, "base", "template", more="template: 1\n"), id="tmpl"),
+        pytest.param(BUILD, marked(9000, "base", "template"), id="build"),
+        pytest.param(UNFINISHED, marked(), id="marked by this run"),
+    ],
+)
+def test_ours_is_recognised(node, guard, config):
+    node.config(guard.vmid, config)
+    assert sent(node, Change(Command(("qm", "stop", guard.vmid)), guard=guard)).ok
+    assert node.called() == [f"stop {guard.vmid}"]
+
+
+def test_the_remains_of_a_clone_are_unlocked_under_the_runs_claim_only(node):
+    node.claim("7f3a")
+    node.config(101, "#qmclone temporary file\nlock: clone\n")
+    other = Guard("unfinished", 101, "web-1", "8888")
+    assert sent(node, Change(Command(("qm", "destroy", 101)), guard=other)).exit_status == 96
+    assert sent(node, Change(Command(("qm", "destroy", 101)), guard=UNFINISHED)).ok
+    assert node.called() == ["unlock 101", "destroy 101"]
+
+
+def test_remains_that_are_unlocked_already_can_still_be_removed(node):
+    node.claim("7f3a")
+    node.config(101, "# qmclone temporary file\n")
+    assert sent(node, Change(Command(("qm", "destroy", 101)), guard=UNFINISHED)).ok
+    assert node.called() == ["destroy 101"]
+
+
+def test_a_backup_of_an_unfinished_vm_is_not_unlocked(node):
+    node.config(101, marked(more="lock: backup\n"))
+    sent(node, Change(Command(("qm", "destroy", 101)), guard=UNFINISHED))
+    assert node.called() == ["destroy 101"]
+
+
+def test_a_clone_that_still_runs_is_left_alone(node):
+    node.claim("7f3a")
+    node.config(101, "lock: clone\n")
+    lock = node.path("/var/lock/qemu-server/lock-101.conf")
+    with subprocess.Popen(["flock", str(lock), "cat"], stdin=subprocess.PIPE) as holder:
+        while subprocess.run(["flock", "-n", str(lock), "true"]).returncode == 0:
+            time.sleep(0.005)
+        result = sent(node, Change(Command(("qm", "destroy", 101)), guard=UNFINISHED))
+        holder.stdin.close()
+    assert result.err == "pvekit-refused: VM 101 is still being made\n"
+    assert faults.failure(result, what="x", node="pve1").exit_status == 7
+
+
+def test_the_guard_sees_what_the_state_sees(node):
+    """Guard and goal are written twice, in two languages: they must agree."""
+    configs = (
+        marked(),
+        marked(vmid=999),
+        marked(named="other"),
+        marked(run="other"),
+        marked(more="template: 1\n"),
+        f"#notes\n{marked()}",
+        f"{marked()}#\n",
+        "name: web-1\n",
+        "# qmclone temporary file\nlock: clone\n",
+        "# qmclone temporary file\n",
+        "lock: create\n",
+        "lock: destroyed\n",
+        "lock: clone\nname: web-1\n",
+        "lock: create\nmemory: 128\n",
+        f"{marked()}lock: clone\n",
+        "\n",
+        f"name: web-1\n[snap]\n{marked()}",
+    )
+    node.claim("7f3a")
+    for config in configs:
+        node.config(101, config)
+        now = state.read(node.run(script("state", 101)).out)
+        stop = Command(("qm", "stop", 101))
+        if not now.vms[101].config.lock:  # a locked one is qm's to refuse
+            assert sent(node, Change(stop, guard=VM)).ok is now.ours(101, "web-1"), config
+        assert sent(node, Change(stop, guard=UNFINISHED)).ok is now.made_by("7f3a", 101), config
+
+
+# Jobs
+
+
+def test_a_job_tells_output_error_and_status(node):
+    node.program("qm", "echo one; echo 'two  words'; echo oops >&2; exit 3")
+    assert sent(node, qm.create(101, {}), "j1").ok
+    job = node.ended("j1")
+    assert (job.state, job.status, job.out, job.err) == ("done", 3, "one\ntwo  words", "oops")
+
+
+def test_a_job_reads_its_input(node):
+    change = Change(Command(("qm", "x"), stdin="ssh-ed25519 AAAA key\n"), job=True)
+    sent(node, change, "j1")
+    assert node.ended("j1").state == "done"
+    assert node.called() == ["x <ssh-ed25519 AAAA key>"]
+
+
+def test_a_job_outlives_the_link_and_is_found_again(node):
+    node.program("qm", 'mkfifo "$ROOT/gate"; echo begun; read -r x <"$ROOT/gate"; exit 4')
+    assert sent(node, qm.create(101, {}), "j1").ok
+    job = node.job("j1")
+    while not job.out:
+        job = node.job("j1")
+    assert (job.state, job.out) == ("running", "begun")
+    with node.path("/gate").open("w") as gate:
+        gate.write("go\n")
+    assert node.ended("j1").status == 4
+
+
+def test_a_job_is_out_of_reach_of_the_links_signals(node):
+    node.program("qm", 'ps -o sid= -p $$; ps -o tty= -p $$; echo "$ROOT" >/dev/null')
+    sent(node, qm.create(101, {}), "j1")
+    sid, tty = node.ended("j1").out.split("\n")
+    assert int(sid) != os.getsid(0)
+    assert tty == "?"
+
+
+def test_a_job_that_went_well_runs_once(node):
+    for _ in range(3):
+        assert sent(node, qm.create(101, {}), "j1").ok
+        assert node.ended("j1").status == 0
+    assert node.called() == ["create 101"]
+
+
+def test_a_job_is_started_once_however_many_ask(node):
+    node.program("qm", 'echo once >>"$ROOT/calls"; mkdir "$ROOT/began"; read -r x <"$ROOT/gate"')
+    os.mkfifo(node.path("/gate"))
+    change = qm.create(101, {})
+    with ThreadPoolExecutor(20) as pool:
+        assert all(result.ok for result in pool.map(lambda _: sent(node, change, "j1"), range(20)))
+    assert node.job("j1").state == "running"
+    node.path("/gate").write_text("go\n")
+    assert node.ended("j1").status == 0
+    assert node.called() == ["once"]
+
+
+def test_a_failed_job_can_run_again(node):
+    node.program("qm", 'echo try >>"$ROOT/calls"; test -e "$ROOT/mended"')
+    sent(node, qm.create(101, {}), "j1")
+    assert node.ended("j1").status == 1
+    node.path("/mended").touch()
+    sent(node, qm.create(101, {}), "j1")
+    assert node.ended("j1").status == 0
+    assert node.called() == ["try", "try"]
+
+
+def test_a_failed_job_runs_again_once_however_many_ask(node):
+    node.program("qm", 'echo try >>"$ROOT/calls"; test -e "$ROOT/gate" && read -r x <"$ROOT/gate"')
+    change = qm.create(101, {})
+    for name in map(str, range(5)):
+        sent(node, change, name)
+        assert node.ended(name).status == 1
+    os.mkfifo(node.path("/gate"))
+    for tried, name in enumerate(map(str, range(5)), start=6):
+        with ThreadPoolExecutor(20) as pool:
+            list(pool.map(lambda _, job=name: sent(node, change, job), range(20)))
+        node.path("/gate").write_text("go\n")
+        assert node.ended(name).status == 0
+        assert len(node.called()) == tried
+
+
+def killed(node, job):
+    """Start a job whose process is killed before its end."""
+    node.program("qm", 'echo begun; read -r x <"$ROOT/gate"')
+    os.mkfifo(node.path("/gate"))
+    sent(node, qm.create(101, {}), job)
+    while not node.job(job).out:
+        pass
+    pid = node.path(f"/run/pvekit/jobs/{job}/pid").read_text().split()[0]
+    os.killpg(int(pid), 9)
+    return node.ended(job)
+
+
+def test_a_job_that_was_killed_is_dead_and_can_run_again(node):
+    assert killed(node, "j1").state == "dead"
+    node.program("qm", "echo better")
+    sent(node, qm.create(101, {}), "j1")
+    assert node.ended("j1") == act.Job("done", 0, "better")
+
+
+def test_a_process_that_has_a_dead_jobs_pid_is_not_the_job(node):
+    killed(node, "j1")
+    node.path("/run/pvekit/jobs/j1/pid").write_text(f"{os.getpid()} 1\n")
+    assert node.job("j1").state == "dead"
+
+
+def test_jobs_are_told_apart(node):
+    node.program("qm", "echo $1-$2")
+    for number in (1, 2):
+        sent(node, Change(Command(("qm", "x", number)), job=True), f"j{number}")
+        node.ended(f"j{number}")
+    found = act.jobs(node.run(script("jobs", "j1", "j2", "j3")).out)
+    assert {name: (job.state, job.out) for name, job in found.items()} == {
+        "j1": ("done", "x-1"),
+        "j2": ("done", "x-2"),
+        "j3": ("none", ""),
+    }
+
+
+def test_a_jobs_files_are_private_but_what_it_makes_is_not(node):
+    node.program("qm", 'touch "$ROOT/made"')
+    sent(node, qm.create(101, {}), "j1")
+    node.ended("j1")
+    folder = node.path("/run/pvekit/jobs/j1")
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert (folder / "in").stat().st_mode & 0o777 == 0o600
+    assert node.path("/made").stat().st_mode & 0o777 == 0o644
+
+
+def test_ended_jobs_are_forgotten_and_running_ones_kept(node):
+    sent(node, qm.create(101, {}), "done")
+    node.ended("done")
+    killed(node, "dead")
+    sent(node, qm.create(101, {}), "running")
+    node.run(script("forget", "done", "dead", "running", "never"))
+    assert [node.job(name).state for name in ("done", "dead", "running")] == [
+        "none",
+        "none",
+        "running",
+    ]
+    node.path("/gate").write_text("go\n")
+    node.ended("running")
+
+
+# Claims
+
+
+def test_claims_are_taken_all_or_none(node):
+    assert node.claim("7f3a").ok
+    result = node.claim("8888", vmid=102, name="web-1")
+    assert result.exit_status == HELD
+    assert result.err.startswith("pvekit-held: name-web-1 {")
+    assert node.claims() == {"vmid-101", "name-web-1"}
+    assert faults.failure(result, what="claim", node="pve1").exit_status == 6
+
+
+def test_one_of_many_wins_a_claim(node):
+    with ThreadPoolExecutor(20) as pool:
+        results = list(pool.map(lambda n: node.claim(f"run{n}"), range(20)))
+    assert sorted(result.exit_status for result in results) == [0] + [HELD] * 19
+    winner = next(f"run{n}" for n, result in enumerate(results) if result.ok)
+    now = state.read(node.run(script("state")).out)
+    assert {name: claim.run for name, claim in now.claims.items()} == {
+        "vmid-101": winner,
+        "name-web-1": winner,
+    }
+
+
+def test_a_runs_own_claim_counts_as_taken(node):
+    assert node.claim("7f3a").ok
+    assert node.claim("7f3a").ok
+    assert node.claim("7f3").exit_status == HELD
+
+
+def test_a_claim_without_content_is_held(node):
+    node.path("/etc/pve/priv/pvekit").mkdir()
+    node.path("/etc/pve/priv/pvekit/vmid-101").touch()
+    assert node.claim("7f3a").exit_status == HELD
+    assert node.claims() == {"vmid-101"}
+
+
+def test_claims_survive_text_of_all_kinds(node):
+    line = json.dumps({"run": "7f3a", "name": "a\\nb %s $(id) `id` 'x' é"}, ensure_ascii=False)
+    assert node.run(script("claim", "7f3a", line, "vmid-101")).ok
+    assert node.path("/etc/pve/priv/pvekit/vmid-101").read_text() == f"{line}\n"
+
+
+def test_claims_are_given_up_by_their_holder_only(node):
+    node.claim("7f3a")
+    assert node.run(script("release", "8888", "vmid-101", "name-web-1")).ok
+    assert node.claims() == {"vmid-101", "name-web-1"}
+    assert node.run(script("release", "7f3a", "vmid-101", "name-web-1", "ip-10.0.0.9")).ok
+    assert node.claims() == set()
+
+
+def test_a_folder_that_cannot_be_made_means_no_quorum(node):
+    node.path("/etc/pve/priv").rmdir()
+    result = node.claim("7f3a")
+    assert result.exit_status == 98
+    assert faults.failure(result, what="claim", node="pve1").exit_status == 7
+
+
+# State
+
+
+def test_state_tells_configs_of_all_nodes_and_claims(node):
+    node.claim("7f3a", vmid=103, name="web-3")
+    node.config(101, marked())
+    node.config(102, marked(102, "web-2"), node="pve2")
+    now = state.read(node.run(script("state", 101, 102, 104)).out)
+    assert {vmid: found.node for vmid, found in now.vms.items()} == {101: "pve1", 102: "pve2"}
+    assert now.ours(102, "web-2")
+    assert now.claims["vmid-103"].name == "web-3"
+
+
+def test_state_takes_only_a_living_guest_for_running(node):
+    pid = node.path("/run/qemu-server/101.pid")
+    words = ["sh", "-c", "read -r x", "kvm", "-id", "101", "-name", "web-1"]
+    with subprocess.Popen(words, stdin=subprocess.PIPE) as guest:
+        pid.write_text(f"{guest.pid}\n")
+        node.path("/run/qemu-server/102.pid").write_text(f"{guest.pid}\n")
+        now = state.read(node.run(script("state", 101, 102, 103)).out)
+        guest.stdin.close()
+    assert now.running == {101}
+    assert state.read(node.run(script("state", 101)).out).running == set()
+
+
+def test_state_asked_of_nothing_is_empty_and_no_error(node):
+    result = node.run(script("state"))
+    assert (result.ok, result.out, result.err) == (True, "", "")
+
+
+# Downloads, files, the first boot
+
+IMAGE = b"image\x00" * 1000
+
+
+@pytest.mark.parametrize("algorithm", [sha256, sha512])
+def test_a_download_is_verified_then_named(node, algorithm):
+    node.path("/image").write_bytes(IMAGE)
+    node.program("wget", 'cp "$ROOT/image" "$3"')
+    target = node.path("/var/images/x.img")
+    want = algorithm(IMAGE)
+    result = node.run(script("fetch", "http://x/x.img", want.name, want.hexdigest(), str(target)))
+    assert result.ok, result.err
+    assert target.read_bytes() == IMAGE
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_a_wrong_sum_removes_the_file_and_shows_both(node):
+    node.path("/image").write_bytes(IMAGE)
+    node.program("wget", 'cp "$ROOT/image" "$3"')
+    target = node.path("/var/images/x.img")
+    result = node.run(script("fetch", "http://x/x.img", "sha256", "0" * 64, str(target)))
+    assert result.exit_status == 1
+    assert sha256(IMAGE).hexdigest() in result.err
+    assert "0" * 64 in result.err
+    assert list(target.parent.iterdir()) == []
+
+
+def test_a_download_that_breaks_leaves_nothing(node):
+    node.program("wget", 'echo half >"$3"; exit 4')
+    target = node.path("/var/images/x.img")
+    result = node.run(script("fetch", "http://x/x.img", "sha256", "0" * 64, str(target)))
+    assert result.exit_status == 1
+    assert result.err == "cannot download http://x/x.img (status 4)\n"
+    assert list(target.parent.iterdir()) == []
+
+
+def test_files_names_those_that_are_there(node):
+    there, missing = node.path("/a file"), node.path("/missing")
+    there.touch()
+    assert node.run(script("files", str(there), str(missing))).out == "file /a file\n"
+
+
+def first_boot(node, seconds):
+    return node.run(script("first-boot", 101, seconds, "qm", "set", 101, "--delete", "scsi2"))
+
+
+def test_a_first_boot_starts_waits_and_goes_on(node):
+    node.program("qm", _QM_STARTS)
+    node.program("sleep", 'echo "sleep $1" >>"$ROOT/calls"; rm "$ROOT/run/qemu-server/101.pid"')
+    assert first_boot(node, 60).ok
+    assert node.called() == ["start 101", "sleep 2", "set 101 --delete scsi2"]
+
+
+def test_a_first_boot_that_runs_already_is_waited_for(node):
+    node.path("/run/qemu-server/101.pid").touch()
+    node.program("sleep", 'rm "$ROOT/run/qemu-server/101.pid"')
+    assert first_boot(node, 60).ok
+    assert node.called() == ["set 101 --delete scsi2"]
+
+
+def test_a_first_boot_that_does_not_end_is_told(node):
+    node.program("qm", _QM_STARTS)
+    node.program("sleep", 'echo "sleep $1" >>"$ROOT/calls"')
+    result = first_boot(node, 4)
+    assert result.exit_status == 1
+    assert "`qm terminal 101`" in result.err
+    assert node.called() == ["start 101", "sleep 2", "sleep 2"]
+
+
+def test_a_first_boot_that_does_not_start_goes_no_further(node):
+    node.program("qm", 'echo "$*" >>"$ROOT/calls"; exit 5')
+    assert first_boot(node, 4).exit_status == 5
+    assert node.called() == ["start 101"]
+
+
+_QM_STARTS = """\
+echo "$*" >>"$ROOT/calls"
+[ "$1" != start ] || touch "$ROOT/run/qemu-server/101.pid"
+"""
