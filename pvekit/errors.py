@@ -74,7 +74,8 @@ class QuorumLost(Transient):
 class IdTaken(Conflict):
     """A vmid, name or address that was free at decision time is taken: decide again.
 
-    ``holder`` is the run that has claimed it, if one has.
+    ``what`` is taken: name, vmid or ip; ``holder`` is the run that has claimed it, if one has.
     """
 
+    what = "vmid"
     holder = ""

@@ -129,6 +129,7 @@ class Change:
 
     ``job``: it may take long, so it is detached from the link and found again by its id.
     ``once``: what the job is claimed by, where that is not the step (a download: node and URL).
+    ``mute``: it exits with status 0 even when it fails, and says so on stderr only.
     ``digest``: a ``qm set`` that is refused if the config changes between the guard and the change.
     ``shown`` replaces the command line in previews, for pvekit's own scripts: a line for each
     thing that a script does.
@@ -139,6 +140,7 @@ class Change:
     job: bool = False
     once: str = ""
     digest: bool = False
+    mute: bool = False
     shown: str = ""
 
     def __str__(self) -> str:

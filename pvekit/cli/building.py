@@ -16,6 +16,8 @@ from pvekit.operations.templates import Decided, Request
 def foresee(app: App, request: Request, *, detailed: bool) -> int:
     """Show what building would do."""
     found, preview = templates.foresee(app.desk(), request)
+    if found.run:
+        click.echo(f"would go on with run {found.run}", err=True)
     _tell(found)
     previewing.show(preview)
     return previewing.status(preview, detailed=detailed)
@@ -25,10 +27,10 @@ def build(app: App, request: Request, *, new: bool) -> int:
     """Build what is missing, or go on with an unfinished build of the same request."""
     progress = Progress(quiet=app.quiet)
     desk = app.desk(progress)
-    journal = None if new else desk.store.unfinished(templates.KIND, templates.data(request))
+    journal = None if new else templates.unfinished(desk, request)
     if journal is not None:
         click.echo(f"resuming run {journal.run}", err=True)
-        found = templates.resumed(journal)
+        found = templates.go_on(desk, journal)
     else:
         found = templates.decided(desk, request)
         _tell(found)

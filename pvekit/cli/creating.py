@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 import click
@@ -16,8 +17,9 @@ from pvekit.errors import UsageError
 from pvekit.operations import creating
 from pvekit.operations.carrying import Report
 from pvekit.operations.creating import Decided
+from pvekit.operations.desk import Desk
 from pvekit.operations.standing import standing
-from pvekit.operations.vm_wishes import Request, data
+from pvekit.operations.vm_wishes import Request
 from pvekit.sizing.size import parse_disk, parse_memory
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(s|m|h)?")
@@ -41,13 +43,17 @@ def request(asked: Mapping[str, Any]) -> Request:
     )
 
 
-def foresee(app: App, asked: Request, *, explain: bool, detailed: bool) -> int:
+def foresee(app: App, asked: Request, *, form: str, explain: bool, detailed: bool) -> int:
     """Show what creating would do."""
-    if _stands(app, asked):
+    desk = app.desk()
+    journal = creating.unfinished(desk, asked)
+    if journal is None and _stands(desk, asked, form):
         return 0
-    found, preview = creating.foresee(app.desk(), asked)
+    found, preview = creating.foresee(desk, asked, journal)
+    if found.run:
+        click.echo(f"would go on with run {found.run}", err=True)
     _tell(found, explain=explain)
-    previewing.show(preview)
+    previewing.show(preview, form)
     return previewing.status(preview, detailed=detailed)
 
 
@@ -55,15 +61,13 @@ def create(app: App, asked: Request, *, form: str, explain: bool, new: bool) -> 
     """Create what is asked for, or go on with an unfinished run of the same request."""
     progress = Progress(quiet=app.quiet)
     desk = app.desk(progress)
-    journal = None if new else desk.store.unfinished(creating.KIND, data(asked))
+    journal = None if new else creating.unfinished(desk, asked)
+    if journal is None and _stands(desk, asked, form):
+        return 0
     if journal is not None:
         names = ", ".join(subject.partition("/")[2] for subject in journal.decisions())
         click.echo(f"resuming run {journal.run}: {names or 'nothing decided yet'}", err=True)
-    else:
-        if _stands(app, asked):
-            return 0
-        journal = desk.begin(creating.KIND, data(asked))
-    found, report = creating.carry_out(desk, asked, journal)
+    found, report = creating.carry_out(desk, asked, journal or creating.begin(desk, asked))
     progress.close()
     if explain:
         _tell(found, explain=True)
@@ -71,11 +75,14 @@ def create(app: App, asked: Request, *, form: str, explain: bool, new: bool) -> 
     return report.status
 
 
-def _stands(app: App, asked: Request) -> bool:
-    vm = standing(app.desk(), asked)
-    if vm is not None:
-        click.echo(f"VM {vm.vmid} ({vm.name}) is there already and as asked for: nothing to do.")
-    return vm is not None
+def _stands(desk: Desk, asked: Request, form: str) -> bool:
+    """Say so if what a name or vmid speaks of is there already and as asked for."""
+    row = standing(desk, asked)
+    if row is None:
+        return False
+    click.echo(f"{row.name} is there already and as asked for: nothing to do.", err=True)
+    emit({"run": None, "vms": [asdict(row)]}, form, [asdict(row)])
+    return True
 
 
 def _tell(found: Decided, *, explain: bool) -> None:

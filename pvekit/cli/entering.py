@@ -42,4 +42,6 @@ def _through(node: Endpoint) -> str:
     known = " ".join(map(str, node.known_hosts))
     keys = [word for key in node.key_paths for word in ("-i", str(key))]
     words = ["ssh", "-o", f"UserKnownHostsFile={known}", *keys, "-p", str(node.port)]
+    if node.jump is not None:
+        words += ["-o", f"ProxyCommand={_through(node.jump)}"]
     return f"{shlex.join([*words, '-W'])} %h:%p {shlex.quote(f'{node.user}@{node.host}')}"

@@ -2,29 +2,51 @@
 
 from __future__ import annotations
 
+from itertools import groupby
+
 import click
 
+from pvekit.cli.output import emit
+from pvekit.plan import Step
 from pvekit.run.apply import Preview
 
 PENDING = 10
 
 
-def show(found: Preview) -> None:
+def show(found: Preview, form: str = "table") -> None:
     """Print the commands of the pending steps by subject and node; say so if there are none."""
-    if not found.pending:
+    if form != "table":
+        emit([_data(step) for step in found.pending], form, ())
+    elif not found.pending:
         click.echo("Nothing to do.")
-        return
-    subject = ""
-    for step in found.pending:
-        if step.subject != subject:
-            subject = step.subject
+    for subject, steps in groupby(found.pending, key=lambda step: step.subject):
+        if form == "table":
             click.echo(f"{subject}:")
-        lasting = f"   # cannot be undone: {step.lasting}" if step.lasting else ""
-        for change in step.changes:
-            for line in str(change).splitlines():
-                click.echo(f"  {step.node}: {line}{lasting}")
-        if not step.changes:
-            click.echo(f"  {step.node}: wait until {step.goal.says} ({step.verb})")
+            for step in steps:
+                _show(step)
+
+
+def _show(step: Step) -> None:
+    lasting = f"   # cannot be undone: {step.lasting}" if step.lasting else ""
+    for line in _lines(step):
+        click.echo(f"  {step.node}: {line}{lasting}")
+    if not step.changes:
+        click.echo(f"  {step.node}: wait until {step.goal.says} ({step.verb})")
+
+
+def _lines(step: Step) -> list[str]:
+    return [line for change in step.changes for line in str(change).splitlines()]
+
+
+def _data(step: Step) -> dict[str, object]:
+    return {
+        "subject": step.subject,
+        "step": step.verb,
+        "node": step.node,
+        "goal": step.goal.says,
+        "commands": _lines(step),
+        "lasting": step.lasting,
+    }
 
 
 def status(found: Preview, *, detailed: bool) -> int:

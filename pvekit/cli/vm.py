@@ -45,7 +45,9 @@ def create(
 
     request = creating.request(asked)
     if dry_run:
-        return creating.foresee(app, request, explain=explain, detailed=detailed_exitcode)
+        return creating.foresee(
+            app, request, form=form, explain=explain, detailed=detailed_exitcode
+        )
     if request.count > 20:
         app.confirm(f"Create {request.count} VMs?", yes=yes)
     return creating.create(app, request, form=form, explain=explain, new=new)

@@ -56,7 +56,8 @@ def _patiently(look: Look) -> Look:
         try:
             return (yield from look())
         except Transient as error:
-            return Verdict(holds=False, seen=error.brief)
+            reasons = (error.brief, *error.details.splitlines())
+            return Verdict(holds=False, seen="; ".join(each.rstrip(".") for each in reasons))
         except PvekitError as error:
             raise NotReady(error.brief, details=error.details, hint=error.hint) from error
 

@@ -44,10 +44,11 @@ class Sight:
         if self.guest.accept_new:
             return ""
         reply = yield from ask(self._host_keys)
-        words = agent.executed(reply, self.guest.vmid).split()
-        if len(words) < 2:
+        keys = [line.split() for line in agent.executed(reply, self.guest.vmid).splitlines()]
+        known = sorted((key for key in keys if len(key) >= 2), key=_preference)
+        if not known:
             raise Transient("the guest has no host key yet")
-        return " ".join(words[:2])
+        return " ".join(known[0][:2])
 
     def located(self) -> Asking[Guest]:
         """Return where the guest's SSH server is, with its pinned key."""
@@ -65,7 +66,7 @@ class Sight:
 
     @cached_property
     def _host_keys(self) -> Ask[Reply]:
-        return self._asked("hostkeys", lambda reply: not reply.status and "ssh-" in reply.out)
+        return self._asked("hostkeys", lambda reply: not reply.status and "out-data" in reply.out)
 
     def _asked(self, what: str, settled: agent.Settled) -> Ask[Reply]:
         return agent.asked(self.guest.node, what, self.guest.vmid, settled=settled)
@@ -75,3 +76,8 @@ class Sight:
         if self.guest.address:
             return self.guest.address if self.guest.address in found else ""
         return found[0] if found else ""
+
+
+def _preference(key: list[str]) -> int:
+    kinds = ("ssh-ed25519", "ecdsa-sha2-nistp256", "ssh-rsa")
+    return kinds.index(key[0]) if key[0] in kinds else len(kinds)

@@ -53,7 +53,7 @@ class Journal:
         self._append("decided", subject=subject, decision=decision)
 
     def dropped(self, subject: str) -> None:
-        """Note that a subject's decisions did not hold and were taken back."""
+        """Note that all that was done for a subject is taken back, and its decisions void."""
         self._append("dropped", subject=subject)
 
     def started(self, key: str, *, undo: bool = False) -> int:
@@ -92,12 +92,23 @@ class Journal:
 
     def has_failed(self, key: str) -> bool:
         """Whether a step's last attempt is known to have failed."""
-        told = [event["event"] for event in self.events if event.get("key") == key]
+        told = [event["event"] for event in self._valid() if event.get("key") == key]
         return told[-1:] == ["failed"]
 
     def touched(self) -> frozenset[str]:
-        """Return the keys of the steps that may have changed something."""
-        return frozenset(e["key"] for e in self.events if e["event"] == "started")
+        """Return the keys of the steps that may have changed something that still stands."""
+        return frozenset(e["key"] for e in self._valid() if e["event"] == "started")
+
+    def _valid(self) -> list[dict[str, Any]]:
+        """Return the events but for those of steps that were taken back since."""
+        valid: list[dict[str, Any]] = []
+        for event in self.events:
+            if event["event"] == "dropped":
+                of = f"{event['subject']}/"
+                valid = [e for e in valid if not str(e.get("key", "")).startswith(of)]
+            else:
+                valid.append(event)
+        return valid
 
     def decisions(self) -> dict[str, Mapping[str, Any]]:
         """Return the pinned decisions by subject."""

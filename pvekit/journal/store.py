@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from pvekit.errors import Conflict, NotFound
+from pvekit.errors import Conflict, NotFound, PvekitError
 from pvekit.journal.journal import Journal, read
 
 
@@ -39,9 +39,14 @@ class Store:
 
     def begin(self, kind: str, request: Mapping[str, Any]) -> Journal:
         """Start a new run's journal."""
-        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path = self._fresh()
-        journal = Journal(path)
+        try:
+            self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            journal = Journal(self._fresh())
+        except OSError as error:
+            raise PvekitError(
+                f"Cannot write the journal in {self.directory}: {error.strerror}.",
+                hint="Nothing was changed. XDG_STATE_HOME says where journals lie.",
+            ) from None
         journal.begin(kind, digest(kind, request, self.site), request)
         return journal
 
@@ -53,9 +58,12 @@ class Store:
             if not events or events[0].get("digest") != wanted or _ended(events):
                 continue
             try:
-                return Journal(path)
+                journal = Journal(path)
             except Conflict:
                 continue
+            if not _ended(journal.events):
+                return journal
+            journal.close()  # its process has finished it between our two looks
         return None
 
     def all(self) -> Iterator[tuple[str, list[dict[str, Any]]]]:

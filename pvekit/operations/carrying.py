@@ -74,6 +74,16 @@ def held(journal: Journal) -> Iterator[None]:
         journal.close()
 
 
+@contextmanager
+def letting_go(journal: Journal) -> Iterator[None]:
+    """Let go of a journal if what is done under it fails."""
+    try:
+        yield
+    except PvekitError:
+        journal.close()
+        raise
+
+
 def forget_jobs(desk: Desk, journal: Journal) -> None:
     """Remove what a run's jobs left on the nodes; a node that does not answer keeps it."""
     left = {

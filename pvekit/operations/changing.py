@@ -23,4 +23,7 @@ def carry_out(desk: Desk, verb: str, targets: Sequence[Target], plan: Plan) -> R
     """Carry a plan out as a run of its own."""
     journal = desk.begin(f"vm {verb}", {"vms": [vm.vmid for vm in targets]})
     with held(journal):
-        return finish(desk, journal, carry(desk, plan, journal))
+        report = finish(desk, journal, carry(desk, plan, journal))
+        if report.status:
+            journal.finished(report.status)  # there is nothing to go on with: its goals say it all
+        return report

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,7 +12,7 @@ from pvekit.journal import Journal
 from pvekit.operations import vm_wishes
 from pvekit.operations.carrying import Report, carry, finish, held, take_back
 from pvekit.operations.desk import Desk
-from pvekit.operations.vm_wishes import Request
+from pvekit.operations.vm_wishes import Request, data
 from pvekit.placement import Rules
 from pvekit.plan import Plan
 from pvekit.run.apply import Outcome, Preview, preview
@@ -38,58 +39,98 @@ class Decided:
         return _plan(desk, self.decisions, self.wait)
 
 
-def decided(desk: Desk, request: Request, run: str = "preview") -> Decided:
+def decided(desk: Desk, request: Request) -> Decided:
     """Read the site and decide; changes nothing."""
-    return Decided(_decide(desk, request, run), vm_wishes.wait(desk.config, request), run)
+    return Decided(_decide(desk, request, "preview"), vm_wishes.wait(desk.config, request))
 
 
-def foresee(desk: Desk, request: Request) -> tuple[Decided, Preview]:
-    """Return what creating would do; changes nothing."""
-    found = decided(desk, request)
+def unfinished(desk: Desk, request: Request) -> Journal | None:
+    """Return the unfinished run of an identical request, if there is one."""
+    return desk.store.unfinished(KIND, data(request, desk.config))
+
+
+def begin(desk: Desk, request: Request) -> Journal:
+    """Start a run."""
+    return desk.begin(KIND, data(request, desk.config))
+
+
+def foresee(desk: Desk, request: Request, journal: Journal | None) -> tuple[Decided, Preview]:
+    """Return what creating would do, or going on with an unfinished run; changes nothing."""
+    if journal is None:
+        found = decided(desk, request)
+    else:
+        with closing(journal):
+            wait = vm_wishes.wait(desk.config, request)
+            found = Decided(_pinned(journal), wait, journal.run)
     return found, preview(found.plan(desk), desk.site)
 
 
 def carry_out(desk: Desk, request: Request, journal: Journal) -> tuple[Decided, Report]:
-    """Create what is asked for, in a new run or one that is gone on with."""
+    """Create what is asked for, in a new run or one that is gone on with.
+
+    Claims are settled first, in as many rounds as it takes; a vmid that a stranger took between
+    its claim and the clone brings that one machine back to the start.
+    """
     with held(journal):
         wait = vm_wishes.wait(desk.config, request)
-        outcomes: dict[str, Outcome] = {}
-        decisions: dict[str, Decision] = {}
         fresh = _pinned(journal) or _pin(journal, _decide(desk, request, journal.run))
+        decisions: dict[str, Decision] = {}
+        outcomes: dict[str, Outcome] = {}
         for _ in range(ROUNDS):
+            claimed, fresh = _claimed(desk, request, journal, fresh)
+            won = [each for each in fresh if claimed[each[0].subject].error is None]
+            outcomes |= claimed | carry(desk, _plan(desk, won, wait), journal)
             decisions |= {spec.subject: (spec, at) for spec, at in fresh}
-            outcomes |= _round(desk, fresh, journal, wait)
-            lost = [decisions[name] for name, each in outcomes.items() if _lost(each, request)]
+            lost = [decisions.pop(name) for name in _lost(outcomes, request)]
             if not lost:
                 break
-            for spec, _at in lost:
-                del decisions[spec.subject], outcomes[spec.subject]
             fresh = _again(desk, request, journal, lost)
         ordered = {name: outcomes[name] for name in decisions}
         report = finish(desk, journal, ordered)
         return Decided(tuple(decisions.values()), wait, journal.run), report
 
 
-def _round(
-    desk: Desk, fresh: Sequence[Decision], journal: Journal, wait: Wait | None
-) -> dict[str, Outcome]:
-    """Claim what was decided, then make those machines whose claims were all won."""
-    claimed = carry(desk, _claims(desk, fresh), journal)
-    won = [each for each in fresh if claimed[each[0].subject].error is None]
-    failed = {name: each for name, each in claimed.items() if each.error is not None}
-    return failed | carry(desk, _plan(desk, won, wait), journal)
+def _claimed(
+    desk: Desk, request: Request, journal: Journal, fresh: tuple[Decision, ...]
+) -> tuple[dict[str, Outcome], tuple[Decision, ...]]:
+    """Claim what was decided, and decide anew what others were faster to claim."""
+    settled: tuple[Decision, ...] = ()
+    outcomes: dict[str, Outcome] = {}
+    for _ in range(ROUNDS):
+        outcomes |= carry(desk, _claims(desk, fresh), journal)
+        lost_names = _lost({spec.subject: outcomes[spec.subject] for spec, _ in fresh}, request)
+        settled += tuple(each for each in fresh if each[0].subject not in lost_names)
+        lost = [each for each in fresh if each[0].subject in lost_names]
+        if not lost:
+            break
+        for spec, _at in lost:
+            del outcomes[spec.subject]
+        fresh = _again(desk, request, journal, lost)
+    return outcomes, settled
 
 
-def _lost(outcome: Outcome, request: Request) -> bool:
-    """Whether a race was lost for something that pvekit was free to choose."""
-    return isinstance(outcome.error, IdTaken) and not request.name and request.vmid is None
+def _lost(outcomes: Mapping[str, Outcome], request: Request) -> list[str]:
+    """Return for which subjects a race was lost for something that pvekit was free to choose."""
+    asked_for = {
+        "name": bool(request.name),
+        "vmid": request.vmid is not None,
+        "ip": request.network == "static" and request.count == 1,
+    }
+    return [
+        name
+        for name, outcome in outcomes.items()
+        if isinstance(outcome.error, IdTaken) and not asked_for.get(outcome.error.what, False)
+    ]
 
 
 def _again(
     desk: Desk, request: Request, journal: Journal, lost: Sequence[Decision]
 ) -> tuple[Decision, ...]:
     """Take back what lost machines had touched and decide them anew."""
-    take_back(desk, _plan(desk, lost, None), journal)
+    undone = take_back(desk, _plan(desk, lost, None), journal)
+    for error in (outcome.error for outcome in undone.values()):
+        if error is not None:
+            raise error
     for spec, _ in lost:
         journal.dropped(spec.subject)
     desk.clock.sleep(desk.policy.jitter() * 0.2)

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from pvekit.config.model import Config, NodeEntry
 from pvekit.plan import Guest, Place
-from pvekit.shell import Command, Result, Shell
+from pvekit.shell import Command, Result, Shell, Unreachable
 from pvekit.ssh.endpoint import Defaults, Endpoint, Wanted, resolve
+from pvekit.ssh.errors import AuthFailed
 from pvekit.ssh.guests import GuestEndpoint
 from pvekit.ssh.site import Connections
 from pvekit.ssh.sshconfig import known_hosts_files, read_ssh_config
@@ -31,7 +32,7 @@ class Machines:
         if isinstance(place, str):
             shell = self.connections.node(place)
         else:
-            shell = self.connections.guest(self._endpoint(place))
+            shell = Young(self.connections.guest(self._endpoint(place)))
         return Traced(shell, _name(place), self._trace) if self._trace else shell
 
     def reach(self, guest: Guest) -> str:
@@ -52,6 +53,20 @@ class Machines:
             accept_new=not guest.host_key,
             port=guest.port,
         )
+
+
+@dataclass(frozen=True)
+class Young:
+    """A guest's shell; one that refuses our keys may just not have been given them yet."""
+
+    shell: Shell
+
+    def run(self, command: Command) -> Result:
+        """Run a command."""
+        try:
+            return self.shell.run(command)
+        except AuthFailed as error:
+            raise Unreachable(error.brief, details=error.details, hint=error.hint) from error
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pvekit.errors import Conflict
 from pvekit.inventory.model import Vm
 from pvekit.operations.desk import Desk
-from pvekit.operations.listing import missing
+from pvekit.operations.listing import Row, missing, row
 from pvekit.operations.vm_wishes import Request, sized
 from pvekit.pve.volumes import boot_slot
 from pvekit.sizing.size import Size
 
 
-def standing(desk: Desk, request: Request) -> Vm | None:
+def standing(desk: Desk, request: Request) -> Row | None:
     """Return the VM that a wish by name or vmid speaks of, if it is there, ours and as wished.
 
     Raises :class:`Conflict` for a stranger's, and for ours with the differences.
@@ -26,17 +26,18 @@ def standing(desk: Desk, request: Request) -> Vm | None:
                 hint="Choose another name or vmid; pvekit leaves it alone.",
             )
         size = sized(desk.config, inventory, request).size if request.size else None
-        differences = _differences(request, size, vm)
+        found = row(vm, inventory)
+        differences = _differences(request, size, vm, found.node)
         if differences:
             raise Conflict(
                 f"VM {vm.vmid} ({vm.name}) is ours, but is not what is asked for.",
                 details="\n".join(differences),
             )
-        return vm
+        return found
     return None
 
 
-def _differences(request: Request, size: Size | None, vm: Vm) -> list[str]:
+def _differences(request: Request, size: Size | None, vm: Vm, node: str) -> list[str]:
     disk = vm.volumes.get(boot_slot(vm.config) or "")
     asked: dict[str, tuple[object, object]] = {
         "name": (request.name or None, vm.name),
@@ -45,10 +46,15 @@ def _differences(request: Request, size: Size | None, vm: Vm) -> list[str]:
         "memory_mb": (size.memory_mb if size else request.memory_mb, vm.memory_mb),
         "disk_gb": (size.disk_gb if size else request.disk_gb, disk.size_gb if disk else 0),
         "role": (request.role, vm.mark.role if vm.mark else ""),
-        "node": (request.node, vm.node),
+        "node": (request.node, node),
+        "ip": (request.ip or None, _address(vm)),
     }
     return [
         f"{key}: asked for {wanted}, is {actual}"
         for key, (wanted, actual) in asked.items()
         if wanted is not None and wanted != actual
     ]
+
+
+def _address(vm: Vm) -> str:
+    return str(next(iter(vm.addresses_configured), "dhcp"))

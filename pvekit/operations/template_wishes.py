@@ -11,6 +11,9 @@ from pvekit.templates.decide import Wish
 from pvekit.templates.recipe import Recipe
 from pvekit.templates.spec import TemplateSpec, Way
 
+FEW_PACKAGES = 4
+"""What still fits into a cloud image as it comes, with a few hundred MiB of free space."""
+
 
 def configured(config: Config, named: str = "", recipe_name: str = "") -> list[TemplateConfig]:
     """Return the templates that a command line means: by key or name, or all configured ones.
@@ -50,6 +53,7 @@ def wish_of(config: Config, template: TemplateConfig) -> tuple[Wish, Recipe]:
             bridges=(template.network_bridge, network.bridge or template.network_bridge),
             disk_gb=template.base_disk_gb,
             customize=template.customize,
+            roomy=len(made.packages) > FEW_PACKAGES,
             reserved=frozenset(t.id for t in config.templates.values() if t.key != template.key)
             - {template.id},
         ),

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from pathlib import PurePosixPath
 from typing import Any
 
-from pvekit.config.model import TemplateConfig
+from pvekit.config.model import Config, TemplateConfig
 from pvekit.errors import IdTaken, NotFound, PvekitError, UsageError
 from pvekit.inventory.model import Inventory, NodeState
 from pvekit.journal import Journal
 from pvekit.operations import template_wishes
-from pvekit.operations.carrying import Report, carry, finish, held, take_back
+from pvekit.operations.carrying import Report, carry, finish, held, letting_go, take_back
 from pvekit.operations.desk import Desk
 from pvekit.operations.template_wishes import configured, wish_of
 from pvekit.plan import Ask, Plan
@@ -57,10 +58,14 @@ class Work:
 
 @dataclass(frozen=True)
 class Decided:
-    """The copies to build and, in words, those that are there already."""
+    """The copies to build and, in words, those that are there already.
+
+    ``run`` is the unfinished run that is gone on with, if it is one.
+    """
 
     works: tuple[Work, ...]
     there: tuple[str, ...] = ()
+    run: str = ""
 
     def plan(self, desk: Desk) -> Plan:
         """Return the plan for all copies."""
@@ -78,15 +83,26 @@ def decided(desk: Desk, request: Request, run: str = "preview") -> Decided:
     works: list[Work] = []
     there: list[str] = []
     for config in configured(desk.config, request.template, request.recipe):
-        new, old = _for_one(desk, inventory, request, config, run)
+        taken = frozenset(work.at.vmid for work in works)
+        new, old = _for_one(desk, inventory, request, config, run, taken)
         works += new
         there += old
     return Decided(tuple(works), tuple(there))
 
 
+def unfinished(desk: Desk, request: Request) -> Journal | None:
+    """Return the unfinished run of an identical request, if there is one."""
+    return desk.store.unfinished(KIND, data(request, desk.config))
+
+
 def foresee(desk: Desk, request: Request) -> tuple[Decided, Preview]:
-    """Return what building would do; changes nothing."""
-    found = decided(desk, request)
+    """Return what building would do, or going on with an unfinished build; changes nothing."""
+    journal = unfinished(desk, request)
+    if journal is None:
+        found = decided(desk, request)
+    else:
+        with closing(journal):
+            found = replace(resumed(journal), run=journal.run)
     return found, preview(found.plan(desk), desk.site)
 
 
@@ -123,22 +139,33 @@ def _lost(desk: Desk, outcome: Outcome) -> bool:
 
 def _again(desk: Desk, journal: Journal, lost: Sequence[Work]) -> Decided:
     """Take back what lost copies had touched, wait a little and decide them anew."""
-    take_back(desk, Decided(tuple(lost)).plan(desk), journal)
-    for work in lost:
-        journal.dropped(work.subject)
+    _take_back(desk, journal, lost)
     desk.clock.sleep(WAIT)
-    request = replace(_request(journal), nodes=tuple({work.at.node for work in lost}))
+    return _anew(desk, journal, lost)
+
+
+def _take_back(desk: Desk, journal: Journal, works: Sequence[Work]) -> None:
+    undone = take_back(desk, Decided(tuple(works)).plan(desk), journal)
+    for error in (outcome.error for outcome in undone.values()):
+        if error is not None:
+            raise error
+    for work in works:
+        journal.dropped(work.subject)
+
+
+def _anew(desk: Desk, journal: Journal, works: Sequence[Work]) -> Decided:
+    request = replace(_request(journal), nodes=tuple({work.at.node for work in works}))
     return _pinned(journal, decided(desk, request))
 
 
 def _request(journal: Journal) -> Request:
-    stored: dict[str, Any] = dict(journal.request["request"])
+    stored: dict[str, Any] = dict(journal.request["request"]["asked"])
     return Request(**{**stored, "nodes": tuple(stored["nodes"])})
 
 
 def begin(desk: Desk, request: Request, found: Decided) -> tuple[Decided, Journal]:
     """Start a run: pin its decisions in a new journal."""
-    journal = desk.begin(KIND, data(request))
+    journal = desk.begin(KIND, data(request, desk.config))
     return _pinned(journal, found), journal
 
 
@@ -155,9 +182,34 @@ def resumed(journal: Journal) -> Decided:
     return Decided(tuple(_thaw(decision) for decision in journal.decisions().values()))
 
 
-def data(request: Request) -> dict[str, Any]:
-    """Return a request as its journal holds it."""
-    return {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(request).items()}
+def go_on(desk: Desk, journal: Journal) -> Decided:
+    """Return what an unfinished run still has to do.
+
+    A copy of which no VM was begun is decided anew, for its image may have a newer checksum by
+    now. So is one whose first boot failed: cloud-init runs a seed only once, a new VM must be made.
+    """
+    works = resumed(journal).works
+    anew = [work for work in works if not _worth_going_on(journal, work)]
+    if not anew:
+        return Decided(works)
+    with letting_go(journal):
+        _take_back(desk, journal, anew)
+        fresh = _anew(desk, journal, anew)
+    kept = tuple(work for work in works if work not in anew)
+    return Decided((*kept, *fresh.works), fresh.there)
+
+
+def _worth_going_on(journal: Journal, work: Work) -> bool:
+    begun = f"{work.subject}/create" in journal.touched()
+    return begun and not journal.has_failed(f"{work.subject}/first-boot")
+
+
+def data(request: Request, config: Config) -> dict[str, Any]:
+    """Return a request as its journal holds it, with what the configuration wants by it."""
+    asked = {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(request).items()}
+    wanted = configured(config, request.template, request.recipe)
+    wishes = [wish_of(config, template)[0] for template in wanted]
+    return {"asked": asked, "wanted": [[wish.name, wish.digest] for wish in wishes]}
 
 
 def _thaw(decision: Mapping[str, Any]) -> Work:
@@ -172,9 +224,16 @@ def _thaw(decision: Mapping[str, Any]) -> Work:
 
 
 def _for_one(
-    desk: Desk, inventory: Inventory, request: Request, template: TemplateConfig, run: str
+    desk: Desk,
+    inventory: Inventory,
+    request: Request,
+    template: TemplateConfig,
+    run: str,
+    taken: frozenset[int],
 ) -> tuple[list[Work], list[str]]:
+    """Return the copies of one template to build; ``taken`` are vmids just given to others."""
     wish, made = wish_of(desk.config, template)
+    wish = replace(wish, reserved=wish.reserved | taken)
     nodes = decide.missing(wish, inventory, request.nodes, rebuild=request.rebuild)
     decide.check(wish, inventory, nodes)
     if len(nodes) > 1 and template.build_network.ip != "dhcp":

@@ -47,9 +47,13 @@ class Request:
     accept_new: bool = False
 
 
-def data(request: Request) -> dict[str, Any]:
-    """Return a request as its journal holds it."""
-    return {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(request).items()}
+def data(request: Request, config: Config) -> dict[str, Any]:
+    """Return a request as its journal holds it, with what the configuration makes of it."""
+    asked = {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(request).items()}
+    role = config.role(request.role)
+    template = request.template or role.template
+    user = config.cloud_init.user or ""
+    return {"asked": asked, "template": template, "user": user, "keys": list(public_keys(config))}
 
 
 def sized(config: Config, inventory: Inventory, request: Request) -> Sized:

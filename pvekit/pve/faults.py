@@ -28,13 +28,18 @@ _HARMLESS = re.compile(
 _HELD = re.compile(r"^pvekit-held: (\S+) ?(.*)$", re.MULTILINE)
 
 _CLASSES: tuple[tuple[str, type[PvekitError]], ...] = (
-    (r"no quorum|cluster not ready|not mounted|Permission denied.*/etc/pve", QuorumLost),
+    (r"no quorum|cluster not ready|not mounted|/etc/pve\S*' - Permission denied", QuorumLost),
     (r"pvekit-held: |unable to create VM \d+.*already exists|config file already exists", IdTaken),
     (r"VM \d+ already exists|atomic file '[^']*\.conf' failed: File exists", IdTaken),
+    (r"pvekit-checksum: ", PvekitError),
     (r"pvekit-refused: .* is still being made", LockTimeout),
     (r"pvekit-refused: |checksum mismatch|detected modified configuration", Conflict),
     (r"protection mode enabled|is still in use by linked clone", Conflict),
-    (r"got timeout$|got lock request timeout|locked command timed out", LockTimeout),
+    (r"powerdown failed", PvekitError),
+    (
+        r"can't lock file .* got timeout|got lock request timeout|locked command timed out",
+        LockTimeout,
+    ),
     (r"VM is locked \(|VM is already locked", LockTimeout),
     (r"got no worker upid|Connection reset|connection timed out", Transient),
     (r"No space left|not enough free space|reached threshold|out of space", NoCapacity),
@@ -55,8 +60,9 @@ def failure(result: Result, *, what: str, node: str, vmid: int | None = None) ->
         return CommandFailed(result, where=node)
     if held := _HELD.search(text):
         return _claimed(held, what, node)
-    last = "\n".join(text.splitlines()[-10:])
-    return kind(f"Cannot {what} on {node}: {_reason(text)}", details=last)
+    last = "\n".join(text.splitlines()[-25:])
+    hint = "Cut its power with `--force`." if "powerdown failed" in text else ""
+    return kind(f"Cannot {what} on {node}: {_reason(text)}", details=last, hint=hint)
 
 
 def complaint(result: Result) -> str:
@@ -84,14 +90,16 @@ def _reason(text: str) -> str:
 
 def _claimed(held: re.Match[str], what: str, node: str) -> IdTaken:
     """Return the error for a claim that another run holds, as far as its file tells."""
-    claim = parse("", "name-x", held[2])
+    claim = parse("", held[1], held[2])
     if claim is None or not claim.run:
-        return IdTaken(f"Cannot {what} on {node}: {held[1]} is claimed.")
+        error = IdTaken(f"Cannot {what} on {node}: {held[1]} is claimed.")
+        error.what = held[1].partition("-")[0]
+        return error
     since = datetime.fromtimestamp(claim.time, UTC).isoformat(timespec="seconds")
     error = IdTaken(
         f"Cannot {what} on {node}: {held[1]} is claimed by run {claim.run}.",
         details=f"That is process {claim.pid} on {claim.host}, since {since}.",
         hint=f"If it is dead: `pvekit run rollback {claim.run}` on {claim.host}.",
     )
-    error.holder = claim.run
+    error.what, error.holder = claim.what, claim.run
     return error

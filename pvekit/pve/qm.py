@@ -36,16 +36,19 @@ def create(vmid: int, options: Options) -> Change:
     return Change(_qm("create", vmid, *_flags(options), timeout=LONG), job=True)
 
 
-def configure(vm: Guard, options: Options, stdin: str = "") -> Change:
-    """Set options, unless the config changes between the look at it and the change."""
-    command = _qm("set", vm.vmid, *_flags(options), stdin=stdin)
-    return Change(command, guard=vm, digest=True)
+def configure(vm: Guard, options: Options, stdin: str = "", *, job: bool = False) -> Change:
+    """Set options, unless the config changes between the look at it and the change.
+
+    As a job where it copies data into a new disk.
+    """
+    command = _qm("set", vm.vmid, *_flags(options), stdin=stdin, timeout=LONG if job else 120.0)
+    return Change(command, guard=vm, digest=True, job=job)
 
 
 def resize(vm: Guard, slot: str, size_gb: int) -> Change:
     """Grow a disk to an absolute size in GiB; it cannot shrink again."""
     command = _qm("disk", "resize", vm.vmid, slot, f"{size_gb}G", timeout=600.0)
-    return Change(command, guard=vm, job=True)
+    return Change(command, guard=vm, job=True, mute=True)
 
 
 def start(vm: Guard) -> Change:

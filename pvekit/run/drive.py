@@ -11,6 +11,7 @@ from pvekit.errors import LockTimeout, PvekitError, Transient
 from pvekit.plan import Asking, Change, Step, Verdict, ask
 from pvekit.pve import act
 from pvekit.pve.faults import complaint, failure
+from pvekit.pve.scripts import script
 from pvekit.run.context import Context, Event, Passed
 from pvekit.run.wants import Enter, Leave, Pause, send
 from pvekit.shell import Command, Result
@@ -70,16 +71,17 @@ def _slotted(step: Step, context: Context, *, undo: bool) -> Asking[None]:
 
 
 def _change(step: Step, context: Context, *, undo: bool) -> Asking[None]:
-    attempt = context.journal.attempts(step.key)
-    if context.journal.has_failed(step.key):
+    journal = context.journal
+    attempt = journal.attempts(step.key)
+    if journal.has_failed(step.key):
         yield from _take_back(step, context)
-    elif attempt:
+    elif step.key in journal.touched():
         error = yield from _ended(step, context, attempt)
         if error is None:
             return
         if not (yield from _take_back(step, context)):
             raise error
-    error = yield from _ended(step, context, context.journal.started(step.key, undo=undo))
+    error = yield from _ended(step, context, journal.started(step.key, undo=undo))
     if error is not None:
         raise error
 
@@ -107,7 +109,7 @@ def _attempt(step: Step, context: Context, attempt: int) -> Asking[PvekitError |
     for change in step.changes:
         identity = act.job_id(context.journal.run, step.key, attempt, change)
         result = yield from _perform(step, change, identity, context)
-        if not result.ok or (complaint(result) and not step.patience):
+        if not result.ok or (change.mute and complaint(result)):
             taken = _newborn(change)
             what = f"{step.verb} {step.subject}"
             return failure(result, what=what, node=step.node, vmid=taken)
@@ -123,6 +125,8 @@ def _newborn(change: Change) -> int | None:
 def _perform(step: Step, change: Change, identity: str, context: Context) -> Asking[Result]:
     if change.job:
         context.journal.job(step.node, identity)
+    if change.once:
+        yield from _forget(step.node, identity)
     result = yield from send(step.node, act.sent(change, identity))
     if not change.job or not result.ok:
         return result
@@ -142,6 +146,12 @@ def _perform(step: Step, change: Change, identity: str, context: Context) -> Ask
         f"{step.key} has not ended on {step.node} after {change.command.timeout:.0f} s.",
         hint=f"It still runs there as job {identity}; the same command joins it.",
     )
+
+
+def _forget(node: str, identity: str) -> Asking[None]:
+    """Clear away what anybody's earlier job of the same id has left: its goal does not hold."""
+    if (yield from ask(act.job(node, identity))).state == "done":
+        yield from send(node, script("forget", identity))
 
 
 def _died(command: Command) -> Result:

@@ -20,7 +20,8 @@ from pvekit.templates.recipe import Recipe
 from pvekit.templates.spec import Copy, TemplateSpec
 from pvekit.vms.create import Owner, undo_creation
 
-SEED_SLOT = "scsi2"
+SEED_SLOTS = ("scsi2", "scsi3")
+"""Where the seed sits: in the first of these that is not for the cloud-init drive."""
 
 
 def build(spec: TemplateSpec, recipe: Recipe, at: Copy, owner: Owner | None = None) -> Plan:
@@ -71,6 +72,7 @@ class _Build:
         self.subject = at.subject(spec)
         self.guard = Guard("build", at.vmid, spec.name, at.run)
         self.work = spec.work_path(at.vmid)
+        self.seed_slot = next(slot for slot in SEED_SLOTS if slot != spec.cloud_init_slot)
         self.there = self._state("the template is there", self._is_template)
 
     def _is_template(self, now: state.State) -> bool:
@@ -194,7 +196,7 @@ class _Build:
         words = ("genisoimage", "-quiet", "-output", iso, "-volid", "cidata", "-joliet", "-rock")
         make = Command((*words, *(f"{self.work}/{name}" for name in contents)))
         # Imported as a disk, not attached as an ISO: that needs no storage for ISO images.
-        attach = {SEED_SLOT: properties.build(f"{self.spec.storage}:0", import_from=iso)}
+        attach = {self.seed_slot: properties.build(f"{self.spec.storage}:0", import_from=iso)}
         attached = self._state(
             "the seed is attached, or was", lambda now: self._has_seed(now) or self._done(now)
         )
@@ -206,7 +208,7 @@ class _Build:
                 Change(make),
                 undo=(self.tidy("undo-files"),),
             ),
-            self._step("attach-seed", attached, qm.configure(self.guard, attach)),
+            self._step("attach-seed", attached, qm.configure(self.guard, attach, job=True)),
             self._step("first-boot", self._first_boot_done(), self._first_boot()),
         )
 
@@ -215,7 +217,7 @@ class _Build:
 
     def _has_seed(self, now: state.State) -> bool:
         found = now.vms.get(self.at.vmid)
-        return found is not None and SEED_SLOT in found.config.values
+        return found is not None and self.seed_slot in found.config.values
 
     def _done(self, now: state.State) -> bool:
         found = now.vms.get(self.at.vmid)
@@ -226,7 +228,7 @@ class _Build:
         spec = self.spec
         net = properties.build("virtio", bridge=spec.bridge, tag=spec.vlan)
         last: tuple[str | int, ...] = (
-            *("qm", "set", self.at.vmid, "--delete", SEED_SLOT, "--force", 1),
+            *("qm", "set", self.at.vmid, "--delete", self.seed_slot, "--force", 1),
             *(f"--{spec.cloud_init_slot}", f"{spec.storage}:cloudinit", "--net0", net),
         )
         command = Command(

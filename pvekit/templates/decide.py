@@ -23,7 +23,11 @@ THIN_GIB = 4
 
 @dataclass(frozen=True)
 class Wish:
-    """A template as it is wanted; ``reserved`` are ids that other templates want."""
+    """A template as it is wanted.
+
+    ``roomy``: its recipe installs more than a cloud image has room for before it is grown, which
+    only a first boot does. ``reserved`` are ids that other templates want.
+    """
 
     name: str
     recipe: str
@@ -33,6 +37,7 @@ class Wish:
     bridges: tuple[str, ...]
     disk_gb: int
     customize: str = "auto"
+    roomy: bool = False
     reserved: frozenset[int] = frozenset()
 
 
@@ -54,6 +59,7 @@ def missing(
 ) -> list[NodeState]:
     """Return the nodes on which a copy is to be built: each, or one per PVE cluster if shared."""
     nodes = [n for n in inventory.nodes if n.configured and (not only or n.alias in only)]
+    nodes.sort(key=lambda node: not (node.online and node.writable))
     nodes.sort(key=lambda node: not (node.online and node.writable))  # one that can serve the rest
     wanted: list[NodeState] = []
     served: set[str] = set()
@@ -80,11 +86,15 @@ def vmids(wish: Wish, inventory: Inventory, nodes: Sequence[NodeState]) -> tuple
 
 def way(wish: Wish, node: NodeState) -> tuple[Way, str]:
     """Return how a copy is customised on a node, and why; see :func:`problems` for neither."""
-    if wish.customize != "boot" and "virt-customize" in node.tools:
-        return "virt-customize", "virt-customize is on the node"
+    if wish.customize == "virt-customize":
+        return "virt-customize", "the configuration says so"
     if wish.customize == "boot":
         return "boot", "the configuration says so"
-    return "boot", "virt-customize is not on the node, genisoimage is"
+    if "virt-customize" not in node.tools:
+        return "boot", "virt-customize is not on the node, genisoimage is"
+    if wish.roomy and "genisoimage" in node.tools:
+        return "boot", "the recipe needs more room than the image has before it is grown"
+    return "virt-customize", "virt-customize is on the node"
 
 
 def check(wish: Wish, inventory: Inventory, nodes: Sequence[NodeState]) -> None:

@@ -20,11 +20,17 @@ from pvekit.resources import folder
 PROVISION = "/usr/local/sbin/pvekit-provision"
 FINISH = "/usr/local/sbin/pvekit-finish"
 
+CONSOLE = "/dev/ttyS0"
+FINISHED = "pvekit-finished"
+FAILED = "pvekit-failed"
+
 _KEYS = {"description", "extends", "packages", "parameters", "files", "commands", "checks"}
 
 # The state that a clone must not inherit: identity, keys, traces of this first boot. The last lines
 # check it; the first that fails ends the script, and a build that boots then never powers off.
 _CLEAN = """\
+systemctl stop apt-daily.timer apt-daily-upgrade.timer 2>/dev/null || true
+systemctl stop apt-daily.service apt-daily-upgrade.service 2>/dev/null || true
 if command -v apt-get >/dev/null; then apt-get clean; rm -rf /var/lib/apt/lists/*; fi
 if command -v dnf >/dev/null; then dnf clean all; rm -rf /var/cache/dnf; fi
 cloud-init clean --logs
@@ -67,7 +73,8 @@ class Recipe:
     def provision_script(self) -> str:
         """Return the script that makes the image what the recipe says."""
         exports = [f"export {key}={shlex.quote(text)}" for key, text in self.parameters.items()]
-        return "\n".join(("#!/bin/sh", "set -eu", *exports, *self.commands, ""))
+        first = ("#!/bin/sh", "set -eu", "export DEBIAN_FRONTEND=noninteractive")
+        return "\n".join((*first, *exports, *self.commands, ""))
 
     def finish_script(self) -> str:
         """Return the script that removes what clones must not inherit, and checks the image."""
@@ -77,9 +84,13 @@ class Recipe:
     def user_data(self) -> str:
         """Return the user data of a build VM that provisions, finishes and powers itself off.
 
-        Finishing waits for cloud-init's own end, hence it runs outside of cloud-init.
+        Finishing waits for cloud-init's own end, hence it runs outside of cloud-init. How it went
+        the serial console tells (see the script ``first-boot``).
         """
-        waiting = f"cloud-init status --wait; sh -eu {FINISH} && rm -f {FINISH} && poweroff"
+        failed = f"echo {FAILED} >>{CONSOLE}"
+        done = f"rm -f {FINISH} && echo {FINISHED} >>{CONSOLE}"
+        finish = f"sh -eu {FINISH} >>{CONSOLE} 2>&1 && {done}"
+        waiting = f"cloud-init status --wait; {finish} && poweroff || {failed}"
         detached = f"systemd-run --no-block --unit=pvekit-finish sh -c {shlex.quote(waiting)}"
         files = [
             *self.files,
@@ -91,7 +102,7 @@ class Recipe:
             "package_update": True,
             "packages": list(self.packages),
             "write_files": [asdict(file) for file in files],
-            "runcmd": [["sh", "-c", f"{PROVISION} && {detached}"]],
+            "runcmd": [["sh", "-c", f"{PROVISION} && {detached} || {failed}"]],
         }
         return "#cloud-config\n" + _dump(data)
 

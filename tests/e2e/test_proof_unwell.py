@@ -30,6 +30,7 @@ def test_a_guest_that_does_not_get_ready_is_kept_and_gone_on_with(live, fault, s
     late = live.pvekit(*SHORT)
     assert late.status == 9, late
     assert f"k8s-worker-1/{stage}" in late.err
+    assert ".." not in late.err
     assert "The same command" in late.err
     assert live.must("vm", "list", "-o", "json").rows[0]["status"] == "running"
     live.clear()

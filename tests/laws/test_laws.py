@@ -29,17 +29,15 @@ TEMPLATE = templates.Request(nodes=("pve1",))
 
 def create(desk: Desk) -> Report:
     """Create a VM, or go on with an unfinished run, as the command does."""
-    data = vm_wishes.data(VM)
-    journal = desk.store.unfinished(creating.KIND, data) or desk.store.begin(creating.KIND, data)
+    journal = creating.unfinished(desk, VM) or creating.begin(desk, VM)
     return creating.carry_out(desk, VM, journal)[1]
 
 
 def build(desk: Desk) -> Report:
     """Build a template, or go on with an unfinished run, as the command does."""
-    data = templates.data(TEMPLATE)
-    journal = desk.store.unfinished(templates.KIND, data)
+    journal = templates.unfinished(desk, TEMPLATE)
     if journal is not None:
-        return templates.carry_out(desk, templates.resumed(journal), journal)[1]
+        return templates.carry_out(desk, templates.go_on(desk, journal), journal)[1]
     found, journal = templates.begin(desk, TEMPLATE, templates.decided(desk, TEMPLATE))
     return templates.carry_out(desk, found, journal)[1]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -230,10 +230,17 @@ def test_a_failure_that_reaches_the_goal_is_none(bench):
 def test_a_complaint_with_status_0_is_a_failure(bench):
     """qm disk resize fails with status 0 and says so on stderr only."""
     run = bench.site.run
-    bench.site.run = lambda c: Result(c, 0, err="no space") if c.words[0] == "make" else run(c)
-    error = bench.error(MAKE_A)
+    bench.site.run = lambda c: Result(c, 0, err="so sorry") if c.words[0] == "make" else run(c)
+    change = Change(Command(("make", "a")), mute=True)
+    error = bench.error(Step("s", "a", "n", fact("a"), (change,)))
     assert isinstance(error, CommandFailed)
-    assert "no space" in error.details
+    assert "so sorry" in error.details
+
+
+def test_a_word_on_stderr_is_no_failure_otherwise(bench):
+    run = bench.site.run
+    bench.site.run = lambda c: replace(run(c), err="by the way") if c.words[0] == "make" else run(c)
+    assert bench.error(MAKE_A) is None
 
 
 def test_the_commands_of_a_step_run_in_order_and_end_at_the_first_failure(bench):

@@ -487,12 +487,13 @@ def test_state_asked_of_nothing_is_empty_and_no_error(node):
 # Downloads, files, the first boot
 
 IMAGE = b"image\x00" * 1000
+_TARGET = 'while [ "$1" != -O ]; do shift; done'
 
 
 @pytest.mark.parametrize("algorithm", [sha256, sha512])
 def test_a_download_is_verified_then_named(node, algorithm):
     node.path("/image").write_bytes(IMAGE)
-    node.program("wget", 'cp "$ROOT/image" "$3"')
+    node.program("wget", f'{_TARGET}; cp "$ROOT/image" "$2"')
     target = node.path("/var/images/x.img")
     want = algorithm(IMAGE)
     result = node.run(script("fetch", "http://x/x.img", want.name, want.hexdigest(), str(target)))
@@ -503,7 +504,7 @@ def test_a_download_is_verified_then_named(node, algorithm):
 
 def test_a_wrong_sum_removes_the_file_and_shows_both(node):
     node.path("/image").write_bytes(IMAGE)
-    node.program("wget", 'cp "$ROOT/image" "$3"')
+    node.program("wget", f'{_TARGET}; cp "$ROOT/image" "$2"')
     target = node.path("/var/images/x.img")
     result = node.run(script("fetch", "http://x/x.img", "sha256", "0" * 64, str(target)))
     assert result.exit_status == 1
@@ -513,7 +514,7 @@ def test_a_wrong_sum_removes_the_file_and_shows_both(node):
 
 
 def test_a_download_that_breaks_leaves_nothing(node):
-    node.program("wget", 'echo half >"$3"; exit 4')
+    node.program("wget", f'{_TARGET}; echo half >"$2"; exit 4')
     target = node.path("/var/images/x.img")
     result = node.run(script("fetch", "http://x/x.img", "sha256", "0" * 64, str(target)))
     assert result.exit_status == 1
@@ -527,40 +528,61 @@ def test_files_names_those_that_are_there(node):
     assert node.run(script("files", str(there), str(missing))).out == "file /a file\n"
 
 
-def first_boot(node, seconds):
+_QM = """\
+echo "$*" >>"$ROOT/calls"
+[ "$1" != start ] || echo $PPID >"$ROOT/run/qemu-server/101.pid"
+"""
+_POWERS_OFF = 'echo "sleep $1" >>"$ROOT/calls"; rm "$ROOT/run/qemu-server/101.pid"'
+
+
+def first_boot(node, seconds=60, console="pvekit-finished"):
+    node.program("socat", f"echo '{console}'")
     return node.run(script("first-boot", 101, seconds, "qm", "set", 101, "--delete", "scsi2"))
 
 
 def test_a_first_boot_starts_waits_and_goes_on(node):
-    node.program("qm", _QM_STARTS)
-    node.program("sleep", 'echo "sleep $1" >>"$ROOT/calls"; rm "$ROOT/run/qemu-server/101.pid"')
-    assert first_boot(node, 60).ok
+    node.program("qm", _QM)
+    node.program("sleep", _POWERS_OFF)
+    assert first_boot(node).ok
     assert node.called() == ["start 101", "sleep 2", "set 101 --delete scsi2"]
 
 
 def test_a_first_boot_that_runs_already_is_waited_for(node):
-    node.path("/run/qemu-server/101.pid").touch()
-    node.program("sleep", 'rm "$ROOT/run/qemu-server/101.pid"')
-    assert first_boot(node, 60).ok
-    assert node.called() == ["set 101 --delete scsi2"]
+    node.path("/run/qemu-server/101.pid").write_text(f"{os.getpid()}\n")
+    node.program("sleep", _POWERS_OFF)
+    assert first_boot(node).ok
+    assert node.called() == ["sleep 2", "set 101 --delete scsi2"]
 
 
-def test_a_first_boot_that_does_not_end_is_told(node):
-    node.program("qm", _QM_STARTS)
+def test_a_first_boot_that_does_not_end_goes_no_further(node):
+    node.program("qm", _QM)
     node.program("sleep", 'echo "sleep $1" >>"$ROOT/calls"')
-    result = first_boot(node, 4)
+    result = first_boot(node, seconds=4)
     assert result.exit_status == 1
-    assert "`qm terminal 101`" in result.err
+    assert "VM 101 has not powered itself off" in result.err
     assert node.called() == ["start 101", "sleep 2", "sleep 2"]
+
+
+def test_a_first_boot_that_fails_shows_its_last_words_and_goes_no_further(node):
+    node.program("qm", _QM)
+    node.program("sleep", 'echo "sleep $1" >>"$ROOT/calls"')
+    result = first_boot(node, seconds=10**6, console="E: no such package\npvekit-failed")
+    assert result.exit_status == 1
+    assert "E: no such package" in result.err
+    assert "the recipe failed in VM 101" in result.err
+    assert not [call for call in node.called() if call.startswith("set")]
+
+
+def test_a_first_boot_that_was_powered_off_goes_no_further(node):
+    node.program("qm", _QM)
+    node.program("sleep", _POWERS_OFF)
+    result = first_boot(node, console="halfway")
+    assert result.exit_status == 1
+    assert "before it had finished itself" in result.err
+    assert node.called() == ["start 101", "sleep 2"]
 
 
 def test_a_first_boot_that_does_not_start_goes_no_further(node):
     node.program("qm", 'echo "$*" >>"$ROOT/calls"; exit 5')
-    assert first_boot(node, 4).exit_status == 5
+    assert first_boot(node).exit_status == 5
     assert node.called() == ["start 101"]
-
-
-_QM_STARTS = """\
-echo "$*" >>"$ROOT/calls"
-[ "$1" != start ] || touch "$ROOT/run/qemu-server/101.pid"
-"""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pvekit.lab.commands import customize, download, iso, pvesm, qm
 from pvekit.lab.commands.call import PveProgram
+from pvekit.lab.commands.console import socat
 from pvekit.lab.commands.pvesh import pvesh
 from pvekit.lab.commands.pveversion import pveversion
 from pvekit.lab.commands.qemu_img import qemu_img
@@ -27,6 +28,7 @@ def pve_programs(node: Node, *, virt_customize: bool) -> dict[str, Program]:
     internet = node.world.internet
     programs |= download.programs(internet)
     programs |= iso.PROGRAMS
+    programs["socat"] = socat(node)
     if virt_customize:
         programs |= customize.programs(internet)
     return programs

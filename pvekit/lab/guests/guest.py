@@ -26,6 +26,7 @@ SHUTDOWN = 4.0
 
 SYSTEM_BYTES = 1536 << 20  # what an installed cloud image occupies
 
+CONSOLE = "/dev/ttyS0"
 HOST_KEY = "/etc/ssh/ssh_host_ed25519_key"
 AGENT = "qemu-guest-agent.service"
 # EL 9 is built for x86-64-v2; its kernel panics on the oldest CPU types.
@@ -73,6 +74,8 @@ class Guest:
     def power_on(self) -> asyncio.Task[None]:
         """Start booting in the background, and return the boot; needs a running event loop."""
         self.running = True
+        if self.machine.files.is_file(CONSOLE):
+            self.machine.files.unlink(CONSOLE)
         self._silent = self.world.faults.take("guest-silent", str(self.vmid))
         self._without_ssh = self.world.faults.take("guest-no-ssh", str(self.vmid))
         if self._bootable and self.disk is not None and not self._loaded:
@@ -81,6 +84,11 @@ class Guest:
             equip(self.system, self.cloud)
             self._loaded = True
         return self._in_background(self.boot())
+
+    def console_text(self) -> bytes:
+        """Return what was written to the serial console since power-on."""
+        files = self.machine.files
+        return files.read(CONSOLE) if files.is_file(CONSOLE) else b""
 
     def power_off(self) -> None:
         """Cut the power: everything ends at once, the disks stay as they are."""
@@ -201,7 +209,9 @@ class Guest:
     @property
     def ssh_ready(self) -> bool:
         """Whether its SSH server accepts connections."""
-        return self.running and not self._suffers(self._without_ssh) and services.ssh_runs(self.system)
+        return (
+            self.running and not self._suffers(self._without_ssh) and services.ssh_runs(self.system)
+        )
 
     @property
     def host_key(self) -> bytes:

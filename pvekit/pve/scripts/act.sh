@@ -97,7 +97,11 @@ if [ -e "$dir/rc" ]; then
 elif [ -e "$dir/pid" ] && ! alive 2>/dev/null && mv "$dir/pid" "$dir/over" 2>/dev/null; then
   rm -rf "$dir"
 fi
-mkdir "$dir" 2>/dev/null || exit 0
+if ! mkdir "$dir" 2>/dev/null; then
+  [ -d "$dir" ] && exit 0
+  echo "cannot make $dir" >&2
+  exit 1
+fi
 if [ "$input" = - ]; then : >"$dir/in"; else printf %s "$input" | base64 -d >"$dir/in"; fi
 setsid sh -c 'dir=$1
   shift

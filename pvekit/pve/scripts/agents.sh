@@ -7,7 +7,7 @@ question() {
   case $what in
     ping) qm agent "$1" ping ;;
     interfaces) qm agent "$1" network-get-interfaces ;;
-    hostkeys) qm guest exec "$1" --timeout 10 -- cat /etc/ssh/ssh_host_ed25519_key.pub ;;
+    hostkeys) qm guest exec "$1" --timeout 10 -- sh -c 'cat /etc/ssh/ssh_host_*_key.pub' ;;
     cloudinit) qm guest exec "$1" --timeout 10 -- cloud-init status --long ;;
     *) echo "agents.sh: unknown question $what" >&2; return 2 ;;
   esac

@@ -4,9 +4,10 @@ url=$1 algorithm=$2 want=$3 path=$4
 mkdir -p "${path%/*}" || exit
 rm -f "$path.part"
 if command -v wget >/dev/null; then
-  wget -q -O "$path.part" "$url"
+  wget -nv --tries=3 --timeout=30 -O "$path.part" "$url"
 else
-  curl -fsSL -o "$path.part" "$url"
+  curl -fsSL --retry 3 --connect-timeout 30 --speed-limit 1024 --speed-time 60 \
+    -o "$path.part" "$url"
 fi || {
   status=$?
   rm -f "$path.part"
@@ -17,7 +18,8 @@ got=$("${algorithm}sum" <"$path.part") || exit
 got=${got%% *}
 if [ "$got" != "$want" ]; then
   rm -f "$path.part"
-  echo "pvekit-checksum: $algorithm of $url is $got, the checksum file says $want" >&2
+  echo "pvekit-checksum: the $algorithm of $url is $got, but the checksum file says $want;" \
+    "the file was removed" >&2
   exit 1
 fi
 mv -f "$path.part" "$path"

@@ -1,15 +1,34 @@
 # first-boot.sh VMID SECONDS WORD...
-# Starts a VM, waits until its guest has powered it off, then runs the words.
+# Starts a VM that is to customise itself, waits until it has powered itself off, then runs the
+# words. That it was itself, and that it had finished, its serial console tells: it must have said
+# "pvekit-finished". A VM that says "pvekit-failed" is not waited for any longer.
 vmid=$1 seconds=$2
 shift 2
-pidfile=/run/qemu-server/$vmid.pid
-[ -e "$pidfile" ] || qm start "$vmid" || exit
-while [ -e "$pidfile" ]; do
-  if [ "$seconds" -le 0 ]; then
-    echo "VM $vmid has not powered itself off: look at its console with \`qm terminal $vmid\`" >&2
-    exit 1
-  fi
+console=$(mktemp) || exit
+trap 'rm -f "$console"' EXIT
+
+runs() {
+  pid=''
+  [ -e "/run/qemu-server/$vmid.pid" ] && read -r pid <"/run/qemu-server/$vmid.pid"
+  [ -n "$pid" ] && kill -0 "$pid" 2>/dev/null
+}
+
+told() { grep -aq "$1" "$console"; }
+
+fail() {
+  tail -n 25 "$console" >&2
+  echo "$1" >&2
+  exit 1
+}
+
+runs || qm start "$vmid" || exit
+socat -u "UNIX-CONNECT:/run/qemu-server/$vmid.serial0" STDOUT >"$console" 2>/dev/null </dev/null &
+while runs; do
+  told pvekit-failed && fail "the recipe failed in VM $vmid; above are its last words"
+  [ "$seconds" -gt 0 ] || fail "VM $vmid has not powered itself off in time"
   sleep 2
   seconds=$((seconds - 2))
 done
-exec "$@"
+wait
+told pvekit-finished || fail "VM $vmid was powered off before it had finished itself"
+"$@"
