@@ -27,15 +27,19 @@ KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIO6Hh+FhEXHLvmcnYMFyS1h4VqTwGcZCHnmVR
 
 @dataclass
 class Cut:
-    """Cuts the link once, at the command of this number: before, during or after it."""
+    """Cuts the link once, before, during or after the command of this number.
+
+    Only commands that hold ``match`` are counted.
+    """
 
     at: int
     when: str
+    match: str = ""
     struck: bool = False
     count: Iterator[int] = field(default_factory=itertools.count)
 
-    def due(self) -> bool:
-        if self.struck or next(self.count) != self.at:
+    def due(self, line: str) -> bool:
+        if self.struck or self.match not in line or next(self.count) != self.at:
             return False
         self.struck = True
         return True
@@ -48,7 +52,7 @@ class NodeShell:
     cut: Cut | None
 
     def run(self, command: Command) -> Result:
-        cut = self.cut if self.cut is not None and self.cut.due() else None
+        cut = self.cut if self.cut is not None and self.cut.due(command.line()) else None
         if cut and cut.when == "before":
             raise LinkLost(f"cut before {command}")
         if cut and cut.when == "during":

@@ -22,17 +22,20 @@ SIX = ("--network", "static", "--ip", "2001:db8::20/64", "--gateway", "2001:db8:
 WORDY = ("--vlan", "20", "--tag", "blue.1", "--tag", "a_b", "--cpus", "3", "--memory", "3G")
 
 
-def whole_run(live: Live) -> None:
-    """Both networks, all options, every verb."""
+def brief_run(live: Live) -> None:
+    """What every site has: a template, VMs with either network, a VM deleted."""
     live.must("template", "build")
     live.must(*CREATE)
     live.must(*CREATE, *STATIC, *WORDY, "--disk", "33", "--count", "2")
+    live.must("vm", "delete", "k8s-worker-1", "--yes")
+
+
+def other_verbs(live: Live) -> None:
     live.must("vm", "create", "--role", "master", *SIX, "--linked", "--no-wait", "--name", "six")
     live.must("vm", "stop", "six", "--force")
-    live.must("vm", "stop", "k8s-worker-1")
-    live.must("vm", "start", "k8s-worker-1")
-    live.must("vm", "list")
-    live.must("vm", "delete", "k8s-worker-1", "six", "--yes")
+    live.must("vm", "stop", "k8s-worker-2")
+    live.must("vm", "start", "k8s-worker-2")
+    live.must("vm", "delete", "k8s-worker-2", "six", "--yes")
 
 
 def broken_run(live: Live) -> None:
@@ -68,8 +71,9 @@ def test_the_real_programs_accept_all_that_is_sent(tmp_path):
     for name, (spec, template) in SITES.items():
         with live_site(tmp_path / name, spec) as plain:
             live = plain.configured("whole", vm_template=template, cloud_init=CLOUD_INIT)
-            whole_run(live)
+            brief_run(live)
             if name == "boot":
+                other_verbs(live)
                 broken_run(live)
             sent |= {tuple(event["argv"]) for event in live.programs()}
     sent = {words for words in sent if words[0] in PROGRAMS}

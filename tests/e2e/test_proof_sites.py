@@ -43,10 +43,10 @@ def test_on_standalone_nodes_names_and_vmids_are_unique_over_the_site(tmp_path):
         assert {vm["node"] for vm in vms} == {"pve1", "pve2"}
         taken = live.pvekit(*CREATE, "--node", "pve1", "--vmid", "100")
         assert taken.status == 6, taken
-        answers = live.in_parallel(*[(*CREATE, "-o", "json")] * 3)
+        answers = live.in_parallel(*[(*CREATE, "-o", "json")] * 2)
         more = [vm for answer in answers for vm in answer.vms]
-        assert len({vm["name"] for vm in vms + more}) == 6
-        assert len({vm["vmid"] for vm in vms + more}) == 6
+        assert len({vm["name"] for vm in vms + more}) == 5
+        assert len({vm["vmid"] for vm in vms + more}) == 5
         for node in ("pve1", "pve2"):
             assert live.on(node, "ls /etc/pve/priv/pvekit") == ""
 
@@ -96,7 +96,7 @@ def test_several_templates_get_vmids_of_their_own_on_each_node(tmp_path):
         second = {"kubernetes": {"name": "k8s-template", "recipe": "kubernetes"}}
         live = live.configured("two", templates=second)
         built = live.must("template", "build")
-        assert "failed" not in built.err
+        assert "failed" not in built.err, built
         rows = live.must("template", "list", "-o", "json").rows
         assert sorted(row["vmid"] for row in rows) == list(range(9000, 9006))
         assert {row["vmid"] for row in rows if row["node"] == "pve1"} == {9000, 9001}
