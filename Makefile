@@ -5,15 +5,20 @@ SOURCES := setup.cfg pyproject.toml
 
 .PHONY: demo test test-all lint types clean
 
-$(VENV)/.demo: $(SOURCES)
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[lab]'
-	touch $@
+$(VENV)/.made: $(SOURCES)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "pvekit needs Python 3.11 or newer; say PYTHON=..."; exit 1; }
+	@echo "Making a virtual environment in $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+	@touch $@
 
-$(VENV)/.test: $(SOURCES)
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[test]'
-	touch $@ $(VENV)/.demo
+$(VENV)/.demo: $(VENV)/.made
+	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[lab]'
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.made
+	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[test]'
+	@touch $@ $(VENV)/.demo
 
 demo: $(VENV)/.demo
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh docs/demo.sh
@@ -32,4 +37,4 @@ types: $(VENV)/.test
 	$(BIN)/mypy
 
 clean:
-	rm -rf $(VENV) .demo build dist *.egg-info
+	rm -rf $(VENV) build dist *.egg-info

@@ -96,12 +96,12 @@ class LinkLost(Transient):
 class CommandFailed(PvekitError):
     """A command ended with a failing status."""
 
-    def __init__(self, result: Result, *, where: str = "") -> None:
+    def __init__(self, result: Result, *, where: str = "", shown: str = "") -> None:
         last = "\n".join((result.err.strip() or result.out.strip()).splitlines()[-10:])
         at = f" on {where}" if where else ""
+        line = " && ".join((shown or str(result.command)).splitlines())
         super().__init__(
-            f"Command failed{at} with exit status {result.exit_status}: {result.command}",
-            details=last,
+            f"Command failed{at} with exit status {result.exit_status}: {line}", details=last
         )
         self.result = result
 

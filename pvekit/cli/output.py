@@ -28,7 +28,9 @@ def emit(data: Any, form: str, table: Sequence[Mapping[str, object]]) -> None:  
         import yaml
 
         click.echo(yaml.safe_dump(data, sort_keys=False, allow_unicode=True), nl=False)
-    elif table:
+    elif not table:
+        click.echo("There are none.", err=True)
+    else:
         from tabulate import tabulate
 
         rows = [list(map(str, row.values())) for row in table]

@@ -92,8 +92,15 @@ class Journal:
 
     def has_failed(self, key: str) -> bool:
         """Whether a step's last attempt is known to have failed."""
-        told = [event["event"] for event in self._valid() if event.get("key") == key]
-        return told[-1:] == ["failed"]
+        return self._last_told(key) == "failed"
+
+    def is_done(self, key: str) -> bool:
+        """Whether a step has reached its goal before."""
+        return self._last_told(key) == "done"
+
+    def _last_told(self, key: str) -> str:
+        told = [str(event["event"]) for event in self._valid() if event.get("key") == key]
+        return told[-1] if told else ""
 
     def touched(self) -> frozenset[str]:
         """Return the keys of the steps that may have changed something that still stands."""

@@ -70,6 +70,11 @@ class Store:
         """Yield each run's id and events, newest first."""
         return ((path.stem, read(path)) for path in self._paths())
 
+    def is_ours(self, journal: Journal) -> bool:
+        """Whether a run was begun on this store's site."""
+        first = journal.request
+        return bool(digest(first["kind"], first["request"], self.site) == first["digest"])
+
     def is_dead(self, run: str) -> bool:
         """Whether a run of this machine ended without having finished."""
         path = self.directory / f"{run}.jsonl"

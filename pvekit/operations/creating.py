@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from pvekit.errors import IdTaken
+from pvekit.errors import IdTaken, NotReady
 from pvekit.journal import Journal
+from pvekit.journal.frozen import thaw
 from pvekit.operations import vm_wishes
 from pvekit.operations.carrying import Report, carry, finish, held, take_back
 from pvekit.operations.desk import Desk
@@ -19,7 +20,7 @@ from pvekit.run.apply import Outcome, Preview, preview
 from pvekit.vms import create, decide
 from pvekit.vms.create import Wait
 from pvekit.vms.decide import Decision
-from pvekit.vms.spec import Placement, VmSpec, freeze, thaw
+from pvekit.vms.spec import Placement, VmSpec
 
 KIND = "vm create"
 ROUNDS = 40
@@ -134,13 +135,12 @@ def _again(
     for spec, _ in lost:
         journal.dropped(spec.subject)
     desk.clock.sleep(desk.policy.jitter() * 0.2)
-    fewer = replace(request, count=len(lost))
-    return _pin(journal, _decide(desk, fewer, journal.run))
+    return _pin(journal, _decide(desk, request, journal.run, len(lost)))
 
 
 def _pin(journal: Journal, decisions: tuple[Decision, ...]) -> tuple[Decision, ...]:
     for spec, at in decisions:
-        journal.decided(spec.subject, {"spec": freeze(spec), "at": freeze(at)})
+        journal.decided(spec.subject, {"spec": asdict(spec), "at": asdict(at)})
     return decisions
 
 
@@ -167,12 +167,13 @@ def _claims(desk: Desk, decisions: Iterable[Decision]) -> Plan:
     return Plan(tuple(s for spec, at in decisions for s in create.claims(spec, at, owner)))
 
 
-def _decide(desk: Desk, request: Request, run: str) -> tuple[Decision, ...]:
-    """Read the site and decide on it."""
+def _decide(desk: Desk, request: Request, run: str, count: int = 0) -> tuple[Decision, ...]:
+    """Read the site and decide on it: on so many of the asked-for machines, if not on all."""
     inventory = desk.inventory()
     placement = desk.config.placement
     rules = Rules(placement.memory_ratio, placement.memory_reserve_mb)
-    return decide.decide(vm_wishes.wishes(desk.config, inventory, request), inventory, rules, run)
+    wishes = vm_wishes.wishes(desk.config, inventory, request)
+    return decide.decide(replace(wishes, count=count or wishes.count), inventory, rules, run)
 
 
 def result(spec: VmSpec, at: Placement, report: Report) -> dict[str, Any]:
@@ -191,8 +192,16 @@ def result(spec: VmSpec, at: Placement, report: Report) -> dict[str, Any]:
         "because": spec.because,
         "role": spec.role,
         "placement": list(at.reasons),
-        "state": "failed" if outcome.error else "ready" if "ssh" in seen else "started",
+        "state": _state(outcome),
         "error": outcome.error.brief if outcome.error else None,
         "seconds": round(sum(stage.seconds for stage in outcome.stages), 1),
         "stages": {stage.verb: round(stage.seconds, 3) for stage in outcome.stages},
     }
+
+
+def _state(outcome: Outcome) -> str:
+    if isinstance(outcome.error, NotReady):
+        return "not ready"
+    if outcome.error is not None:
+        return "failed"
+    return "ready" if any(stage.verb == "ssh" for stage in outcome.stages) else "started"

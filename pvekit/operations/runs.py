@@ -52,6 +52,11 @@ def roll_back(desk: Desk, journal: Journal) -> Report:
         raise UsageError(
             f"Run {journal.run} is finished.", hint="Use `pvekit vm delete` to remove a VM."
         )
+    if not desk.store.is_ours(journal):
+        raise UsageError(
+            f"Run {journal.run} was begun on another site than this configuration's.",
+            hint="Say which with --config.",
+        )
     with held(journal):
         report = Report(journal.run, take_back(desk, _plan(desk, journal), journal))
         if report.status == 0:

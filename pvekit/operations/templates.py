@@ -12,6 +12,7 @@ from pvekit.config.model import Config, TemplateConfig
 from pvekit.errors import IdTaken, NotFound, PvekitError, UsageError
 from pvekit.inventory.model import Inventory, NodeState
 from pvekit.journal import Journal
+from pvekit.journal.frozen import thaw
 from pvekit.operations import template_wishes
 from pvekit.operations.carrying import Report, carry, finish, held, letting_go, take_back
 from pvekit.operations.desk import Desk
@@ -23,7 +24,7 @@ from pvekit.run.gather import gather
 from pvekit.shell import Query
 from pvekit.templates import build, decide, recipe, sums
 from pvekit.templates.recipe import Recipe
-from pvekit.templates.spec import Copy, TemplateSpec, freeze, thaw_copy, thaw_spec
+from pvekit.templates.spec import Copy, TemplateSpec
 from pvekit.vms.decide import claim_nodes
 
 KIND = "template build"
@@ -79,7 +80,11 @@ def decided(desk: Desk, request: Request, run: str = "preview") -> Decided:
     inventory = desk.inventory()
     unknown = set(request.nodes) - {node.alias for node in inventory.nodes if node.configured}
     if unknown:
-        raise NotFound(f"The configuration has no node {', '.join(sorted(unknown))}.")
+        known = ", ".join(node.alias for node in inventory.nodes if node.configured)
+        raise NotFound(
+            f"The configuration has no node {', '.join(sorted(unknown))}.",
+            hint=f"It names {known}.",
+        )
     works: list[Work] = []
     there: list[str] = []
     for config in configured(desk.config, request.template, request.recipe):
@@ -172,7 +177,7 @@ def begin(desk: Desk, request: Request, found: Decided) -> tuple[Decided, Journa
 def _pinned(journal: Journal, found: Decided) -> Decided:
     works = tuple(replace(w, at=replace(w.at, run=journal.run)) for w in found.works)
     for work in works:
-        decision = {"spec": freeze(work.spec), "at": freeze(work.at), "recipe": asdict(work.recipe)}
+        decision = {"spec": asdict(work.spec), "at": asdict(work.at), "recipe": asdict(work.recipe)}
         journal.decided(work.subject, decision)
     return Decided(works, found.there)
 
@@ -217,9 +222,9 @@ def _thaw(decision: Mapping[str, Any]) -> Work:
     files = tuple(recipe.File(**file) for file in data["files"])
     lists = {key: tuple(data[key]) for key in ("packages", "commands", "checks")}
     return Work(
-        thaw_spec(decision["spec"]),
+        thaw(TemplateSpec, decision["spec"]),
         Recipe(**{**data, **lists, "files": files}),
-        thaw_copy(decision["at"]),
+        thaw(Copy, decision["at"]),
     )
 
 

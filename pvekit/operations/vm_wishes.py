@@ -94,6 +94,7 @@ def wishes(config: Config, inventory: Inventory, request: Request) -> Wishes:
         bridge=request.bridge or clone.bridge or "",
         vlan=request.vlan if request.vlan is not None else clone.vlan,
         ip=_first_address(request),
+        exact_ip=request.count == 1,
         gateway=request.gateway,
         nameservers=_nameservers(request) or cloud_init.nameservers,
         searchdomain=cloud_init.searchdomain or "",

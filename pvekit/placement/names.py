@@ -118,11 +118,16 @@ def used_vmids(inventory: Inventory) -> frozenset[int]:
 
 
 def consecutive_addresses(
-    inventory: Inventory, start: str, gateway: str | None = None, count: int = 1
+    inventory: Inventory,
+    start: str,
+    gateway: str | None = None,
+    count: int = 1,
+    *,
+    exact: bool = False,
 ) -> tuple[Interface, ...]:
     """Return free addresses of one network, counting up from ``start`` (``10.0.0.20/24``).
 
-    A single address must be free itself; of several, those in use are passed over. Raises
+    Those in use are passed over; with ``exact`` the first must be free itself. Raises
     :class:`UsageError` for what is no address of a host, :class:`Conflict` for one in use,
     :class:`NoCapacity` at the end of the network.
     """
@@ -131,7 +136,7 @@ def consecutive_addresses(
     reserved = {*_not_for_hosts(wanted), *_gateway(wanted, gateway)}
     if wanted.ip in reserved:
         raise UsageError(f"{start} is the network's, its broadcast or its gateway's address.")
-    if count == 1 and wanted.ip in taken:
+    if exact and wanted.ip in taken:
         raise Conflict(f"The address {wanted.ip} is in use: {taken[wanted.ip]} has it.")
     free = (ip for ip in _counting_up(wanted) if ip not in taken and ip not in reserved)
     found = tuple(islice(free, count))

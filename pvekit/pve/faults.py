@@ -46,18 +46,21 @@ _CLASSES: tuple[tuple[str, type[PvekitError]], ...] = (
 )
 
 
-def failure(result: Result, *, what: str, node: str, vmid: int | None = None) -> PvekitError:
+def failure(
+    result: Result, *, what: str, node: str, vmid: int | None = None, shown: str = ""
+) -> PvekitError:
     """Return the error that a failed command means.
 
-    ``what`` says in words what was attempted. A lock time-out on the very vmid that a clone is to
-    get means that somebody else is just making it (the loser of that race is told nothing else).
+    ``what`` says in words what was attempted, ``shown`` how the command is shown to people. A lock
+    time-out on the very vmid that a clone is to get means that somebody else is just making it (the
+    loser of that race is told nothing else).
     """
     text = "\n".join(part for part in (result.err.strip(), result.out.strip()) if part)
     kind = classify(text)
     if vmid is not None and re.search(rf"lock-{vmid}\.conf' - got timeout", text):
         kind = IdTaken
     if kind is None:
-        return CommandFailed(result, where=node)
+        return CommandFailed(result, where=node, shown=shown)
     if held := _HELD.search(text):
         return _claimed(held, what, node)
     last = "\n".join(text.splitlines()[-25:])

@@ -7,6 +7,8 @@ taken back before a new attempt.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from pvekit.errors import LockTimeout, PvekitError, Transient
 from pvekit.plan import Asking, Change, Step, Verdict, ask
 from pvekit.pve import act
@@ -75,6 +77,8 @@ def _change(step: Step, context: Context, *, undo: bool) -> Asking[None]:
     attempt = journal.attempts(step.key)
     if journal.has_failed(step.key):
         yield from _take_back(step, context)
+    elif journal.is_done(step.key) and not step.undo:
+        pass  # somebody has changed it since: it is simply done again
     elif step.key in journal.touched():
         error = yield from _ended(step, context, attempt)
         if error is None:
@@ -112,7 +116,8 @@ def _attempt(step: Step, context: Context, attempt: int) -> Asking[PvekitError |
         if not result.ok or (change.mute and complaint(result)):
             taken = _newborn(change)
             what = f"{step.verb} {step.subject}"
-            return failure(result, what=what, node=step.node, vmid=taken)
+            told = replace(result, command=change.command)
+            return failure(told, what=what, node=step.node, vmid=taken, shown=str(change))
     return None
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Any, Literal
+from typing import Literal
 
 Way = Literal["virt-customize", "boot"]
 
@@ -68,27 +67,3 @@ class Copy:
     def subject(self, spec: TemplateSpec) -> str:
         """Return what the plan's steps and the journal call this copy."""
         return f"template/{spec.name}@{self.node}"
-
-
-def freeze(decision: TemplateSpec | Copy) -> dict[str, Any]:
-    """Return a decision as JSON-able data."""
-    return asdict(decision)
-
-
-def thaw_spec(data: Mapping[str, Any]) -> TemplateSpec:
-    """Return the template that :func:`freeze` wrote down."""
-    return TemplateSpec(**_known(TemplateSpec, data))
-
-
-def thaw_copy(data: Mapping[str, Any]) -> Copy:
-    """Return the copy that :func:`freeze` wrote down."""
-    return Copy(**_known(Copy, data))
-
-
-def _known(kind: type[TemplateSpec] | type[Copy], data: Mapping[str, Any]) -> dict[str, Any]:
-    names = {field.name for field in fields(kind)}
-    return {
-        key: tuple(value) if isinstance(value, list) else value
-        for key, value in data.items()
-        if key in names
-    }

@@ -19,7 +19,8 @@ Decision = tuple[VmSpec, Placement]
 class Wishes:
     """Some VMs of one kind. Empty text and None leave a thing to the template or to the site.
 
-    ``ip`` is ``dhcp`` or the first address (CIDR); ``avoid`` are vmids that templates want.
+    ``ip`` is ``dhcp`` or the first address (CIDR), with ``exact_ip`` the one that it must be;
+    ``avoid`` are vmids that templates want.
     """
 
     role: str
@@ -37,6 +38,7 @@ class Wishes:
     bridge: str = ""
     vlan: int | None = None
     ip: str = "dhcp"
+    exact_ip: bool = False
     gateway: str = ""
     nameservers: tuple[str, ...] = ()
     searchdomain: str = ""
@@ -118,7 +120,9 @@ def _addresses(wishes: Wishes, inventory: Inventory) -> tuple[str, ...]:
     if wishes.ip == "dhcp":
         return ("dhcp",) * wishes.count
     gateway = wishes.gateway or None
-    found = names.consecutive_addresses(inventory, wishes.ip, gateway, wishes.count)
+    found = names.consecutive_addresses(
+        inventory, wishes.ip, gateway, wishes.count, exact=wishes.exact_ip
+    )
     return tuple(map(str, found))
 
 

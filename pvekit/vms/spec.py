@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
-from typing import Any, TypeVar
-
-from pvekit.errors import UsageError
+from dataclasses import dataclass
+from typing import TypeVar
 
 T = TypeVar("T", "VmSpec", "Placement")
 
@@ -73,26 +70,3 @@ class Placement:
     target: str = ""
     home: str = ""
     reasons: tuple[str, ...] = ()
-
-
-def freeze(decision: VmSpec | Placement) -> dict[str, Any]:
-    """Return a decision as JSON-able data."""
-    return asdict(decision)
-
-
-def thaw(kind: type[T], data: Mapping[str, Any]) -> T:
-    """Return the decision that :func:`freeze` wrote down; raises :class:`UsageError`."""
-    known = {field.name for field in fields(kind)}
-    values: dict[str, Any] = {
-        key: tuple(value) if isinstance(value, list) else value
-        for key, value in data.items()
-        if key in known
-    }
-    try:
-        return kind(**values)
-    except TypeError as error:
-        raise UsageError(
-            "Another version of pvekit began this run, and this one cannot go on with it.",
-            details=str(error),
-            hint="Say --new to start another run.",
-        ) from error

@@ -40,8 +40,8 @@ def pictures(live) -> dict[str, dict]:
 
 def create(live: Live) -> bool:
     """The command `vm create` without its patience for lost links; whether it went well."""
-    data = vm_wishes.data(REQUEST)
     with live.desk() as desk:
+        data = vm_wishes.data(REQUEST, desk.config)
         journal = desk.store.unfinished(creating.KIND, data)
         try:
             _, report = creating.carry_out(

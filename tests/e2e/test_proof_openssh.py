@@ -110,7 +110,7 @@ def build(desk: Desk) -> None:
 
 def create(desk: Desk) -> list[dict]:
     request = vm_wishes.Request(role="worker", size="small")
-    journal = desk.begin(creating.KIND, vm_wishes.data(request))
+    journal = desk.begin(creating.KIND, vm_wishes.data(request, desk.config))
     found, report = creating.carry_out(desk, request, journal)
     return [creating.result(spec, at, report) for spec, at in found.decisions]
 

@@ -94,8 +94,8 @@ def test_a_vm_is_made_of_other_templates_too(tmp_path, template):
 def test_several_templates_get_vmids_of_their_own_on_each_node(tmp_path):
     with live_site(tmp_path, SiteSpec(nodes=3, clustered=True)) as live:
         second = {"kubernetes": {"name": "k8s-template", "recipe": "kubernetes"}}
-        live = live.configured("two", templates=second)
-        built = live.must("template", "build")
+        both = live.configured("two", templates=second)
+        built = both.must("template", "build")
         assert "failed" not in built.err, built
         rows = live.must("template", "list", "-o", "json").rows
         assert sorted(row["vmid"] for row in rows) == list(range(9000, 9006))

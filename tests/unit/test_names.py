@@ -116,8 +116,8 @@ def addressed(*addresses):
     return with_vms(EMPTY, *used)
 
 
-def found_addresses(inventory, start, count=1, gateway=None):
-    found = names.consecutive_addresses(inventory, start, gateway, count)
+def found_addresses(inventory, start, count=1, gateway=None, *, exact=True):
+    found = names.consecutive_addresses(inventory, start, gateway, count, exact=exact)
     return [str(address) for address in found]
 
 
@@ -130,8 +130,13 @@ def test_several_pass_over_those_in_use_and_the_gateway():
         addressed("10.0.0.21/24", "dhcp"), guest(150, kind="lxc", net0="name=eth0,ip=10.0.0.22/16")
     )
     inventory = claiming(Claim("bench", "ip", "10.0.0.24"), inventory=inventory)
-    found = found_addresses(inventory, "10.0.0.20/24", count=3, gateway="10.0.0.23")
+    found = found_addresses(inventory, "10.0.0.20/24", 3, gateway="10.0.0.23", exact=False)
     assert found == ["10.0.0.20/24", "10.0.0.25/24", "10.0.0.26/24"]
+
+
+def test_also_one_passes_over_those_in_use_where_it_is_one_of_several():
+    inventory = addressed("10.0.0.20/24")
+    assert found_addresses(inventory, "10.0.0.20/24", exact=False) == ["10.0.0.21/24"]
 
 
 def test_an_address_in_use_names_who_has_it():
