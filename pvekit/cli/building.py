@@ -33,7 +33,7 @@ def build(app: App, request: Request, *, new: bool) -> int:
         found = templates.go_on(desk, journal)
     else:
         found = templates.decided(desk, request)
-        _tell(found)
+        _tell(found, quiet=app.quiet)
         if not found.works:
             click.echo("Nothing to do.")
             return 0
@@ -43,10 +43,10 @@ def build(app: App, request: Request, *, new: bool) -> int:
     return _ended(built, report)
 
 
-def _tell(found: Decided) -> None:
+def _tell(found: Decided, *, quiet: bool = False) -> None:
     for line in found.there:
         click.echo(line)
-    for work in found.works:
+    for work in found.works if not quiet else ():
         click.echo(
             f"building {work.spec.name} on {work.at.node} as VM {work.at.vmid}, customised by "
             f"{work.spec.way}: {work.why}",

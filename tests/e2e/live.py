@@ -78,18 +78,18 @@ class Live:
         assert answer.status == 0, answer
         return answer
 
+    def process(self, *words: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "pvekit", *words],
+            env={**os.environ, **self.environ},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
     def in_parallel(self, *commands: tuple[str, ...]) -> list[Answer]:
         """Run command lines at once, each in a process of its own."""
-        started = [
-            subprocess.Popen(
-                [sys.executable, "-m", "pvekit", *words],
-                env={**os.environ, **self.environ},
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
-            for words in commands
-        ]
+        started = [self.process(*words) for words in commands]
         told = [process.communicate() for process in started]
         return [
             Answer(process.returncode, out, err)

@@ -1,4 +1,4 @@
-"""The link is cut at a command of `vm create`, and the same command is given again.
+"""The link is cut at a command of `vm create`, or its process is killed, and the same is given again.
 
 What is there then is one whole VM of the role, and nothing else is left: no claim, no job, no
 volume. A sample of the places to cut is in the quick suite, every place is in the slow one.
@@ -6,6 +6,7 @@ volume. A sample of the places to cut is in the quick suite, every place is in t
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -103,3 +104,16 @@ def test_a_command_goes_on_where_a_lasting_cut_had_stopped_it(live, pictures):
     assert resumed.err.startswith("resuming run ")
     assert "k8s-worker-1" in resumed.err.splitlines()[0]
     check_whole(live, pictures, "lasting")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("place", range(1, 36, 3))
+def test_a_command_goes_on_where_a_killed_one_stopped(live, pictures, place):
+    live.forget()
+    with live.process(*CREATE) as killed:
+        while len(live.lines()) < place and killed.poll() is None:
+            time.sleep(0.001)
+        killed.kill()
+    live.settle()
+    assert live.must(*CREATE).err.startswith("resuming run ")
+    check_whole(live, pictures, place)

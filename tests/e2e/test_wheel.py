@@ -114,7 +114,8 @@ def test_it_works_in_an_empty_environment(wheel: Path, live: Live, elsewhere: Pa
     assert done.returncode == 0, done.stderr
     assert where(python, elsewhere, {}).startswith(str(venv))
     assert_works(live, elsewhere, python)
-    for words in (["pvekit", "--version"], ["pvekit-lab", "run", "--", "pvekit", "vm", "list"]):
+    lab = ["pvekit-lab", "run", "--"]
+    for words in (["pvekit", "--version"], [*lab, "pvekit", "vm", "list", "-o", "json"]):
         path = f"{venv / 'bin'}{os.pathsep}{os.environ['PATH']}"
         done = run(*words, cwd=elsewhere, PATH=path, HOME=str(elsewhere))
         assert (done.returncode, done.stderr) == (0, "")
