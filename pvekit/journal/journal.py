@@ -7,7 +7,7 @@ import json
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -48,13 +48,14 @@ class Journal:
         """Write down what is asked for."""
         self._append("run", kind=kind, digest=digest, request=request, pid=os.getpid())
 
-    def decided(self, subject: str, decision: Mapping[str, Any]) -> None:
-        """Pin the decisions for a subject; a later one replaces an earlier one."""
-        self._append("decided", subject=subject, decision=decision)
+    def decided(
+        self, decisions: Mapping[str, Mapping[str, Any]], instead_of: Iterable[str] = ()
+    ) -> None:
+        """Pin decisions by subject, all at once: a crash leaves all of them or none.
 
-    def dropped(self, subject: str) -> None:
-        """Note that all that was done for a subject is taken back, and its decisions void."""
-        self._append("dropped", subject=subject)
+        They stand ``instead_of`` those of subjects of which everything was taken back.
+        """
+        self._append("decided", decisions=decisions, instead_of=list(instead_of))
 
     def started(self, key: str, *, undo: bool = False) -> int:
         """Note that a step is about to change something; return which attempt this is."""
@@ -110,11 +111,10 @@ class Journal:
         """Return the events but for those of steps that were taken back since."""
         valid: list[dict[str, Any]] = []
         for event in self.events:
-            if event["event"] == "dropped":
-                of = f"{event['subject']}/"
+            for subject in event.get("instead_of", ()):
+                of = f"{subject}/"
                 valid = [e for e in valid if not str(e.get("key", "")).startswith(of)]
-            else:
-                valid.append(event)
+            valid.append(event)
         return valid
 
     def decisions(self) -> dict[str, Mapping[str, Any]]:
@@ -122,9 +122,9 @@ class Journal:
         pinned: dict[str, Mapping[str, Any]] = {}
         for event in self.events:
             if event["event"] == "decided":
-                pinned[event["subject"]] = event["decision"]
-            elif event["event"] == "dropped":
-                pinned.pop(event["subject"], None)
+                for subject in event["instead_of"]:
+                    pinned.pop(subject, None)
+                pinned |= event["decisions"]
         return pinned
 
     def close(self) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from pvekit.errors import PvekitError, Transient
+from pvekit.errors import PvekitError
 from pvekit.journal import Journal
 from pvekit.operations.desk import Desk
 from pvekit.plan import Ask, Plan
@@ -86,9 +86,8 @@ def letting_go(journal: Journal) -> Iterator[None]:
 
 def forget_jobs(desk: Desk, journal: Journal) -> None:
     """Remove what a run's jobs left on the nodes; a node that does not answer keeps it."""
-    left = {
-        node: Ask(node, Query(script("forget", *ids), str)) for node, ids in journal.jobs().items()
-    }
-    for _ in range(2):
-        answers = gather(desk.site, left)
-        left = {node: left[node] for node, each in answers.items() if isinstance(each, Transient)}
+    jobs = journal.jobs()
+    gather(
+        desk.site,
+        {node: Ask(node, Query(script("forget", *ids), str)) for node, ids in jobs.items()},
+    )

@@ -132,15 +132,15 @@ def _again(
     for error in (outcome.error for outcome in undone.values()):
         if error is not None:
             raise error
-    for spec, _ in lost:
-        journal.dropped(spec.subject)
     desk.clock.sleep(desk.policy.jitter() * 0.2)
-    return _pin(journal, _decide(desk, request, journal.run, len(lost)))
+    return _pin(journal, _decide(desk, request, journal.run, len(lost)), instead_of=lost)
 
 
-def _pin(journal: Journal, decisions: tuple[Decision, ...]) -> tuple[Decision, ...]:
-    for spec, at in decisions:
-        journal.decided(spec.subject, {"spec": asdict(spec), "at": asdict(at)})
+def _pin(
+    journal: Journal, decisions: tuple[Decision, ...], instead_of: Sequence[Decision] = ()
+) -> tuple[Decision, ...]:
+    pinned = {spec.subject: {"spec": asdict(spec), "at": asdict(at)} for spec, at in decisions}
+    journal.decided(pinned, [spec.subject for spec, _ in instead_of])
     return decisions
 
 

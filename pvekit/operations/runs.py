@@ -31,7 +31,8 @@ def listed(store: Store) -> list[Run]:
 
 
 def _row(run: str, events: list[dict[str, Any]]) -> Run:
-    subjects = dict.fromkeys(e["subject"] for e in events if e["event"] == "decided")
+    decided = (event["decisions"] for event in events if event["event"] == "decided")
+    subjects = dict.fromkeys(subject for decisions in decided for subject in decisions)
     ended = any(event["event"] == "finished" for event in events)
     return Run(
         run=run,

@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from pvekit.config.model import Config, TemplateConfig
-from pvekit.errors import IdTaken, NotFound, PvekitError, UsageError
+from pvekit.errors import IdTaken, NoCapacity, NotFound, PvekitError, UsageError
 from pvekit.inventory.model import Inventory, NodeState
 from pvekit.journal import Journal
 from pvekit.journal.frozen import thaw
@@ -87,12 +87,27 @@ def decided(desk: Desk, request: Request, run: str = "preview") -> Decided:
         )
     works: list[Work] = []
     there: list[str] = []
+    problems: list[NoCapacity] = []
     for config in configured(desk.config, request.template, request.recipe):
         taken = frozenset(work.at.vmid for work in works)
-        new, old = _for_one(desk, inventory, request, config, run, taken)
+        try:
+            new, old = _for_one(desk, inventory, request, config, run, taken)
+        except NoCapacity as problem:
+            problems.append(problem)
+            continue
         works += new
         there += old
+    if problems:
+        raise _all(problems)
     return Decided(tuple(works), tuple(there))
+
+
+def _all(problems: Sequence[NoCapacity]) -> NoCapacity:
+    """Return one error that tells of all."""
+    if len(problems) == 1:
+        return problems[0]
+    told = "\n".join(f"{problem.brief}\n{problem.details}" for problem in problems)
+    return NoCapacity(f"Cannot build {len(problems)} templates.", details=told)
 
 
 def unfinished(desk: Desk, request: Request) -> Journal | None:
@@ -154,13 +169,15 @@ def _take_back(desk: Desk, journal: Journal, works: Sequence[Work]) -> None:
     for error in (outcome.error for outcome in undone.values()):
         if error is not None:
             raise error
-    for work in works:
-        journal.dropped(work.subject)
 
 
 def _anew(desk: Desk, journal: Journal, works: Sequence[Work]) -> Decided:
+    """Decide copies anew of which everything is taken back; others stay as they are."""
+    subjects = [work.subject for work in works]
     request = replace(_request(journal), nodes=tuple({work.at.node for work in works}))
-    return _pinned(journal, decided(desk, request))
+    found = decided(desk, request)
+    wanted = tuple(work for work in found.works if work.subject in subjects)
+    return _pinned(journal, replace(found, works=wanted), instead_of=subjects)
 
 
 def _request(journal: Journal) -> Request:
@@ -174,11 +191,13 @@ def begin(desk: Desk, request: Request, found: Decided) -> tuple[Decided, Journa
     return _pinned(journal, found), journal
 
 
-def _pinned(journal: Journal, found: Decided) -> Decided:
+def _pinned(journal: Journal, found: Decided, instead_of: Sequence[str] = ()) -> Decided:
     works = tuple(replace(w, at=replace(w.at, run=journal.run)) for w in found.works)
-    for work in works:
-        decision = {"spec": asdict(work.spec), "at": asdict(work.at), "recipe": asdict(work.recipe)}
-        journal.decided(work.subject, decision)
+    pinned = {
+        w.subject: {"spec": asdict(w.spec), "at": asdict(w.at), "recipe": asdict(w.recipe)}
+        for w in works
+    }
+    journal.decided(pinned, instead_of)
     return Decided(works, found.there)
 
 

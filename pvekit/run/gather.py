@@ -9,16 +9,23 @@ from pvekit.errors import PvekitError
 from pvekit.plan import Ask, Asking, ask
 from pvekit.run.scheduler import Scheduler
 from pvekit.run.site import Site
+from pvekit.shell import LinkLost
 
 T = TypeVar("T")
 
 
 def gather(site: Site, questions: Mapping[str, Ask[T]]) -> dict[str, T | PvekitError]:
-    """Return each question's answer, or the error that came instead."""
+    """Return each question's answer, or the error that came instead.
+
+    A question whose link broke is asked once more: to be asked twice must do no harm.
+    """
     answers: dict[str, T] = {}
 
     def one(name: str, question: Ask[T]) -> Asking[None]:
-        answers[name] = yield from ask(question)
+        try:
+            answers[name] = yield from ask(question)
+        except LinkLost:
+            answers[name] = yield from ask(question)
 
     errors = Scheduler(site).run({name: one(name, each) for name, each in questions.items()})
     found: dict[str, T | PvekitError] = {}

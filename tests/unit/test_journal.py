@@ -89,10 +89,11 @@ def test_a_finished_run_or_a_living_one_is_not(store):
 
 def test_the_last_decision_counts_and_a_dropped_one_does_not(store):
     journal = store.begin("vm create", {})
-    journal.decided("vm/a", {"vmid": 1})
-    journal.decided("vm/a", {"vmid": 2})
-    journal.decided("vm/b", {"vmid": 3})
-    journal.dropped("vm/b")
+    journal.decided({"vm/a": {"vmid": 1}, "vm/b": {"vmid": 3}})
+    journal.started("vm/b/clone")
+    journal.started("vm/a/clone")
+    journal.decided({"vm/a": {"vmid": 2}}, instead_of=["vm/b"])
+    assert journal.touched() == {"vm/a/clone"}
     assert journal.decisions() == {"vm/a": {"vmid": 2}}
 
 
