@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import click
 
@@ -13,6 +13,7 @@ from pvekit.cli.progress import Progress
 from pvekit.operations import changing
 from pvekit.operations.changing import Planner
 from pvekit.run.apply import preview
+from pvekit.vms.power import Target
 
 
 def foresee(app: App, names: Sequence[str], planner: Planner) -> int:
@@ -22,11 +23,19 @@ def foresee(app: App, names: Sequence[str], planner: Planner) -> int:
     return 0
 
 
-def change(app: App, verb: str, names: Sequence[str], planner: Planner) -> int:
-    """Change VMs that are ours, and say how it went."""
+def change(
+    app: App,
+    verb: str,
+    names: Sequence[str],
+    planner: Planner,
+    agreed: Callable[[Sequence[Target]], None] | None = None,
+) -> int:
+    """Change VMs that are ours, and say how it went; ``agreed`` asks before the change."""
     progress = Progress(quiet=app.quiet)
     desk = app.desk(progress)
     targets, plan = changing.plan_for(desk, names, planner)
+    if agreed is not None:
+        agreed(targets)
     report = changing.carry_out(desk, verb, targets, plan)
     progress.close()
     for target in targets:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 
 import click
@@ -117,9 +118,14 @@ def delete(app: App, names: tuple[str, ...], timeout: int, dry_run: bool, yes: b
 
     if dry_run:
         return changing.foresee(app, names, lambda vm: power.delete(vm, seconds=timeout))
-    question = f"Delete {', '.join(names)} and their disks?"
-    app.confirm(question, yes=yes)
-    return changing.change(app, "delete", names, lambda vm: power.delete(vm, seconds=timeout))
+
+    def agreed(targets: Sequence[power.Target]) -> None:
+        told = ", ".join(f"VM {vm.vmid} ({vm.name} on {vm.node})" for vm in targets)
+        app.confirm(f"Delete {told} with all disks?", yes=yes)
+
+    return changing.change(
+        app, "delete", names, lambda vm: power.delete(vm, seconds=timeout), agreed
+    )
 
 
 @vm.command()

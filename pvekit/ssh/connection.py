@@ -150,10 +150,9 @@ class Connection:
             with self._slots.take(), self._using() as link:
                 try:
                     return link.execute(line, stdin, seconds)
-                except ChannelRefused:
-                    if not self._slots.shrink():
-                        raise
-                except NotOpened:
+                except NotOpened as error:
+                    if isinstance(error, ChannelRefused) and self._slots.shrink():
+                        continue
                     self._retire(link)
                     if fresh:
                         raise

@@ -248,7 +248,6 @@ def test_a_site_that_does_not_answer_is_transient(capsys, lab, tmp_path, monkeyp
 @pytest.mark.parametrize(
     "words",
     [
-        "vm delete stranger",
         "vm create --role worker --count 21",
         "template build --rebuild",
         "run rollback zzz",
