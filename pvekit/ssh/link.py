@@ -157,7 +157,8 @@ def handshake(
     Raises :class:`Unreachable`, or :class:`Incompatible` where no algorithm is shared.
     """
     transport.get_security_options().key_types = tuple(algorithms)
-    transport.banner_timeout = transport.handshake_timeout = limits.handshake
+    # Our own wait ends first, so that the error is always ours.
+    transport.banner_timeout = transport.handshake_timeout = limits.handshake + _GRACE
     done = threading.Event()
     transport.start_client(event=done)
     if not done.wait(limits.handshake):
