@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
+from pvekit.errors import LockTimeout, Transient
 from pvekit.journal import Journal
 from pvekit.plan import Step
 from pvekit.run.clock import Clock
@@ -38,12 +39,19 @@ def _unwatched(event: Event) -> None:
 
 @dataclass(frozen=True)
 class Policy:
-    """How often a step is tried again after a transient failure, and how long apart (seconds)."""
+    """How often a step is tried again after a transient failure, and how long apart (seconds).
+
+    Three times as often where Proxmox VE waited in vain for a lock, for that passes by itself.
+    """
 
     retries: int = 2
     shortest: float = 2.0
     longest: float = 30.0
     jitter: Callable[[], float] = random.random
+
+    def gives_up(self, error: Transient, failures: int) -> bool:
+        """Whether so many failures are enough."""
+        return failures > self.retries * (3 if isinstance(error, LockTimeout) else 1)
 
     def pause(self, failures: int) -> float:
         """Return the pause after so many failures: exponential with full jitter."""

@@ -34,7 +34,7 @@ def carry_out(step: Step, context: Context, *, undo: bool = False) -> Asking[Pas
             passed = yield from _once(step, context, undo=undo)
         except Transient as error:
             failures += 1
-            if failures > context.policy.retries:
+            if context.policy.gives_up(error, failures):
                 raise
             context.watch(Event(step, "waiting", context.clock.now() - began, error.brief))
             yield Pause(context.policy.pause(failures))

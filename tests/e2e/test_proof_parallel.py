@@ -24,7 +24,8 @@ def in_parallel(live: Live, count: int, *more: str) -> list[Answer]:
 
 def created(live: Live, count: int, *more: str) -> list[dict]:
     answers = in_parallel(live, count, *more)
-    assert [answer.status for answer in answers] == [0] * count, answers
+    failed = "\n".join(answer.err for answer in answers if answer.status)
+    assert [answer.status for answer in answers] == [0] * count, failed
     return [vm for answer in answers for vm in answer.vms]
 
 

@@ -262,8 +262,8 @@ def test_an_error_ends_the_later_steps_of_its_subject(bench):
 @pytest.mark.parametrize(
     ("text", "kind", "tries"),
     [
-        (LOCKED, LockTimeout, 3),
-        ("VM is locked (backup)", LockTimeout, 3),
+        (LOCKED, LockTimeout, 7),
+        ("VM is locked (backup)", LockTimeout, 7),
         ("cluster not ready - no quorum?", Transient, 3),
         ("Connection reset by peer", Transient, 3),
         ("unable to create VM 101: config file already exists", Conflict, 1),
@@ -273,7 +273,7 @@ def test_an_error_ends_the_later_steps_of_its_subject(bench):
     ],
 )
 def test_only_transient_failures_are_tried_again(bench, text, kind, tries):
-    bench.site.script["make a"].extend([text] * 5)
+    bench.site.script["make a"].extend([text] * 9)
     error = bench.error(MAKE_A, retries=2)
     assert isinstance(error, kind)
     assert bench.site.sent == ["make a"] * tries
