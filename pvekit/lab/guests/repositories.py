@@ -40,7 +40,9 @@ class Source:
         }
         if self.host in hosts:
             return hosts[self.host]
-        return "os" if self.host.endswith((".ubuntu.com", ".debian.org")) else None
+        return (
+            "os" if self.host.endswith((".ubuntu.com", ".debian.org", ".mirror.example")) else None
+        )
 
     @property
     def minor(self) -> str:
