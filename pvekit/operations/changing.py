@@ -14,8 +14,12 @@ Planner = Callable[[Target], Plan]
 
 
 def plan_for(desk: Desk, wanted: Sequence[str], planner: Planner) -> tuple[list[Target], Plan]:
-    """Find VMs that are ours and return them with the plan for all; a stranger's ends it here."""
-    targets = [target(desk, name) for name in dict.fromkeys(wanted)]
+    """Find VMs that are ours and return them with the plan for all; a stranger's ends it here.
+
+    A VM that is named twice, by its name and by its vmid say, is meant once.
+    """
+    inventory = desk.inventory()
+    targets = list(dict.fromkeys(target(inventory, name) for name in wanted))
     return targets, Plan(tuple(step for each in targets for step in planner(each)))
 
 

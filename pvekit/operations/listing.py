@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass
 
 from pvekit.errors import Conflict, NotFound
 from pvekit.inventory.model import Inventory, Vm
-from pvekit.operations.desk import Desk
 from pvekit.vms.power import Target
 
 
@@ -65,9 +64,8 @@ def one(inventory: Inventory, wanted: str) -> Vm:
     )
 
 
-def target(desk: Desk, wanted: str) -> Target:
+def target(inventory: Inventory, wanted: str) -> Target:
     """Return one of our VMs as the target of a change; a stranger's is refused with the reason."""
-    inventory = desk.inventory()
     vm = one(inventory, wanted)
     node = inventory.node_of(vm)
     if node is None or not node.configured:

@@ -72,20 +72,19 @@ def roll_back(plan: Plan, site: Site, context: Context) -> dict[str, Outcome]:
     Jobs of the run that are still at work are waited for: half of what they do cannot be undone.
     """
     jobs = context.journal.jobs()
-    waits = {node: _until_ended(node, ids, context) for node, ids in jobs.items()}
+    waits = {each: _until_ended(node, each, context) for node in jobs for each in jobs[node]}
     for error in Scheduler(site, context.clock).run(waits).values():
         if error is not None:
             raise error
     return apply(plan.undoing(context.journal.touched()), site, context, undo=True)
 
 
-def _until_ended(node: str, ids: list[str], context: Context) -> Asking[None]:
+def _until_ended(node: str, identity: str, context: Context) -> Asking[None]:
     deadline = context.clock.now() + JOB_PATIENCE
-    for identity in ids:
-        while (yield from ask(act.job(node, identity))).state == "running":
-            if context.clock.now() >= deadline:
-                raise Transient(f"Job {identity} still runs on {node}: nothing is undone yet.")
-            yield Pause(1.0)
+    while (yield from ask(act.job(node, identity))).state == "running":
+        if context.clock.now() >= deadline:
+            raise Transient(f"Job {identity} still runs on {node}: nothing is undone yet.")
+        yield Pause(1.0)
 
 
 @dataclass

@@ -109,3 +109,13 @@ def test_a_failed_stop_leaves_no_unfinished_run(site, desk):
     assert changing.carry_out(desk, "stop", targets, plan).status == 6
     assert {run.state for run in runs.listed(desk.store)} == {"finished"}
     assert site.on("pve1", "ls /run/qemu-server").split() == ["100.pid"]
+
+
+def test_a_vm_that_is_named_twice_is_meant_once_and_the_site_is_read_once(site, desk):
+    assert build(desk).status == 0
+    assert create(desk)[1].status == 0
+    site.cut = Cut(-1, "before")  # never cuts, but counts the commands
+    targets, plan = changing.plan_for(desk, ["k8s-worker-1", "100"], power.delete)
+    assert [target.vmid for target in targets] == [100]
+    assert len(plan.steps) == 2
+    assert next(site.cut.count) == 1
