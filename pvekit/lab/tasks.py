@@ -102,14 +102,17 @@ class TaskList:
 
 
 @asynccontextmanager
-async def worker(tasks: TaskList, process: Process, kind: str, subject: str) -> AsyncIterator[Say]:
-    """Run the body as a task; what it says goes to stdout and to the task's log.
+async def worker(
+    tasks: TaskList, process: Process, kind: str, subject: str, started: list[Task]
+) -> AsyncIterator[Say]:
+    """Run the body as a task, added to ``started``; what it says goes to stdout and its log.
 
     Progress that nobody reads any more raises :class:`BrokenPipeError` in the body, which then
     must not clean up: the real worker is killed by that signal.
     """
     live = process.machine.processes.add(process.argv)
     task = tasks.start(kind, subject, live.pid)
+    started.append(task)
 
     async def say(text: str) -> None:
         task.lines.extend(text.splitlines())

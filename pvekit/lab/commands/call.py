@@ -5,7 +5,8 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -13,7 +14,7 @@ from pvekit.lab import formats
 from pvekit.lab.failure import Failure
 from pvekit.lab.options import Arguments, Command, Refused, table
 from pvekit.lab.process import NotSimulated, Process
-from pvekit.lab.tasks import PROGRAM_SECONDS
+from pvekit.lab.tasks import PROGRAM_SECONDS, Say, Task, worker
 
 if TYPE_CHECKING:
     from pvekit.lab.node import Node
@@ -30,13 +31,17 @@ _SSH_KEY = re.compile(
 
 @dataclass(frozen=True)
 class Call:
-    """One call of one command, its options read and checked."""
+    """One call of one command or API method, its options read and checked.
+
+    ``tasks`` collects what it started as tasks: the API answers with their ids.
+    """
 
     node: Node
     process: Process
     command: Command
     values: Mapping[str, str]
     extra: tuple[str, ...] = ()
+    tasks: list[Task] = field(default_factory=list)
 
     @property
     def vmid(self) -> int:
@@ -50,6 +55,12 @@ class Call:
     def on(self, name: str) -> bool:
         """Return whether a boolean option is on."""
         return self.values.get(name) == "1"
+
+    def worker(self, kind: str, subject: str = "") -> AbstractAsyncContextManager[Say]:
+        """Run the body as a task about ``subject``, or else about the VM."""
+        return worker(
+            self.node.tasks, self.process, kind, subject or self.values["vmid"], self.tasks
+        )
 
     def refuse(self, **faults: str) -> Refused:
         """Return the refusal of parameters: reason by name."""

@@ -10,7 +10,7 @@ from pvekit.lab.commands.guards import check_lock
 from pvekit.lab.commands.nets import bridge_of
 from pvekit.lab.failure import Failure
 from pvekit.lab.process import NotSimulated
-from pvekit.lab.tasks import Say, worker
+from pvekit.lab.tasks import Say
 from pvekit.lab.vmconfig import VmConfig
 
 _START_SECONDS = 1.5
@@ -27,7 +27,7 @@ async def qm_start(call: Call) -> None:
     if {"stateuri", "migratedfrom"} & call.values.keys():
         raise NotSimulated("incoming migration")
     async with (
-        worker(call.node.tasks, call.process, "qmstart", str(call.vmid)) as say,
+        call.worker("qmstart") as say,
         call.node.locking.config(call.vmid, say),
     ):
         await start(call, say)
@@ -94,7 +94,7 @@ async def stop(call: Call) -> None:
     node, vmid = call.node, call.vmid
     if vmid not in node.vmids():
         raise Failure(f"unable to find configuration file for VM {vmid} on node '{node.name}'")
-    async with worker(node.tasks, call.process, "qmstop", str(vmid)) as say:
+    async with call.worker("qmstop") as say:
         if not node.guest(vmid):
             return
         async with node.locking.config(vmid, say):
@@ -105,7 +105,7 @@ async def shutdown(call: Call) -> None:
     """``qm shutdown``: ask the guest, and wait."""
     node, vmid = call.node, call.vmid
     node.config(vmid)
-    async with worker(node.tasks, call.process, "qmshutdown", str(vmid)):
+    async with call.worker("qmshutdown"):
         if not node.guest(vmid):
             # As recorded: status 0, and the words on stderr.
             await call.process.complain(f"VM {vmid} not running\n\n")
@@ -127,7 +127,7 @@ async def reboot(call: Call) -> None:
     call.node.config(call.vmid)
     if not call.node.guest(call.vmid):
         raise Failure(f"VM {call.vmid} not running\n\nVM {call.vmid} not running", 2)
-    async with worker(call.node.tasks, call.process, "qmreboot", str(call.vmid)):
+    async with call.worker("qmreboot"):
         await _shut_down(call)
         await start(call, _silence)
 
@@ -136,7 +136,7 @@ async def reset(call: Call) -> None:
     """``qm reset``: press the button."""
     call.node.config(call.vmid)
     _require_running(call)
-    async with worker(call.node.tasks, call.process, "qmreset", str(call.vmid)):
+    async with call.worker("qmreset"):
         call.node.guests[call.vmid].reset()
 
 

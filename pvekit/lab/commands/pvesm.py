@@ -14,7 +14,6 @@ from pvekit.lab.failure import Failure
 from pvekit.lab.guests.disk import Disk
 from pvekit.lab.process import NotSimulated
 from pvekit.lab.storage import Definition
-from pvekit.lab.tasks import worker
 
 
 async def status(call: Call) -> None:
@@ -101,7 +100,7 @@ async def free(call: Call) -> None:
         volid = f"{call.get('storage')}:{volid}"
     definition = call.node.storages.usable(volid.partition(":")[0])
     call.node.storages.check_name(definition, volid.partition(":")[2])
-    async with worker(call.node.tasks, call.process, "imgdel", volid.replace(":", "@")) as say:
+    async with call.worker("imgdel", volid.replace(":", "@")) as say:
         await _free(call, volid, Volumes(call.node, say))
         await say(f"Removed volume '{volid}'\n")
 

@@ -11,7 +11,7 @@ from pvekit.lab.commands.guards import check_lock
 from pvekit.lab.commands.nets import with_identity, with_new_mac
 from pvekit.lab.commands.volumes import CLOUDINIT_SIZE, Source, Volumes, Wish
 from pvekit.lab.failure import Failure
-from pvekit.lab.tasks import was_killed, worker
+from pvekit.lab.tasks import was_killed
 from pvekit.lab.vmconfig import UNUSED_NAME, Drive, VmConfig, format_size
 
 _STUB = "# qmclone temporary file\nlock: clone\n"
@@ -23,7 +23,7 @@ async def clone(call: Call) -> None:
     _check_request(call)
     call.node.check_quorum()
     new = int(call.values["newid"])
-    async with worker(call.node.tasks, call.process, "qmclone", str(call.vmid)) as say:
+    async with call.worker("qmclone") as say:
         shared = not call.node.guest(call.vmid)
         async with call.node.locking.config(call.vmid, say, seconds=1, shared=shared):
             plan = _plan(call)

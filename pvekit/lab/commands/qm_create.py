@@ -13,7 +13,7 @@ from pvekit.lab.commands.nets import net_text
 from pvekit.lab.commands.volumes import Volumes
 from pvekit.lab.failure import Failure
 from pvekit.lab.process import NotSimulated
-from pvekit.lab.tasks import Say, was_killed, worker
+from pvekit.lab.tasks import Say, was_killed
 from pvekit.lab.vmconfig import DRIVE_NAME, VmConfig
 
 _NOT_STORED = frozenset({"vmid", "start", "storage", "pool", "unique", "force", "bwlimit"})
@@ -41,7 +41,7 @@ async def create(call: Call) -> None:
         _check_unused(call)
         # The id is ours from here on, for all nodes of the PVE cluster.
         call.node.save(call.vmid, VmConfig({"lock": "create"}))
-        async with worker(call.node.tasks, call.process, "qmcreate", str(call.vmid)) as say:
+        async with call.worker("qmcreate") as say:
             await _make(call, say)
     if call.on("start"):
         await _start(call)

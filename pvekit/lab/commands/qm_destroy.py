@@ -6,7 +6,7 @@ from pvekit.lab.commands.call import Call
 from pvekit.lab.commands.guards import check_lock, check_off
 from pvekit.lab.commands.volumes import Volumes
 from pvekit.lab.failure import Failure
-from pvekit.lab.tasks import Say, worker
+from pvekit.lab.tasks import Say
 from pvekit.lab.vmconfig import VmConfig
 
 
@@ -14,7 +14,7 @@ async def destroy(call: Call) -> None:
     """Remove a VM with all volumes that its configuration names and that are its own."""
     _check(call, call.node.config(call.vmid))
     async with (
-        worker(call.node.tasks, call.process, "qmdestroy", str(call.vmid)) as say,
+        call.worker("qmdestroy") as say,
         call.node.locking.config(call.vmid, say),
     ):
         config = call.node.config(call.vmid)

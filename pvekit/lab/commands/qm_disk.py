@@ -8,7 +8,7 @@ from pvekit.lab.commands.guards import check_digest, check_lock
 from pvekit.lab.commands.qm_set import remove_options
 from pvekit.lab.commands.volumes import Volumes, Wish
 from pvekit.lab.failure import Failure
-from pvekit.lab.tasks import Say, worker
+from pvekit.lab.tasks import Say
 from pvekit.lab.vmconfig import (
     DRIVE_NAME,
     UNUSED_NAME,
@@ -22,7 +22,7 @@ from pvekit.lab.vmconfig import (
 async def resize(call: Call) -> None:
     """Grow a disk. Every failure ends with status 0: the program does not look at its task."""
     try:
-        async with worker(call.node.tasks, call.process, "resize", str(call.vmid)) as say:
+        async with call.worker("resize") as say:
             call.node.config(call.vmid)
             async with call.node.locking.config(call.vmid, say):
                 await _resize(call, say)

@@ -7,7 +7,6 @@ from pvekit.lab.commands.guards import check_lock, check_off
 from pvekit.lab.commands.volumes import Volumes
 from pvekit.lab.failure import Failure
 from pvekit.lab.process import NotSimulated
-from pvekit.lab.tasks import worker
 from pvekit.lab.vmconfig import Drive, VmConfig
 
 
@@ -17,7 +16,7 @@ async def template(call: Call) -> None:
         raise NotSimulated("--disk")
     _check(call, call.node.config(call.vmid))
     async with (
-        worker(call.node.tasks, call.process, "qmtemplate", str(call.vmid)) as say,
+        call.worker("qmtemplate") as say,
         call.node.locking.config(call.vmid, say, seconds=1),
     ):
         config = call.node.config(call.vmid)
