@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+RELEASES = {"8": "8.4", "9": "9.2"}
+"""The releases of Proxmox VE that are simulated, by what `--pve` calls them."""
+
 
 @dataclass(frozen=True)
 class Wanted:
@@ -15,6 +18,7 @@ class Wanted:
     storage: str | None = None
     profile: str | None = None
     virt_customize: bool | None = None
+    pve: str | None = None
     fresh: bool = False
 
     def settings(self) -> dict[str, Any]:

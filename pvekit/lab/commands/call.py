@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import posixpath
-import re
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 from pvekit.lab import formats
+from pvekit.lab.commands import perl
+from pvekit.lab.commands.config_faults import config_faults
+from pvekit.lab.commands.inputs import with_inputs
 from pvekit.lab.failure import Failure
-from pvekit.lab.options import Arguments, Command, Refused, table
+from pvekit.lab.options import HELP, Arguments, Command, Refused, Table, table
 from pvekit.lab.process import NotSimulated, Process
-from pvekit.lab.tasks import PROGRAM_SECONDS, Say, Task, worker
+from pvekit.lab.tasks import Say, Task
+from pvekit.lab.workers import worker
 
 if TYPE_CHECKING:
     from pvekit.lab.node import Node
@@ -24,16 +25,14 @@ _NOT_ROOT = (
     "ipcc_send_rec[3] failed: Unknown error -1\nUnable to load access control list: "
     "Unknown error -1\n"
 )
-_SSH_KEY = re.compile(
-    r"(ssh-(rsa|dss|ed25519)|ecdsa-sha2-nistp\d+|sk-[\w@.-]+) +[A-Za-z0-9+/]+={0,2}( |$)"
-)
 
 
 @dataclass(frozen=True)
 class Call:
     """One call of one command or API method, its options read and checked.
 
-    ``tasks`` collects what it started as tasks: the API answers with their ids.
+    ``tasks`` collects what it started as tasks: the API answers with their ids. ``lists`` are the
+    values of options that take an array, one by one.
     """
 
     node: Node
@@ -42,6 +41,7 @@ class Call:
     values: Mapping[str, str]
     extra: tuple[str, ...] = ()
     tasks: list[Task] = field(default_factory=list)
+    lists: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def vmid(self) -> int:
@@ -80,13 +80,20 @@ class PveProgram:
     name: str
     handlers: Mapping[str, Handler]
     reading: frozenset[str]
-    seconds: float = PROGRAM_SECONDS
+
+    @property
+    def table(self) -> Table:
+        """The program's commands as its node's version has them."""
+        return table(self.name, self.node.capacity.pve)
 
     async def __call__(self, process: Process) -> int:
         """Run it; only root may."""
-        words = tuple(map(decoder(process.env), process.argv[1:]))
+        if said := perl.warnings(process.env):
+            await process.complain(said)
+        words = tuple(map(perl.decoder(process.env), process.argv[1:]))
         self._log(words)
-        await process.machine.clock.sleep(self.seconds)
+        clock = process.machine.clock
+        await clock.sleep(clock.figures.start_of(self.name))
         if process.user != "root":
             await process.complain(_NOT_ROOT)
             return 255
@@ -102,55 +109,38 @@ class PveProgram:
 
     def _log(self, words: tuple[str, ...]) -> None:
         try:
-            name = table(self.name).find(words)[0].name
+            name = self.table.find(words)[0].name
         except Refused:
-            name = ""
-        changes = bool(name) and name not in self.reading
+            name = HELP
+        changes = name != HELP and name not in self.reading
         argv = [self.name, *words]
         self.node.machine.log.add("program", node=self.node.name, argv=argv, changes=changes)
 
     async def run(self, process: Process) -> None:
         """Read the words, check the values and do what the command does."""
         words = process.argv[1:]
-        if words[:1] == ("help",):
-            raise NotSimulated("help")
-        command, rest = table(self.name).find(words)
+        if words[:1] == ("verifyapi",):
+            return
+        if words[:1] == ("bashcomplete",) or (self.table.simple and words[:1] == (HELP,)):
+            raise NotSimulated(words[0])
+        command, rest = self.table.find(words)
         given = command.read(rest)
-        call = Call(self.node, process, command, given.values, given.extra)
-        if "sshkeys" in given.values and self.name == "qm":
-            keys = await _keys(process, given.values["sshkeys"])
-            call = replace(call, values={**call.values, "sshkeys": keys})
-        formats.check_all(command, Arguments(call.values, call.extra))
+        values = await with_inputs(process, command, given.values)
+        formats.check_all(command, replace(given, values=values))
+        if command.name == HELP:
+            await self._help(process, given)
+            return
         if command.name not in self.handlers:
             raise NotSimulated(command.name)
-        await self.handlers[command.name](call)
+        if self.name == "qm" and (said := config_faults(self.node, values.get("vmid", ""))):
+            await process.complain(said)
+        await self.handlers[command.name](
+            Call(self.node, process, command, values, given.extra, lists=given.lists)
+        )
 
-
-def decoder(env: Mapping[str, str]) -> Callable[[str], str]:
-    """Return how Perl reads a word under a locale: without UTF-8, other characters are lost."""
-    locale = env.get("LC_ALL") or env.get("LC_CTYPE") or env.get("LANG") or ""
-    if re.search(r"utf-?8", locale, re.IGNORECASE):
-        return str
-    return lambda word: re.sub(r"[^\x00-\x7f]", "\ufffd", word)
-
-
-async def read_file(process: Process, path: str) -> bytes:
-    """Return the content of a file named by an option, ``/dev/stdin`` too; else the program dies.
-
-    A single dash is no name for stdin here.
-    """
-    if path == "/dev/stdin":
-        return await process.stdin.read()
-    try:
-        return process.machine.files.read(posixpath.join(process.cwd, path) if path else "")
-    except OSError as error:
-        raise Failure(f"can't open '{path}' - {error.strerror}", 2) from error
-
-
-async def _keys(process: Process, path: str) -> str:
-    """Return the SSH keys in a file as the configuration holds them."""
-    text = (await read_file(process, path)).decode(errors="surrogateescape")
-    for line in text.splitlines():
-        if line.strip() and not _SSH_KEY.match(line):
-            raise Failure("SSH public key validation error")
-    return quote(text, safe="!*'()", errors="surrogateescape")
+    async def _help(self, process: Process, given: Arguments) -> None:
+        """Show usage lines; with the texts about options, which is the default, it cannot."""
+        text = self.table.short_help(given.extra)
+        if given.values.get("verbose", "1") != "0":
+            raise NotSimulated("help with what options are for")
+        await process.say(text)

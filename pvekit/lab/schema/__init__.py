@@ -1,0 +1,1 @@
+"""The command lines and the API of the real programs as data, and how they read words."""
