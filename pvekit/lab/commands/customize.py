@@ -5,20 +5,20 @@ from __future__ import annotations
 import posixpath
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from pvekit.lab.guests import content, first_boot, packages
 from pvekit.lab.guests.cloudinit import CloudInit
-from pvekit.lab.guests.disk import Disk, image_bytes, read_image
+from pvekit.lab.guests.disk import Disk, read_image
 from pvekit.lab.guests.images import Internet
 from pvekit.lab.guests.software import base_programs, equip
 from pvekit.lab.guests.system import System
+from pvekit.lab.images import image_file, read_image_file
 from pvekit.lab.machine import Machine, collect, remove_below
 from pvekit.lab.process import NotSimulated, Process, Program
 from pvekit.lab.streams import absolute
 
-_APPLIANCE_SECONDS = 12.0
 _FLAGS = {"-q": "quiet", "--quiet": "quiet", "--no-network": "offline", "--network": "online"}
 _VALUED = {
     "-a": "add",
@@ -68,7 +68,7 @@ async def _virt_customize(internet: Internet, process: Process) -> int:
         return 1
     say = process.say if "quiet" not in order.settings else _discard
     await say("[   0.0] Examining the guest ...\n")
-    await process.machine.clock.sleep(_APPLIANCE_SECONDS)
+    await process.machine.clock.sleep(process.machine.clock.figures.appliance_boot)
     system = _mounted(internet, process, disk, online="offline" not in order.settings)
     await say("[  12.0] Setting a random seed\n")
     first_boot.set_machine_id(system)  # as virt-customize does where there is none
@@ -81,7 +81,8 @@ async def _virt_customize(internet: Internet, process: Process) -> int:
         return 1
     await say("[  12.0] Finishing off\n")
     content.save(system.files, disk)
-    process.machine.files.write(path, image_bytes(disk))
+    image = read_image_file(process.machine.files.read(path), path)
+    process.machine.files.write(path, image_file(replace(image, disk=disk)))
     return 0
 
 
