@@ -1,23 +1,26 @@
-"""What Proxmox VE generates for cloud-init, and the drive that it puts it on (NoCloud)."""
+"""What Proxmox VE generates for cloud-init, and the drive that it puts it on."""
 
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 import re
-from collections.abc import Iterator
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
+from pvekit.lab.commands.ciformats import OPENNEBULA, Resolver, form_of
+from pvekit.lab.commands.volumes import CLOUDINIT_SIZE, Volumes, Wish
 from pvekit.lab.failure import Failure
 from pvekit.lab.guests.disk import Iso
+from pvekit.lab.process import NotSimulated
 from pvekit.lab.vmconfig import VmConfig
 
 if TYPE_CHECKING:
     from pvekit.lab.node import Node
+    from pvekit.lab.tasks import Say
 
 _HOST_RESOLVER = "192.168.64.254"
-OPTIONS = ("cipassword", "citype", "ciuser", "nameserver", "searchdomain", "sshkeys")
+_TOO_BIG = 3 << 20
 
 
 def user_data(vmid: int, config: VmConfig) -> str:
@@ -28,11 +31,13 @@ def user_data(vmid: int, config: VmConfig) -> str:
     if "ciuser" in values:
         lines.append(f"user: {values['ciuser']}")
     if "cipassword" in values:
-        lines.append(f"password: {_hashed(values['cipassword'])}")
+        lines.append(f"password: {hashed(values['cipassword'])}")
     keys = unquote(values.get("sshkeys", ""), errors="surrogateescape").splitlines()
     if any(key.strip() for key in keys):
         lines += ["ssh_authorized_keys:", *(f"  - {key}" for key in keys if key.strip())]
-    lines += ["chpasswd:", "  expire: False", "users:", "  - default"]
+    lines += ["chpasswd:", "  expire: False"]
+    if values.get("ciuser") != "root":
+        lines += ["users:", "  - default"]
     if values.get("ciupgrade", "1") == "1":
         lines.append("package_upgrade: true")
     return "".join(f"{line}\n" for line in ["#cloud-config", *lines])
@@ -42,66 +47,42 @@ def _names(vmid: int, name: str, domain: str) -> tuple[str, str]:
     full = name or f"VM{vmid}"
     hostname, dot, _ = full.partition(".")
     if not dot and domain:
-        return hostname, f"{hostname}.{re.split(r'[ ,;]+', domain)[0]}"
+        return hostname, f"{hostname}.{domain}"
     return hostname, full
 
 
-def _hashed(password: str) -> str:
-    if password.startswith("$5$"):
+def hashed(password: str) -> str:
+    """Return a password as the configuration holds it; one that is hashed already stays."""
+    if re.match(r"\$(?:[156]|2[ay])(\$.+){2}", password):
         return password
     digest = hashlib.sha256(password.encode()).hexdigest()
     return f"$5${digest[:8]}${digest[:43]}"
 
 
-def network_data(config: VmConfig) -> str:
-    """Return the network configuration (version 1); ``ipconfigN`` without ``netN`` is left out."""
-    values = config.effective()
-    lines = ["version: 1", "config:"]
-    nets = sorted(int(key[3:]) for key in values if re.fullmatch(r"net\d+", key))
-    for number in nets:
-        lines += _interface(number, values[f"net{number}"], values.get(f"ipconfig{number}", ""))
-    lines += ["    - type: nameserver", "      address:"]
-    servers = values.get("nameserver", _HOST_RESOLVER).split()
-    lines += [f"      - '{server}'" for server in servers]
-    if "searchdomain" in values:
-        lines += ["      search:", *(f"      - '{d}'" for d in values["searchdomain"].split())]
-    return "".join(f"{line}\n" for line in lines)
+def network_data(node: Node, config: VmConfig) -> str:
+    """Return the network configuration in the VM's format."""
+    return form_of(config).network(config, _resolver(node))
 
 
-def _interface(number: int, net: str, text: str) -> Iterator[str]:
-    mac = re.search(r"=((?:[0-9A-F]{2}:){5}[0-9A-F]{2})", net, re.IGNORECASE)
-    settings = dict(part.split("=", 1) for part in text.split(",") if "=" in part)
-    yield "    - type: physical"
-    yield f"      name: eth{number}"
-    yield f"      mac_address: '{mac[1].lower() if mac else ''}'"
-    yield "      subnets:"
-    if settings.get("ip") == "dhcp":
-        yield "      - type: dhcp4"
-    elif "ip" in settings:
-        yield from _static(settings["ip"], settings.get("gw", ""))
-    if settings.get("ip6") in {"auto", "dhcp"}:
-        yield f"      - type: {'ipv6_slaac' if settings['ip6'] == 'auto' else 'dhcp6'}"
-    elif "ip6" in settings:
-        yield "      - type: static6"
-        yield f"        address: '{settings['ip6']}'"
-        if "gw6" in settings:
-            yield f"        gateway: '{settings['gw6']}'"
-
-
-def _static(address: str, gateway: str) -> Iterator[str]:
-    interface = ipaddress.ip_interface(address)
-    yield "      - type: static"
-    yield f"        address: '{interface.ip}'"
-    yield f"        netmask: '{interface.netmask}'"
-    if gateway:
-        yield f"        gateway: '{gateway}'"
-
-
-def meta_data(vmid: int, config: VmConfig) -> str:
+def meta_data(node: Node, vmid: int, config: VmConfig) -> str:
     """Return the meta data: the instance id changes whenever user or network data do."""
-    text = user_data(vmid, config) + network_data(config)
-    instance = hashlib.sha1(text.encode(errors="surrogateescape"), usedforsecurity=False)
-    return f"instance-id: {instance.hexdigest()}\n"
+    form = form_of(config)
+    return form.meta(_digest(user_data(vmid, config) + network_data(node, config)))
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha1(text.encode(errors="surrogateescape"), usedforsecurity=False).hexdigest()
+
+
+def _resolver(node: Node) -> Resolver:
+    """Return what the node's own ``resolv.conf`` names."""
+    files = node.machine.files
+    if not files.is_file("/etc/resolv.conf"):
+        return Resolver((_HOST_RESOLVER,))
+    text = files.read("/etc/resolv.conf").decode(errors="replace")
+    servers = tuple(re.findall(r"(?m)^\s*nameserver\s+(\S+)", text)[:3])
+    domains = re.search(r"(?m)^\s*(?:search|domain)\s+(.+)$", text)
+    return Resolver(servers, tuple(domains[1].split()) if domains else ())
 
 
 def drive_iso(node: Node, vmid: int, config: VmConfig) -> Iso | None:
@@ -111,26 +92,43 @@ def drive_iso(node: Node, vmid: int, config: VmConfig) -> Iso | None:
     """
     if not config.cloudinit_slot():
         return None
-    texts = {
-        "user": user_data(vmid, config).encode(errors="surrogateescape"),
-        "network": network_data(config).encode(),
-        "meta": meta_data(vmid, config).encode(),
-    }
-    for part, volid in _custom(config.values.get("cicustom", "")):
-        if not node.storages.exists(volid):
-            raise Failure(f"volume '{volid}' does not exist")
-        texts[part] = node.machine.files.read(node.storages.path(volid))
-    files = {
-        "user-data": texts["user"],
-        "network-config": texts["network"],
-        "meta-data": texts["meta"],
-    }
-    if "vendor" in texts:
-        files["vendor-data"] = texts["vendor"]
-    return Iso("cidata", files)
+    form = form_of(config)
+    if form is OPENNEBULA:
+        raise NotSimulated("citype opennebula")
+    custom = _snippets(node, config.values.get("cicustom", ""))
+    user = custom.get("user", user_data(vmid, config).encode(errors="surrogateescape"))
+    network = custom.get("network", network_data(node, config).encode())
+    # The digest is over what is on the drive, so that another snippet is another instance.
+    made = form.meta(hashlib.sha1(user + network, usedforsecurity=False).hexdigest()).encode()
+    meta, vendor = custom.get("meta", made), custom.get("vendor", b"")
+    if sum(map(len, (user, network, meta, vendor))) > _TOO_BIG:
+        raise Failure("Cloud-Init sum of snippets too big (> 3 MiB)")
+    return Iso(form.label, form.files(user, network, meta, vendor))
 
 
-def _custom(text: str) -> Iterator[tuple[str, str]]:
+def _snippets(node: Node, text: str) -> Mapping[str, bytes]:
+    found: dict[str, bytes] = {}
     for part in filter(None, text.split(",")):
         name, _, volid = part.partition("=")
-        yield name, volid
+        if not volid.partition(":")[2].startswith("snippets/"):
+            raise Failure(f"{volid} is not in the snippets directory")
+        if not node.storages.exists(volid):
+            raise Failure(f"volume '{volid}' does not exist", 2)
+        found[name] = node.machine.files.read(node.storages.path(volid))
+    return found
+
+
+async def generate(node: Node, vmid: int, config: VmConfig, say: Say) -> Iso | None:
+    """Make a VM's cloud-init drive and return its content, or None for a VM without one."""
+    iso = drive_iso(node, vmid, config)
+    if iso is None:
+        return None
+    drive = next(drive for _, drive in config.drives() if drive.is_cloudinit)
+    storage, _, name = drive.file.partition(":")
+    node.storages.usable(storage)
+    if not node.storages.exists(drive.file):
+        form = "qcow2" if name.endswith(".qcow2") else "raw"
+        wish = Wish(storage, vmid, form, f"vm-{vmid}-cloudinit")
+        await Volumes(node, say).allocate(wish, CLOUDINIT_SIZE)
+    await say("generating cloud-init ISO\n")
+    return iso

@@ -3,145 +3,157 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
+from pvekit.lab.commands import ha_request, hooks
 from pvekit.lab.commands.call import Call
-from pvekit.lab.commands.cloudinit import drive_iso
 from pvekit.lab.commands.guards import check_lock
-from pvekit.lab.commands.nets import bridge_of
+from pvekit.lab.commands.presence import check_on, is_on, is_paused
+from pvekit.lab.commands.starting import start as start  # noqa: PLC0414 - others start VMs from here
 from pvekit.lab.failure import Failure
 from pvekit.lab.process import NotSimulated
+from pvekit.lab.streams import BytesWriter
 from pvekit.lab.tasks import Say
 from pvekit.lab.vmconfig import VmConfig
 
-_START_SECONDS = 1.5
 _SHUTDOWN_TIMEOUT = 60.0  # seconds, without --timeout
-
-
-def _require_running(call: Call) -> None:
-    if not call.node.guest(call.vmid):
-        raise Failure(f"VM {call.vmid} not running", 2)
+_PING = 3.0  # seconds until an agent is given up
+_INCOMING = ("stateuri", "migratedfrom", "migration_type", "migration_network", "nets-host-mtu")
 
 
 async def qm_start(call: Call) -> None:
     """``qm start``: as a task, under the configuration lock."""
-    if {"stateuri", "migratedfrom"} & call.values.keys():
+    if "targetstorage" in call.values and "migratedfrom" not in call.values:
+        raise call.refuse(targetstorage="targetstorage can only by used with migratedfrom.")
+    if call.values.keys() & set(_INCOMING):
         raise NotSimulated("incoming migration")
-    async with (
-        call.worker("qmstart") as say,
-        call.node.locking.config(call.vmid, say),
-    ):
+    call.node.check_quorum()
+    if ha_request.managed(call):
+        await ha_request.ask(call, "start", _ha("set", call, "--state", "started"))
+        return
+    async with call.worker("qmstart") as say, call.node.locking.config(call.vmid, say):
         await start(call, say)
 
 
-async def start(call: Call, say: Say) -> None:
-    """Power a VM on with its pending changes applied."""
-    node, vmid = call.node, call.vmid
-    config = node.config(vmid)
-    if config.is_template:
-        raise Failure("you can't start a vm if it's a template")
-    check_lock(config, skip=call.on("skiplock"))
-    if node.guest(vmid):
-        raise Failure(f"VM {vmid} already running")
-    node.check_quorum()
-    config = apply_pending(call, config)
-    _check_volumes(call, config)
-    if config.cloudinit_slot():
-        await say("generating cloud-init ISO\n")
-    iso = drive_iso(node, vmid, config)
-    await node.machine.clock.sleep(_START_SECONDS)
-    await _check_bridges(call, config, say)
-    if node.world.faults.take("start-fails", str(vmid)):
-        raise Failure("start failed: QEMU exited with code 1")
-    node.power_on(vmid, config, iso)
-
-
-def apply_pending(call: Call, config: VmConfig) -> VmConfig:
-    """Write the configuration with its pending changes applied, and return it."""
-    if not config.pending:
-        return config
-    config.values = config.effective()
-    config.pending = {}
-    call.node.save(call.vmid, config)
-    return config
-
-
-def _check_volumes(call: Call, config: VmConfig) -> None:
-    for _, drive in config.drives():
-        if not drive.has_volume:
-            continue
-        call.node.storages.usable(drive.file.partition(":")[0])
-        if not call.node.storages.exists(drive.file):
-            raise Failure(f"volume '{drive.file}' does not exist")
-
-
-async def _check_bridges(call: Call, config: VmConfig, say: Say) -> None:
-    for key, text in sorted(config.values.items()):
-        bridge = bridge_of(text)
-        if not re.fullmatch(r"net\d+", key) or not bridge:
-            continue
-        if not call.node.machine.files.is_dir(f"/sys/class/net/{bridge}/bridge"):
-            scripts = "/usr/libexec/qemu-server/pve-bridge"
-            await say(
-                f"bridge '{bridge}' does not exist\nqemu-system-x86_64: -netdev type=tap,id={key},"
-                f"ifname=tap{call.vmid}i{key[3:]},script={scripts},downscript={scripts}down: "
-                f"network script {scripts} failed with status 512\n"
-            )
-            raise Failure("start failed: QEMU exited with code 1")
+def _ha(verb: str, call: Call, *more: str) -> tuple[str, ...]:
+    return ("ha-manager", *verb.split(), f"vm:{call.vmid}", *more)
 
 
 async def stop(call: Call) -> None:
     """``qm stop``: cut the power; a VM that is off is fine."""
-    node, vmid = call.node, call.vmid
-    if vmid not in node.vmids():
-        raise Failure(f"unable to find configuration file for VM {vmid} on node '{node.name}'")
+    if "migratedfrom" in call.values:
+        raise NotSimulated("--migratedfrom")
+    if ha_request.managed(call):
+        words = _ha("crm-command stop", call, call.get("timeout", "0"))
+        await ha_request.ask(call, "stop", words)
+        return
     async with call.worker("qmstop") as say:
-        if not node.guest(vmid):
-            return
-        async with node.locking.config(vmid, say):
-            node.power_off(vmid)
+        if call.on("overrule-shutdown"):
+            await _overrule(call, say)
+        async with call.node.locking.config(call.vmid, say):
+            await _stop(call, say)
+
+
+async def _overrule(call: Call, say: Say) -> None:
+    """End the shutdown tasks of the VM that still wait for its guest."""
+    processes, ended = call.node.machine.processes, []
+    for task in call.node.tasks.all:
+        if task.kind != "qmshutdown" or task.id != str(call.vmid) or task.endtime:
+            continue
+        ended.append(task.upid)
+        if live := processes.get(task.pid):
+            live.deliver(15)
+    if ended:
+        await say(f"overruled qmshutdown tasks: {', '.join(ended)}\n")
+
+
+async def _stop(call: Call, say: Say) -> None:
+    if not is_on(call):
+        return
+    config = call.node.config(call.vmid)
+    check_lock(config, skip=call.on("skiplock"))
+    await hooks.run(call, config, "pre-stop", say)
+    call.node.power_off(call.vmid)
+    await hooks.run(call, config, "post-stop", say)
 
 
 async def shutdown(call: Call) -> None:
     """``qm shutdown``: ask the guest, and wait."""
-    node, vmid = call.node, call.vmid
-    node.config(vmid)
-    async with call.worker("qmshutdown"):
-        if not node.guest(vmid):
-            # As recorded: status 0, and the words on stderr.
-            await call.process.complain(f"VM {vmid} not running\n\n")
-            return
-        await _shut_down(call)
-
-
-async def _shut_down(call: Call) -> None:
-    guest = call.node.guests[call.vmid]
-    if await guest.shutdown(float(call.get("timeout", str(_SHUTDOWN_TIMEOUT)))):
+    politely = True
+    if await is_paused(call):
+        if not call.on("forceStop"):
+            raise Failure("VM is paused - cannot shutdown")
+        await call.process.complain("VM is paused - stop instead of shutdown\n")
+        politely = False
+    if ha_request.managed(call):
+        words = _ha("crm-command stop", call, call.get("timeout", "60"))
+        await ha_request.ask(call, "stop", words)
         return
-    if not call.on("forceStop"):
-        raise Failure("VM quit/powerdown failed - got timeout")
-    call.node.power_off(call.vmid)
+    async with call.worker("qmshutdown") as say, call.node.locking.config(call.vmid, say):
+        if politely:
+            await _shut_down(call, say, force=call.on("forceStop"))
+        else:
+            await _stop(call, say)
+
+
+async def _shut_down(call: Call, say: Say, *, force: bool = False) -> None:
+    if not is_on(call):
+        return
+    config = call.node.config(call.vmid)
+    check_lock(config, skip=call.on("skiplock"))
+    await hooks.run(call, config, "pre-stop", say)
+    guest = call.node.guests[call.vmid]
+    by_agent = guest.hardware.agent and await _agent_answers(call, say)
+    if not await guest.shutdown(_patience(call, config), by_agent=by_agent):
+        if not force:
+            raise Failure("VM quit/powerdown failed - got timeout")
+        await say("VM still running - terminating now with SIGTERM\n")
+        call.node.power_off(call.vmid)
+    await hooks.run(call, config, "post-stop", say)
+
+
+def _patience(call: Call, config: VmConfig) -> float:
+    down = re.search(r"(?:^|,)down=(\d+)", config.values.get("startup", ""))
+    ordered = float(down[1]) if down else 0.0
+    return float(call.values.get("timeout", ordered or _SHUTDOWN_TIMEOUT))
+
+
+async def _agent_answers(call: Call, say: Say) -> bool:
+    """Return whether the guest's agent answers a ping; it is told if not."""
+    if call.node.guests[call.vmid].agent_ready:
+        return True
+    await call.node.machine.clock.sleep(_PING)
+    why = f"VM {call.vmid} qmp command 'guest-ping' failed - got timeout"
+    await say(f"QEMU Guest Agent is not running - {why}\n")
+    return False
 
 
 async def reboot(call: Call) -> None:
     """``qm reboot``: shut down and start again, which applies pending changes."""
-    call.node.config(call.vmid)
-    if not call.node.guest(call.vmid):
-        raise Failure(f"VM {call.vmid} not running\n\nVM {call.vmid} not running", 2)
-    async with call.worker("qmreboot"):
-        await _shut_down(call)
-        await start(call, _silence)
+    if await is_paused(call):
+        raise Failure("VM is paused - cannot shutdown")
+    check_on(call)
+    async with call.worker("qmreboot") as say, call.node.locking.config(call.vmid, say):
+        await _shut_down(call, say)
+    await _start_again(call)
+
+
+async def _start_again(call: Call) -> None:
+    """Start the VM as the node's event daemon does once it is off: a task that nobody hears."""
+    unheard = replace(call.process, stdout=BytesWriter(), stderr=BytesWriter())
+    values = {key: call.values[key] for key in ("vmid", "node") if key in call.values}
+    try:
+        await qm_start(replace(call, process=unheard, values=values, tasks=[]))
+    except Failure:
+        return  # it is in the task's log
 
 
 async def reset(call: Call) -> None:
     """``qm reset``: press the button."""
-    call.node.config(call.vmid)
-    _require_running(call)
-    async with call.worker("qmreset"):
+    check_on(call)
+    async with call.worker("qmreset") as say, call.node.locking.config(call.vmid, say):
+        check_lock(call.node.config(call.vmid), skip=call.on("skiplock"))
         call.node.guests[call.vmid].reset()
-
-
-async def _silence(_: str) -> None:
-    """Say nothing: the start within a reboot is not heard."""
 
 
 async def unlock(call: Call) -> None:

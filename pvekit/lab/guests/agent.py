@@ -9,24 +9,46 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from pvekit.lab.guests.links import Address, Link
+from pvekit.lab.guests import agentfacts
+from pvekit.lab.guests.devices import Devices
+from pvekit.lab.guests.hardware import Hardware
+from pvekit.lab.guests.links import Address, Link, noise
 from pvekit.lab.guests.system import System
+from pvekit.lab.guests.users import set_password
+from pvekit.lab.guests.waiting import until
 from pvekit.lab.streams import BytesReader, BytesWriter
 
 _BLOCKED_BY = "/etc/sysconfig/qemu-ga"
 _COUNTERS = ("bytes", "dropped", "errs", "packets")
+_WHILE_FROZEN = frozenset({"ping", "info", "fsfreeze-status", "fsfreeze-thaw"})
+_NOT_FOUND = "CommandNotFound"
 
 
 class AgentError(Exception):
-    """A failed request, in PVE's words."""
+    """A failed request, in PVE's words; ``reason`` and ``kind`` are the agent's own."""
+
+    def __init__(self, message: str, kind: str = "GenericError") -> None:
+        super().__init__(message)
+        self.reason = message.removeprefix("Agent error: ")
+        self.kind = kind
 
 
 class Wired(Protocol):
-    """What knows the VM's network."""
+    """What knows the VM's devices."""
 
     @property
     def links(self) -> tuple[Link, ...]:
         """The interfaces besides loopback."""
+        ...
+
+    @property
+    def hardware(self) -> Hardware:
+        """The VM's machine."""
+        ...
+
+    @property
+    def devices(self) -> Devices:
+        """The VM's disks."""
         ...
 
 
@@ -40,51 +62,78 @@ class _Execution:
 class Agent:
     """The agent of one guest."""
 
-    def __init__(self, system: System, network: Wired) -> None:
+    def __init__(self, system: System, vm: Wired) -> None:
         self._system = system
-        self._network = network
+        self._vm = vm
         self._executions: dict[int, _Execution] = {}
         self._last_pid = 300
-        self._answers: dict[str, Callable[[], Any]] = {
+        self._frozen = False
+
+    def reset(self) -> None:
+        """Forget everything, as a boot does."""
+        self._executions.clear()
+        self._frozen = False
+
+    def _answer(self, command: str) -> Callable[[], Any] | None:
+        system = self._system
+        answers: dict[str, Callable[[], Any]] = {
             "ping": dict,
+            "info": lambda: agentfacts.info(system),
             "network-get-interfaces": self._interfaces,
             "get-host-name": lambda: {"host-name": system.machine.hostname},
-            "get-osinfo": self._osinfo,
-            "get-fsinfo": self._fsinfo,
+            "get-osinfo": lambda: agentfacts.osinfo(system),
+            "get-fsinfo": lambda: agentfacts.fsinfo(system, self._vm.devices),
             "get-time": lambda: int(system.machine.clock.now() * 1e9),
             "get-timezone": lambda: {"offset": 0, "zone": "UTC"},
             "get-users": list,
-            "get-vcpus": lambda: [{"can-offline": False, "logical-id": 0, "online": True}],
-            "fsfreeze-status": lambda: "thawed",
-            "fsfreeze-freeze": lambda: 1,
-            "fsfreeze-thaw": lambda: 1,
+            "get-vcpus": lambda: agentfacts.vcpus(self._vm.hardware),
+            "get-memory-blocks": lambda: agentfacts.memory_blocks(self._vm.hardware),
+            "get-memory-block-info": lambda: {"size": agentfacts.BLOCK},
+            "fsfreeze-status": lambda: "frozen" if self._frozen else "thawed",
+            "fsfreeze-freeze": self._freeze,
+            "fsfreeze-thaw": self._thaw,
             "fstrim": lambda: {"paths": [{"path": "/", "minimum": 0, "trimmed": 0}]},
+            "shutdown": self._shutdown,
         }
+        return answers.get(command)
+
+    def _freeze(self) -> int:
+        self._frozen = True
+        return 1
+
+    def _thaw(self) -> int:
+        thawed, self._frozen = int(self._frozen), False
+        return thawed
 
     async def ask(self, command: str, arguments: Mapping[str, Any]) -> Any:  # noqa: ANN401
         """Answer one command; raises :class:`AgentError`."""
         self._refuse_blocked(command)
-        if command == "exec":
-            return self._exec(arguments["command"], arguments.get("input_data", b""))
-        if command == "exec-status":
-            return self._exec_status(arguments["pid"])
         if command == "exec-wait":
             return await self._exec_wait(arguments["pid"], arguments["timeout_seconds"])
-        if command == "file-read":
-            return self._file_read(arguments["file"])
-        if command == "shutdown":
-            return self._shutdown()
-        answer = self._answers.get(command)
+        working: Mapping[str, Callable[..., Any]] = {
+            "exec": self._exec,
+            "exec-status": self._exec_status,
+            "file-read": self._file_read,
+            "file-write": self._file_write,
+            "set-user-password": self._set_password,
+        }
+        if command in working:
+            return working[command](**arguments)
+        answer = self._answer(command)
         if answer is None:
             raise AgentError(f"lab: not simulated: guest agent command '{command}'")
         return answer()
 
     def _refuse_blocked(self, command: str) -> None:
-        name = {"exec-wait": "exec-status", "file-read": "file-open"}.get(command, command)
+        names = {"exec-wait": "exec-status", "file-read": "file-open", "file-write": "file-open"}
+        name = f"guest-{names.get(command, command)}"
         blocked = re.findall(r"guest-[a-z-]+", self._system.text(_BLOCKED_BY))
-        if f"guest-{name}" in blocked:
+        reason = "the command is not allowed" if name in blocked else ""
+        if self._frozen and command not in _WHILE_FROZEN:
+            reason = "the agent is in frozen state"
+        if reason:
             raise AgentError(
-                f"Agent error: Command guest-{name} has been disabled: the command is not allowed"
+                f"Agent error: Command {name} has been disabled: {reason}", kind=_NOT_FOUND
             )
 
     def _shutdown(self) -> dict[str, Any]:
@@ -102,44 +151,32 @@ class Agent:
             "name": "lo",
             "statistics": _statistics(0),
         }
-        return [loopback, *(_interface(link) for link in self._network.links)]
+        links = (*self._vm.links, *noise(self._system))
+        return [loopback, *(_interface(link) for link in links)]
 
-    def _osinfo(self) -> dict[str, str]:
-        release = self._system.release
-        kernels = self._system.files.glob("/boot/vmlinuz-*")
-        return {
-            "id": release["ID"],
-            "kernel-release": kernels[-1].partition("vmlinuz-")[2] if kernels else "",
-            "kernel-version": "#1 SMP PREEMPT_DYNAMIC",
-            "machine": "x86_64",
-            "name": release["NAME"],
-            "pretty-name": release["PRETTY_NAME"],
-            "version": release["VERSION"],
-            "version-id": release["VERSION_ID"],
-        }
-
-    def _fsinfo(self) -> list[dict[str, Any]]:
-        _, usage = self._system.files.usage("/")
-        return [
-            {
-                "disk": [{"bus-type": "scsi", "dev": usage.device, "target": 0, "unit": 0}],
-                "mountpoint": "/",
-                "name": usage.device.rpartition("/")[2],
-                "total-bytes": usage.total,
-                "type": "ext4",
-                "used-bytes": usage.used,
-            }
-        ]
-
-    def _file_read(self, path: str) -> dict[str, Any]:
+    def _file_read(self, file: str) -> dict[str, Any]:
         try:
-            data = self._system.files.read(path)
+            data = self._system.files.read(file)
         except OSError as error:
-            reason = f"failed to open file '{path}' (mode: 'r'): {error.strerror}"
+            reason = f"failed to open file '{file}' (mode: 'r'): {error.strerror}"
             raise AgentError(f"Agent error: {reason}") from error
         return {"bytes-read": len(data), "content": data.decode(errors="replace")}
 
-    def _exec(self, command: tuple[str, ...], input_data: bytes) -> dict[str, int]:
+    def _file_write(self, file: str, content: bytes) -> dict[str, int]:
+        try:
+            self._system.files.write(file, content)
+        except OSError as error:
+            reason = f"failed to open file '{file}' (mode: 'wb'): {error.strerror}"
+            raise AgentError(f"Agent error: {reason}") from error
+        return {"count": len(content)}
+
+    def _set_password(self, username: str, password: str, *, crypted: bool) -> dict[str, Any]:
+        if self._system.machine.account(username) is None:
+            raise AgentError("Agent error: child process has failed to set user password")
+        set_password(self._system, username, password, crypted=crypted)
+        return {}
+
+    def _exec(self, command: tuple[str, ...], input_data: bytes = b"") -> dict[str, int]:
         machine = self._system.machine
         if machine.locate(command[0]) is None:
             raise AgentError(
@@ -171,12 +208,13 @@ class Agent:
 
         The time is simulated; an immediate lab still gives the program a chance to end.
         """
-        for _ in range(max(1, int(timeout_seconds * 4))):
+
+        def ended() -> bool:
             execution = self._executions.get(pid)
-            if execution is None or execution.task.done():
-                return self._exec_status(pid)
-            await self._system.machine.clock.sleep(0.25)
-            await asyncio.sleep(0.001)
+            return execution is None or execution.task.done()
+
+        if await until(self._system.machine.clock, ended, timeout_seconds):
+            return self._exec_status(pid)
         return None
 
 

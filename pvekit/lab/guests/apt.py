@@ -16,8 +16,6 @@ _APT = grammar(
     " --no-install-recommends=lean --allow-downgrades=down --allow-change-held-packages=held"
     " --purge=purge --auto-remove=auto --fix-broken=fix -f=fix"
 )
-_LISTS_SECONDS = 4.0
-_PACKAGE_SECONDS = 3.0
 
 
 class _Failed(Exception):
@@ -56,7 +54,7 @@ async def _apt_verb(
 
 
 async def _update(system: System, process: Process) -> None:
-    await process.machine.clock.sleep(_LISTS_SECONDS)
+    await process.machine.clock.sleep(process.machine.clock.figures.package_lists)
     faults = []
     for number, source in enumerate(repositories.sources(system), 1):
         where = f"{source.url} {source.suite}"
@@ -121,7 +119,7 @@ async def _fetch(system: System, process: Process, new: dict[str, str]) -> None:
     if new and not system.online:
         raise _Failed("E: Unable to fetch some archives, maybe run apt-get update?")
     for name, version in new.items():
-        await process.machine.clock.sleep(_PACKAGE_SECONDS)
+        await process.machine.clock.sleep(process.machine.clock.figures.package_install)
         system.write(f"{ARCHIVES}/{name}_{version.replace(':', '%3a')}_amd64.deb", "deb\n")
         packages.install(system, name, version)
         await process.say(f"Setting up {name} ({version}) ...\n")

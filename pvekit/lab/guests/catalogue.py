@@ -95,6 +95,12 @@ PACKAGES: dict[str, Package] = {
     ),
     "cri-tools": Package("1.33.0-1.1", ("crictl",), repository="kubernetes"),
     "curl": Package("7.81.0-1"),
+    "docker-ce": Package(
+        "5:29.0.2-1", ("docker", "dockerd"), (Unit("docker.service"),), ("containerd.io",), "docker"
+    ),
+    "docker.io": Package(
+        "28.2.2-0", ("docker", "dockerd"), (Unit("docker.service"),), ("containerd", "runc")
+    ),
     "ebtables": Package("2.0.11-4", ("ebtables",)),
     "ethtool": Package("1:5.16-1", ("ethtool",)),
     "git": Package("1:2.34.1-1", ("git",)),

@@ -58,33 +58,37 @@ class CloudInit:
         meta = self._mapping(files.get("meta-data", b""), "meta-data")
         instance = str(meta.get("instance-id", "nocloud"))
         self._is_new = self._system.text(INSTANCE_ID).strip() != instance
-        self._config = self._user_config(files.get("user-data", b""))
+        vendor = self._user_config(files.get("vendor-data", b""), "vendor-data")
+        # What the user says counts more; a whole key is taken from one or the other.
+        self._config = vendor | self._user_config(files.get("user-data", b""), "user-data")
         if "local-hostname" in meta:
             self._config.setdefault("hostname", meta["local-hostname"])
-        if files.get("vendor-data", b"").strip():
-            self.warnings.append("lab: not simulated: vendor-data")
         if self._is_new:
             self._remember(instance, files.get("user-data", b""))
             self._write_network(files.get("network-config", b""), nics)
 
     def _source_files(self, isos: Mapping[str, Iso]) -> Mapping[str, bytes] | None:
         for number, slot in enumerate(sorted(isos)):
-            if isos[slot].volume_id.lower() == "cidata":
+            label = isos[slot].volume_id.lower()
+            if label == "cidata":
                 self.source = f"DataSourceNoCloud [seed=/dev/sr{number}][dsmode=net]"
                 return isos[slot].files
+            if label == "config-2":
+                self.source = "DataSourceConfigDrive [net,ver=2][source=/dev/sr0]"
+                return _config_drive(isos[slot].files)
         if self._system.files.is_file(f"{SEED}/user-data"):
             self.source = f"DataSourceNoCloud [seed={SEED}][dsmode=net]"
             paths = self._system.files.glob(f"{SEED}/*")
             return {path.rpartition("/")[2]: self._system.files.read(path) for path in paths}
         return None
 
-    def _user_config(self, data: bytes) -> dict[str, Any]:
+    def _user_config(self, data: bytes, name: str) -> dict[str, Any]:
         if data.startswith(b"#!"):
             return {"runcmd": [["sh", "-c", data.decode()]]}
         if data.strip() and not data.startswith(b"#cloud-config"):
             self.warnings.append("Unhandled non-multipart (text/x-not-multipart) userdata")
             return {}
-        config = self._mapping(data, "user-data")
+        config = self._mapping(data, name)
         unknown = sorted(set(config) - cloudmodules.KEYS)
         self.warnings += [f"lab: not simulated: cloud-config key '{key}'" for key in unknown]
         return config
@@ -156,3 +160,15 @@ class CloudInit:
         self.status = status
         self.updated = self._system.machine.clock.now()
         self.settled.set()
+
+
+def _config_drive(files: Mapping[str, bytes]) -> Mapping[str, bytes]:
+    """Return a ConfigDrive's files under the names that NoCloud has for them."""
+    meta = yaml.safe_load(files["openstack/latest/meta_data.json"].decode())
+    interfaces = netplan.from_debian(files["openstack/content/0000"].decode())
+    return {
+        "user-data": files["openstack/latest/user_data"],
+        "meta-data": f"instance-id: {meta['uuid']}\n".encode(),
+        "network-config": netplan.to_text(interfaces).encode(),
+        "vendor-data": files.get("openstack/latest/vendor_data.json", b""),
+    }

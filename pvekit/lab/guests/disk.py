@@ -19,7 +19,9 @@ class Disk:
     All paths are absolute. ``modes`` and ``owners`` name only what differs from 0644 (files), 0755
     (directories) and root; ``directories`` are those that must exist although they may be empty.
     ``root_bytes`` is the size of the root file system, which grows to ``size_bytes`` at boot.
-    ``iso`` is what an ISO image holds that was copied to the disk as it is.
+    ``iso`` is what an ISO image holds that was copied to the disk as it is. ``raw`` are the first
+    bytes of a disk without a file system; ``patterns`` are what was written over it, as (offset,
+    length, byte).
     """
 
     size_bytes: int
@@ -31,6 +33,13 @@ class Disk:
     links: dict[str, str] = field(default_factory=dict)
     root_bytes: int = 0
     iso: Iso | None = None
+    raw: bytes = b""
+    patterns: tuple[tuple[int, int, int], ...] = ()
+
+    @property
+    def written(self) -> int:
+        """The bytes that hold something besides the file system."""
+        return len(self.raw) + sum(length for _, length, _ in self.patterns)
 
     def copy(self, size_bytes: int | None = None) -> Disk:
         """Return an independent disk with the same content, larger if a size is given."""
@@ -56,6 +65,8 @@ class Disk:
             "directories": sorted(self.directories),
             "links": dict(sorted(self.links.items())),
             "iso": self.iso and self.iso.to_data(),
+            **({"raw": base64.b64encode(self.raw).decode()} if self.raw else {}),
+            **({"patterns": [list(entry) for entry in self.patterns]} if self.patterns else {}),
         }
 
     @classmethod
@@ -71,6 +82,8 @@ class Disk:
             links=dict(data["links"]),
             root_bytes=data["root_bytes"],
             iso=Iso.from_data(data["iso"]) if data.get("iso") else None,
+            raw=base64.b64decode(data.get("raw", "")),
+            patterns=tuple((at, length, byte) for at, length, byte in data.get("patterns", ())),
         )
 
 
@@ -121,7 +134,7 @@ def _unpacked(magic: bytes, data: bytes) -> dict[str, Any] | None:
     if not data.startswith(magic):
         return None
     try:
-        content: dict[str, Any] = json.loads(data[len(magic) :])
+        content: dict[str, Any] = json.loads(data[len(magic) :].partition(b"\n")[0])
     except ValueError:
         return None
     return content

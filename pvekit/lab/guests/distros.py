@@ -150,3 +150,16 @@ def _sources(distro: Distro) -> str:
     if distro.name == "Ubuntu":
         return f"deb http://ubuntu.mirror.example/ubuntu {distro.codename} main universe\n"
     return f"deb http://debian.mirror.example/debian {distro.codename} main\n"
+
+
+_BUILDS = (
+    ("-cloud-amd64", "#1 SMP PREEMPT_DYNAMIC Debian 6.1.192-2 (2026-11-16)"),
+    ("-amd64", "#1 SMP PREEMPT_DYNAMIC Debian 6.1.192-2 (2026-11-16)"),
+    ("-generic", "#1-Ubuntu SMP PREEMPT_DYNAMIC"),
+)
+
+
+def kernel_build(release: str) -> str:
+    """Return the build that a kernel tells besides its release."""
+    found = (build for ending, build in _BUILDS if release.endswith(ending))
+    return next(found, "#1 SMP PREEMPT_DYNAMIC")

@@ -9,7 +9,6 @@ from pvekit.lab.process import NotSimulated, Process
 
 CACHE = "/var/cache/dnf"
 _DNF = grammar("-y=yes --assumeyes=yes -q=quiet --quiet=quiet --setopt=option= --nogpgcheck=nogpg")
-_PACKAGE_SECONDS = 3.0
 
 
 async def dnf(system: System, process: Process) -> int:
@@ -43,7 +42,7 @@ async def _install(system: System, process: Process, names: list[str]) -> int:
         if name in present:
             await process.say(f"Package {name} is already installed.\n")
             continue
-        await process.machine.clock.sleep(_PACKAGE_SECONDS)
+        await process.machine.clock.sleep(process.machine.clock.figures.package_install)
         packages.install(system, name, catalogue.PACKAGES[name].version)
         await process.say(f"Installing : {name}\n")
     await process.say("Complete!\n")

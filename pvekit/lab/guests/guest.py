@@ -4,31 +4,31 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
+from functools import partial
 from typing import Any
 
 from pvekit.lab.faults import Fault
 from pvekit.lab.guests import content, first_boot, links, services
 from pvekit.lab.guests.agent import Agent, AgentError
 from pvekit.lab.guests.cloudinit import CloudInit
+from pvekit.lab.guests.devices import Devices
 from pvekit.lab.guests.disk import Disk, Iso
 from pvekit.lab.guests.hardware import Hardware, hardware
 from pvekit.lab.guests.links import Link
+from pvekit.lab.guests.lsblk import lsblk
 from pvekit.lab.guests.software import base_programs, equip
 from pvekit.lab.guests.system import System
+from pvekit.lab.guests.waiting import until
 from pvekit.lab.guests.world import World
 from pvekit.lab.machine import Machine
 from pvekit.lab.tree import Usage
-
-# Seconds, after a Debian guest under KVM.
-FIRMWARE_AND_KERNEL = 6.0
-NETWORK = 2.0
-SHUTDOWN = 4.0
 
 SYSTEM_BYTES = 1536 << 20  # what an installed cloud image occupies
 
 CONSOLE = "/dev/ttyS0"
 HOST_KEY = "/etc/ssh/ssh_host_ed25519_key"
 AGENT = "qemu-guest-agent.service"
+_CHANGING = frozenset({"exec-status", "exec-wait", "file-write", "set-user-password"})
 # EL 9 is built for x86-64-v2; its kernel panics on the oldest CPU types.
 _TOO_OLD_FOR_EL = frozenset({"kvm64", "kvm32", "qemu64", "qemu32"})
 
@@ -54,13 +54,16 @@ class Guest:
         self.vmid = vmid
         self.hardware: Hardware = hardware(config)
         self._config = config
-        self._isos = isos
         self._on_power_off = on_power_off
         slot = self.hardware.boot_slot(disks)
         self.disk: Disk | None = disks[slot] if slot else None
         self.running = False
+        self._going = asyncio.Event()
+        self._going.set()
         self.links: tuple[Link, ...] = ()
         self.machine = Machine("localhost", world.clock, world.log, base_programs())
+        self.machine.cpus = self.hardware.cpus
+        self.devices = Devices(disks, isos, slot or "", self.machine.files)
         self.system = System(self.machine, world.internet, halt=self._halt)
         self.cloud = CloudInit(self.system)
         self.agent_interface = Agent(self.system, self)
@@ -74,6 +77,7 @@ class Guest:
     def power_on(self) -> asyncio.Task[None]:
         """Start booting in the background, and return the boot; needs a running event loop."""
         self.running = True
+        self._going.set()
         if self.machine.files.is_file(CONSOLE):
             self.machine.files.unlink(CONSOLE)
         self._silent = self.world.faults.take("guest-silent", str(self.vmid))
@@ -82,6 +86,7 @@ class Guest:
             content.load(self.disk, self.machine.files)
             self.machine.files.usages["/"] = self._usage
             equip(self.system, self.cloud)
+            self.machine.programs["lsblk"] = partial(lsblk, self.devices)
             self._loaded = True
         return self._in_background(self.boot())
 
@@ -90,20 +95,68 @@ class Guest:
         files = self.machine.files
         return files.read(CONSOLE) if files.is_file(CONSOLE) else b""
 
+    def follow(self, on_power_off: Callable[[Guest], None]) -> None:
+        """Tell another one from now on that the guest powered itself off: it moved there."""
+        self._on_power_off = on_power_off
+
     def power_off(self) -> None:
         """Cut the power: everything ends at once, the disks stay as they are."""
         self._end()
 
-    async def shutdown(self, timeout_seconds: float) -> bool:
+    async def shutdown(self, timeout_seconds: float, *, by_agent: bool = False) -> bool:
         """Ask the guest to shut down, as ACPI or the agent do; False if it does not in time.
 
         The guest ignores it until its services run; as after a shutdown from inside,
         ``on_power_off`` is called.
         """
-        if not await self._until(lambda: self.system.booted, timeout_seconds):
+        if not by_agent and not await until(
+            self.world.clock, lambda: self._hears_power, timeout_seconds
+        ):
             return False
         self._halt(reboot=False)
-        return await self._until(lambda: not self.running, timeout_seconds)
+        return await until(self.world.clock, lambda: not self.running, timeout_seconds)
+
+    @property
+    def _hears_power(self) -> bool:
+        return not self.running or (self.system.booted and self._going.is_set())
+
+    @property
+    def state(self) -> str:
+        """What the emulator says of it: ``running`` or ``paused``."""
+        return "running" if self._going.is_set() else "paused"
+
+    def pause(self) -> None:
+        """Stop its processors: it neither boots on nor answers until :meth:`resume`."""
+        self._going.clear()
+
+    def resume(self) -> None:
+        """Let its processors go on."""
+        self._going.set()
+
+    def put_aside(self) -> None:
+        """Take its memory away to a disk: it neither runs nor is reached until :meth:`wake`."""
+        self.flush()
+        self.pause()
+        self.running = False
+
+    def wake(self) -> None:
+        """Go on with the memory that was put aside."""
+        self.running = True
+        self.resume()
+
+    def forget(self) -> None:
+        """Lose the memory that was put aside: nothing of it reaches the disks any more."""
+        for task in self._tasks:
+            task.cancel()
+
+    # Devices that come and go
+
+    def rewire(self, config: Mapping[str, str]) -> None:
+        """Take note of a changed configuration: its network cards and their bridges."""
+        self._config = config
+        self.hardware = hardware(config)
+        if self.system.booted and self.links:
+            self._connect()
 
     def reset(self) -> asyncio.Task[None]:
         """Press the reset button: boot again without shutting down; returns the boot."""
@@ -114,7 +167,8 @@ class Guest:
         self._in_background(self._go_down(reboot=reboot))
 
     async def _go_down(self, *, reboot: bool) -> None:
-        await self.world.clock.sleep(SHUTDOWN)
+        await self.world.clock.sleep(self.world.clock.figures.guest_shutdown)
+        await self._going.wait()
         if not self.running:
             return
         if reboot:
@@ -128,6 +182,7 @@ class Guest:
         self.links = ()
         self.machine.reboot()
         self.system.stop()
+        self.agent_interface.reset()
         self.cloud.reset()
         self._save()
         present = asyncio.current_task()
@@ -151,16 +206,18 @@ class Guest:
     async def boot(self) -> None:
         """Boot: firmware, kernel, cloud-init and the services, step by step as time passes."""
         await self._slowness()
-        await self.world.clock.sleep(FIRMWARE_AND_KERNEL)
+        await self.world.clock.sleep(self.world.clock.figures.firmware_and_kernel)
+        await self._going.wait()
         if self.disk is None or not self._bootable:
             return
+        self.devices.make_nodes()
         self.system.agent_port = self.hardware.agent
         first_boot.prepare(self.system)
         services.start(self.system, AGENT)
         self.system.booted = True
-        isos = self._visible_isos()
-        self.cloud.find(isos, self.hardware.nics)
-        await self.world.clock.sleep(NETWORK)
+        self.cloud.find(self.devices.visible_isos(), self.hardware.nics)
+        await self.world.clock.sleep(self.world.clock.figures.guest_network)
+        await self._going.wait()
         self._connect()
         self._grow()
         await self.cloud.initialise()
@@ -175,16 +232,6 @@ class Guest:
             return False
         enterprise = self.disk.os.startswith(("rocky", "alma", "centos", "rhel"))
         return not (enterprise and self.hardware.cpu in _TOO_OLD_FOR_EL)
-
-    def _visible_isos(self) -> dict[str, Iso]:
-        """Return the CDs that the kernel sees: a cloud kernel has no driver for IDE and SATA."""
-        names = self.machine.files.names("/boot") if self.machine.files.is_dir("/boot") else []
-        without_ata = any(name.startswith("vmlinuz") and "-cloud-" in name for name in names)
-        return {
-            slot: iso
-            for slot, iso in self._isos.items()
-            if not (without_ata and slot.startswith(("ide", "sata")))
-        }
 
     def _connect(self) -> None:
         self.links = links.connect(self.system, self.hardware.nics, self.world.network)
@@ -209,9 +256,8 @@ class Guest:
     @property
     def ssh_ready(self) -> bool:
         """Whether its SSH server accepts connections."""
-        return (
-            self.running and not self._suffers(self._without_ssh) and services.ssh_runs(self.system)
-        )
+        running = self.running and self._going.is_set()
+        return running and not self._suffers(self._without_ssh) and services.ssh_runs(self.system)
 
     @property
     def host_key(self) -> bytes:
@@ -228,20 +274,23 @@ class Guest:
     @property
     def agent_ready(self) -> bool:
         """Whether the guest agent answers."""
-        return self.running and not self._suffers(self._silent) and AGENT in self.system.active
+        running = self.running and self._going.is_set()
+        return running and not self._suffers(self._silent) and AGENT in self.system.active
 
     async def agent(self, command: str, /, **arguments: Any) -> Any:  # noqa: ANN401
         """Ask the guest agent; ``command`` is named as ``qm guest cmd`` does.
 
         Besides those: ``exec`` (``command``: words, ``input_data``: bytes), ``exec-status``
-        (``pid``), ``exec-wait`` (``pid``, ``timeout_seconds``; None after the time-out) and
-        ``file-read`` (``file``). Returns JSON data as PVE would show it; raises
-        :class:`AgentError` with PVE's message.
+        (``pid``), ``exec-wait`` (``pid``, ``timeout_seconds``; None after the time-out),
+        ``file-read`` (``file``), ``file-write`` (``file``, ``content``: bytes) and
+        ``set-user-password`` (``username``, ``password``, ``crypted``). Returns JSON data as PVE
+        would show it; raises :class:`AgentError` with PVE's message.
         """
         if not self.agent_ready:
             raise AgentError("QEMU guest agent is not running")
         answer = await self.agent_interface.ask(command, arguments)
-        self.flush()
+        if command in _CHANGING:
+            self.flush()
         return answer
 
     # Small parts
@@ -257,15 +306,6 @@ class Guest:
         if fault is not None:
             # Wall time on purpose: a guest must be able to be slow in an immediate lab too.
             await asyncio.sleep(float(fault.detail.get("seconds", "5")))
-
-    async def _until(self, condition: Callable[[], bool], timeout_seconds: float) -> bool:
-        """Wait for a condition in simulated time; an immediate lab still gives others a chance."""
-        for _ in range(max(1, int(timeout_seconds * 4))):
-            if condition():
-                return True
-            await self.world.clock.sleep(0.25)
-            await asyncio.sleep(0.001)
-        return condition()
 
     def _in_background(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)

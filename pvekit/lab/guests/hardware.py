@@ -29,6 +29,8 @@ class Hardware:
     agent: bool
     boot_order: tuple[str, ...]
     nics: tuple[Nic, ...]
+    cpus: int = 1
+    memory_mb: int = 512
 
     def boot_slot(self, disks: Container[str]) -> str | None:
         """Return the slot of the first disk in the boot order, or None without one."""
@@ -59,7 +61,14 @@ def hardware(config: Mapping[str, str]) -> Hardware:
             for key, text in sorted(config.items())
             if re.fullmatch(r"net\d+", key)
         ),
+        cpus=_cpus(config),
+        memory_mb=int(properties(config.get("memory", "512"), "current")["current"]),
     )
+
+
+def _cpus(config: Mapping[str, str]) -> int:
+    whole = int(config.get("cores", "1")) * int(config.get("sockets", "1"))
+    return int(config.get("vcpus", "0")) or whole
 
 
 def _nic(index: int, text: str) -> Nic:

@@ -69,3 +69,20 @@ def _from_mac(prefix: str, mac: str) -> IPv6Interface:
     octets = bytes.fromhex(mac.replace(":", ""))
     identifier = bytes([octets[0] ^ 2, *octets[1:3], 0xFF, 0xFE, *octets[3:]]).hex(":", 2)
     return IPv6Interface(f"{prefix}::{identifier}/64")
+
+
+# What container software adds: unit that must run, interface, address, its MAC address.
+_NOISE = (
+    ("docker.service", "docker0", "172.17.0.1/16", "02:42:6b:1f:0a:11"),
+    ("kubelet.service", "flannel.1", "10.244.0.0/32", "9a:1c:5e:0d:7f:20"),
+    ("kubelet.service", "cni0", "10.244.0.1/24", "be:4a:71:2c:93:05"),
+)
+_CNI = "/etc/cni/net.d/*.conflist"
+
+
+def noise(system: System) -> Iterator[Link]:
+    """Return the bridges that container software makes once it runs."""
+    for unit, name, address, mac in _NOISE:
+        needs_plugin = unit == "kubelet.service" and not system.files.glob(_CNI)
+        if unit in system.active and not needs_plugin:
+            yield Link(name, mac, (ip_interface(address),))

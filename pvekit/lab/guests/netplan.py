@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_interface
 from typing import Any
 
@@ -72,6 +72,31 @@ def _ethernet(name: str, entry: Mapping[str, Any]) -> Interface:
         addresses=tuple(map(str, entry.get("addresses") or [])),
         gateway=str(entry.get("gateway4", next(defaults, ""))),
     )
+
+
+def from_debian(text: str) -> tuple[Interface, ...]:
+    """Read an ``interfaces(5)`` file as ConfigDrive holds it."""
+    found: dict[str, Interface] = {}
+    name = ""
+    for words in map(str.split, text.splitlines()):
+        if words[:1] == ["iface"] and words[3:] != ["loopback"]:
+            name, method = words[1], words[3]
+            before = found.get(name, Interface(name))
+            found[name] = replace(
+                before,
+                dhcp=before.dhcp or words[2:] == ["inet", "dhcp"],
+                slaac=before.slaac or (words[2] == "inet6" and method in {"auto", "dhcp"}),
+            )
+        elif name and words[:1] == ["address"]:
+            added = (*found[name].addresses, words[1])
+            found[name] = replace(found[name], addresses=added)
+        elif name and words[:1] == ["netmask"]:
+            *others, last = found[name].addresses
+            whole = ip_interface(f"{last}/{words[1]}").with_prefixlen
+            found[name] = replace(found[name], addresses=(*others, whole))
+        elif name and words[:1] == ["gateway"] and "." in words[1]:
+            found[name] = replace(found[name], gateway=words[1])
+    return tuple(found.values())
 
 
 def to_text(interfaces: Iterable[Interface]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -74,3 +75,11 @@ def _free_number(system: System) -> int:
     fields = (line.split(":") for line in system.text("/etc/passwd").splitlines())
     used = [int(field[2]) for field in fields if len(field) > 2]
     return max([999, *(number for number in used if number < 60000)]) + 1
+
+
+def set_password(system: System, user: str, password: str, *, crypted: bool) -> None:
+    """Set a user's password, as ``chpasswd`` does; nobody can log in with it."""
+    digest = password if crypted else f"$6${hashlib.sha512(password.encode()).hexdigest()[:86]}"
+    lines = [line for line in system.text("/etc/shadow").splitlines() if line.split(":")[0] != user]
+    lines.append(f"{user}:{digest}:20000:0:99999:7:::")
+    system.write("/etc/shadow", "".join(f"{line}\n" for line in lines), mode=0o640)
