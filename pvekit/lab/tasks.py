@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
-import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from pvekit.lab.clock import Clock
-from pvekit.lab.failure import Failure
-from pvekit.lab.process import Process
+from pvekit.lab.files import FileSystem
 from pvekit.lab.storage import Pool
+from pvekit.lab.tasklog import Row, TaskFiles
 
 Say = Callable[[str], Awaitable[None]]
 
-PROGRAM_SECONDS = 0.8  # one start of a Perl program, measured idle
-# Bytes per second, measured: 2 GiB alone in 3.7 s, eight such copies at once in 12 to 18 s.
-BANDWIDTH = 1200 << 20
-ONE_COPY = 600 << 20
 _STEPS = 20
 _SMALLEST_STEP = 8 << 20
+_TELLING_SECONDS = 2  # how long nothing is told at most
+_SHOWN = 25  # finished tasks in the list of the last ones
+_LOOK_BACK = 500
+_ENDED_WELL = re.compile(r"OK$|WARNINGS: ")
 _UPID = re.compile(r"UPID:[^:]+:[0-9A-F]{8}:[0-9A-F]{8,9}:[0-9A-F]{8}:[^:\s]+:[^:\s]*:[^:\s]+:")
 
 
@@ -64,13 +61,22 @@ def is_upid(text: str) -> bool:
 
 
 class TaskList:
-    """All tasks of one node, oldest first."""
+    """All tasks of one node, oldest first; ``files`` is where they are logged."""
 
-    def __init__(self, node: str, now: Callable[[], float], uptime: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        node: str,
+        now: Callable[[], float],
+        uptime: Callable[[], float],
+        files: FileSystem | None = None,
+    ) -> None:
         self._node = node
         self._now = now
         self._uptime = uptime
+        self._files = TaskFiles(files) if files is not None else None
         self.all: list[Task] = []
+        self.announce: Callable[[int, str, bool], None] = lambda _pid, _text, _failed: None
+        """Called with (pid, text, whether it failed) where a task begins or ends."""
 
     def start(self, kind: str, subject: str, pid: int) -> Task:
         """Enter a new task."""
@@ -81,12 +87,36 @@ class TaskList:
         )
         task = Task(upid, self._node, kind, subject, pid, pstart, starttime)
         self.all.append(task)
+        self.announce(pid, f"starting task {upid}", False)  # noqa: FBT003
+        if self._files:
+            self._files.begin(upid)
+            self._show()
         return task
 
-    def finish(self, task: Task, status: str) -> None:
-        """Note how a task ended: ``OK`` or its error."""
+    def say(self, task: Task, text: str) -> None:
+        """Add a text to a task's log."""
+        task.lines.extend(text.splitlines())
+        if self._files:
+            self._files.note(task.upid, text)
+
+    def finish(self, task: Task, status: str, *, silent: bool = False) -> None:
+        """Note how a task ended: ``OK`` or its error; a killed one could log nothing more."""
         task.endtime, task.status = int(self._now()), status
-        task.lines.append("TASK OK" if status == "OK" else f"TASK ERROR: {status}")
+        if not silent:
+            ending = f"TASK {status}" if _ENDED_WELL.match(status) else f"TASK ERROR: {status}"
+            self.say(task, f"{ending}\n")
+            failed = _ENDED_WELL.match(status) is None
+            self.announce(task.pid, f"end task {task.upid} {status}", failed)
+        if self._files:
+            self._files.end(_row(task))
+            self._show()
+
+    def _show(self) -> None:
+        running = [task for task in self.all[-_LOOK_BACK:] if not task.endtime]
+        ended = [task for task in self.all[-_SHOWN:] if task.endtime]
+        rows = map(_row, sorted(running + ended, key=lambda task: -task.starttime))
+        if self._files:
+            self._files.show(rows)
 
     def find(self, upid: str) -> Task | None:
         """Return a task by its id."""
@@ -101,45 +131,8 @@ class TaskList:
         self.all = [Task(**entry) for entry in data]
 
 
-@asynccontextmanager
-async def worker(
-    tasks: TaskList, process: Process, kind: str, subject: str, started: list[Task]
-) -> AsyncIterator[Say]:
-    """Run the body as a task, added to ``started``; what it says goes to stdout and its log.
-
-    Progress that nobody reads any more raises :class:`BrokenPipeError` in the body, which then
-    must not clean up: the real worker is killed by that signal.
-    """
-    live = process.machine.processes.add(process.argv)
-    task = tasks.start(kind, subject, live.pid)
-    started.append(task)
-
-    async def say(text: str) -> None:
-        task.lines.extend(text.splitlines())
-        await process.say(text)
-
-    status = "unexpected status"
-    try:
-        yield say
-        status = "OK"
-    except Failure as failure:
-        status = failure.message.strip()
-        raise
-    except BrokenPipeError:
-        status = "broken pipe"
-        raise
-    except asyncio.CancelledError:
-        status = "interrupted by signal"
-        raise
-    finally:
-        process.machine.processes.discard(live)
-        tasks.finish(task, status)
-
-
-def was_killed(process: Process) -> bool:
-    """Return whether the cancelled process may not even clean up: SIGKILL, or the power is gone."""
-    live = process.machine.processes.get(process.pid)
-    return live is None or live.signal == signal.SIGKILL
+def _row(task: Task) -> Row:
+    return Row(task.upid, bool(task.endtime), task.endtime, task.status)
 
 
 def render_bytes(size: int) -> str:
@@ -150,6 +143,31 @@ def render_bytes(size: int) -> str:
             return f"{value:.1f} {unit}"
         value /= 1024
     return f"{value:.1f} TiB"
+
+
+class Telling(Protocol):
+    """How the progress of a copy is told."""
+
+    def at(self, done: int, size: int) -> str:
+        """Return the lines at some point on the way."""
+        ...
+
+    def end(self, size: int) -> str:
+        """Return the lines at the end."""
+        ...
+
+
+class Converting:
+    """The progress lines of ``qemu-img convert``."""
+
+    def at(self, done: int, size: int) -> str:
+        """Return the line at some point on the way."""
+        percent = 100 * done / size if size else 100.0
+        return f"transferred {render_bytes(done)} of {render_bytes(size)} ({percent:.2f}%)\n"
+
+    def end(self, size: int) -> str:
+        """Return the last line, which is told twice."""
+        return self.at(size, size) * 2
 
 
 @dataclass
@@ -163,23 +181,22 @@ class Copy:
     pool: Pool
     limit: int = 0
 
-    async def run(self, size: int, say: Say) -> None:
-        """Let the time pass, with the progress lines of ``qemu-img convert``."""
-        step = max(_SMALLEST_STEP, size // _STEPS, 1)
+    async def run(self, size: int, say: Say, telling: Telling | None = None) -> None:
+        """Let the time pass, with the progress lines of ``qemu-img convert`` or others."""
+        telling = telling or Converting()
+        step = min(max(_SMALLEST_STEP, -(-size // _STEPS)), int(self.pace() * _TELLING_SECONDS) + 1)
         self.pool.copies += 1
         try:
             for done in range(0, size, step):
-                await say(_progress(done, size))
-                await self.clock.sleep(min(step, size - done) / self._pace())
+                await say(telling.at(done, size))
+                await self.clock.sleep(min(step, size - done) / self.pace())
         finally:
             self.pool.copies -= 1
-        await say(_progress(size, size) * 2)
+        await say(telling.end(size))
 
-    def _pace(self) -> float:
-        pace = min(ONE_COPY, BANDWIDTH / self.pool.copies)
+    def pace(self) -> float:
+        """Return how fast it goes now, in bytes per second."""
+        figures = self.clock.figures
+        together = figures.copy_all / max(1, self.pool.copies)
+        pace = min(figures.copy_one, together) * (1 << 20)
         return min(pace, self.limit) if self.limit else pace
-
-
-def _progress(done: int, size: int) -> str:
-    percent = 100 * done / size if size else 100.0
-    return f"transferred {render_bytes(done)} of {render_bytes(size)} ({percent:.2f}%)\n"

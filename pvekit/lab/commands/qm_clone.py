@@ -1,201 +1,137 @@
-"""``qm clone``: a stub with a lock first, the disks then, the finished configuration at the end."""
+"""``qm clone``: what is asked for is checked, and what happens to every drive is planned."""
 
 from __future__ import annotations
 
-import asyncio
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from pvekit.lab import snapshots
 from pvekit.lab.commands.call import Call
+from pvekit.lab.commands.cloning import Clone, Plan
 from pvekit.lab.commands.guards import check_lock
-from pvekit.lab.commands.nets import with_identity, with_new_mac
-from pvekit.lab.commands.volumes import CLOUDINIT_SIZE, Source, Volumes, Wish
+from pvekit.lab.commands.volumes import Volumes
 from pvekit.lab.failure import Failure
-from pvekit.lab.tasks import was_killed
-from pvekit.lab.vmconfig import UNUSED_NAME, Drive, VmConfig, format_size
-
-_STUB = "# qmclone temporary file\nlock: clone\n"
-_NOT_COPIED = frozenset({"template", "lock", "parent", "snaptime", "description"})
+from pvekit.lab.features import has_feature
+from pvekit.lab.vmconfig import DRIVE_NAME, Drive, VmConfig
 
 
 async def clone(call: Call) -> None:
     """Clone a VM or template; what a lost link or SIGKILL leaves behind stays."""
-    _check_request(call)
-    call.node.check_quorum()
+    running = check_here(call) is not None
+    _plan(call, running=running)
     new = int(call.values["newid"])
     async with call.worker("qmclone") as say:
-        shared = not call.node.guest(call.vmid)
-        async with call.node.locking.config(call.vmid, say, seconds=1, shared=shared):
-            plan = _plan(call)
-            async with call.node.locking.config(new, say, seconds=1):
-                _check_new(call, new)
-                await _Clone(call, plan, Volumes(call.node, say), new).run()
+        locking = call.node.locking
+        async with (
+            locking.config(call.vmid, say, seconds=1, shared=not running),
+            locking.config(new, say, seconds=1),
+        ):
+            plan = _plan(call, running=running)
+            if call.node.capacity.pve.startswith("9"):
+                await say(f"creating a clone of VM {call.vmid} with ID {new}\n")
+            await Clone(call, plan, Volumes(call.node, say), new).run()
 
 
-def _check_request(call: Call) -> None:
-    node, new = call.node, int(call.values["newid"])
-    if "snapname" in call.values:
-        raise Failure(f"snapshot '{call.get('snapname')}' does not exist", 2)
-    storage = call.get("storage")
-    if storage and "images" not in node.storages.get(storage).content:
-        raise call.refuse(storage=f"storage '{storage}' does not support vm images")
-    if (pool := call.get("pool")) and pool not in node.pools():
-        raise Failure(f"403 Permission check failed (pool '{pool}' does not exist)", 2)
-    if (target := call.get("target")) and target not in {m.name for m in node.cluster.members}:
-        raise Failure(f"no such cluster node '{target}'", 2)
-    if call.vmid not in node.vmids():
-        where = f"on node '{node.name}'"
-        raise Failure(f"unable to find configuration file for VM {call.vmid} {where}", 2)
-    _plan(call)
-    _check_new(call, new)
+def check_here(call: Call) -> object:
+    """Return the powered-on VM; the program dies if it is not on this node."""
+    if not call.node.machine.files.exists(call.node.config_path(call.vmid)):
+        where = f"VM {call.vmid} on node '{call.node.name}'"
+        raise Failure(f"unable to find configuration file for {where}", 2)
+    return call.node.guest(call.vmid)
 
 
-def _check_new(call: Call, new: int) -> None:
-    if call.node.machine.files.exists(call.node.config_path(new)):
-        raise Failure(f"unable to create VM {new}: config file already exists", 2)
-
-
-@dataclass(frozen=True)
-class _Plan:
-    source: VmConfig
-    full: bool
-
-
-def _plan(call: Call) -> _Plan:
-    """Decide how every drive is cloned; the program dies where that is impossible."""
-    source = call.node.config(call.vmid)
-    check_lock(source)
-    full = call.on("full") or ("full" not in call.values and not source.is_template)
-    if not full:
-        for option in ("storage", "format"):
-            if option in call.values:
-                raise Failure(f"parameter '{option}' not allowed for linked clones", 2)
-        _check_linkable(source)
-    _check_target(call, source)
-    return _Plan(source, full)
-
-
-def _check_linkable(source: VmConfig) -> None:
-    for slot, drive in source.drives():
-        base = re.search(r"[:/]base-\d+-disk-\d+(\.\w+)?$", drive.file)
-        if drive.has_volume and not drive.is_cdrom and not base:
-            raise Failure(f"Linked clone feature is not supported for '{drive.file}' ({slot})")
-
-
-def _check_target(call: Call, source: VmConfig) -> None:
+def target_of(call: Call) -> str:
+    """Return the other node that the clone is for, or nothing."""
     target = call.get("target")
-    if not target or target == call.node.name:
+    return "" if target in {call.node.name, "localhost"} else target
+
+
+def _plan(call: Call, *, running: bool) -> Plan:
+    """Decide how every drive is cloned; the program dies where that is impossible."""
+    node, name = call.node, call.get("snapname")
+    _check_pool(call)
+    _check_places(call)
+    node.check_quorum()
+    config = node.config(call.vmid)
+    check_lock(config)
+    if (node.guest(call.vmid) is not None) != running:
+        raise Failure("unexpected state change")
+    snapshot = snapshots.find(config, name) if name else None
+    if name and snapshot is None:
+        raise Failure(f"snapshot '{name}' does not exist", 2)
+    source = snapshot.config() if snapshot else config
+    full = call.on("full") if "full" in call.values else not config.is_template
+    _check_options(call, full=full)
+    _check_shared(call, source)
+    new = int(call.values["newid"])
+    if node.machine.files.exists(node.config_path(new)):
+        raise Failure(f"unable to create VM {new}: config file already exists", 2)
+    return Plan(source, name, running, _Decision(call, name, full, running).drives(source.values))
+
+
+def _check_pool(call: Call) -> None:
+    if (pool := call.get("pool")) and pool not in call.node.pools():
+        raise Failure(f"403 Permission check failed (pool '{pool}' does not exist)", 2)
+
+
+def _check_places(call: Call) -> None:
+    node, storage, target = call.node, call.get("storage"), target_of(call)
+    if target and target not in node.peers:
+        raise Failure(f"no such cluster node '{target}'", 2)
+    if not storage:
         return
-    storages = {drive.file.partition(":")[0] for _, drive in source.drives() if drive.has_volume}
-    if call.get("storage"):
-        storages.add(call.get("storage"))
-    if not all(call.node.storages.get(storage).shared for storage in storages):
+    definition = node.storages.enabled(storage)
+    if "images" not in definition.content:
+        raise call.refuse(storage=f"storage '{storage}' does not support vm images")
+    if target:
+        node.peers[target].storages.enabled(storage)
+        if not definition.shared:
+            raise Failure(f"can't clone to non-shared storage '{storage}'", 2)
+
+
+def _check_options(call: Call, *, full: bool) -> None:
+    for option in ("storage", "format"):
+        if option in call.values and not full:
+            raise Failure(f"parameter '{option}' not allowed for linked clones", 2)
+
+
+def _check_shared(call: Call, source: VmConfig) -> None:
+    used = [drive.file.partition(":")[0] for _, drive in source.drives() if drive.has_volume]
+    shared = {call.node.storages.get(storage).shared for storage in used}
+    if (target := target_of(call)) and False in shared:
         raise Failure(f"can't clone VM to node '{target}' (VM uses local storage)", 2)
 
 
-@dataclass
-class _Clone:
+@dataclass(frozen=True)
+class _Decision:
+    """Which drives are copied in full, and whether their storages can do that."""
+
     call: Call
-    plan: _Plan
-    volumes: Volumes
-    new: int
+    snapname: str
+    full: bool
+    running: bool
 
-    @property
-    def _path(self) -> str:
-        return self.call.node.config_path(self.new)
+    def drives(self, values: Mapping[str, str]) -> Mapping[str, bool]:
+        """Return for every drive that gets a volume of its own whether it is copied in full."""
+        found = {}
+        for slot, text in sorted(values.items()):
+            drive = Drive.parse(text)
+            if not DRIVE_NAME.fullmatch(slot) or (drive.is_cdrom and not drive.is_cloudinit):
+                continue
+            found[slot] = self._whole(slot, drive)
+        return found
 
-    async def run(self) -> None:
-        self.call.node.write(self._path, _STUB)
-        try:
-            config = await self._copy()
-            self.call.node.save(self.new, config)
-            self._move()
-        except Failure as failure:
-            self._roll_back()
-            raise Failure(f"clone failed: {failure.message}") from failure
-        except asyncio.CancelledError:
-            if not was_killed(self.call.process):
-                self._roll_back()
-                await self._complain_of_signal()
-            raise
-
-    async def _complain_of_signal(self) -> None:
-        try:
-            await self.call.process.complain("clone failed: copy failed: interrupted by signal\n")
-        except BrokenPipeError:
-            return
-
-    def _roll_back(self) -> None:
-        node = self.call.node
-        self.volumes.undo()
-        # Without quorum the stub cannot be removed either: it is left behind.
-        if node.cluster.quorate() and node.machine.files.exists(self._path):
-            node.forget(self.new)
-
-    def _move(self) -> None:
-        target = self.call.get("target")
-        if target and target != self.call.node.name:
-            place = self._path.replace(f"/{self.call.node.name}/", f"/{target}/")
-            self.call.node.machine.files.rename(self._path, place)
-
-    async def _copy(self) -> VmConfig:
-        source = self.plan.source
-        config = self._base()
-        for slot, drive in source.drives():
-            config.values[slot] = str(await self._clone_drive(slot, drive))
-        if source.pending:
-            keys = ",".join(source.pending)
-            await self.volumes.say(f"found pending changes for '{keys}', discarding for clone\n")
-        return config
-
-    def _base(self) -> VmConfig:
-        node, source = self.call.node, self.plan.source
-        values = {
-            key: with_new_mac(node, value) if re.fullmatch(r"net\d+", key) else value
-            for key, value in source.values.items()
-            if key not in _NOT_COPIED and not UNUSED_NAME.fullmatch(key)
-        }
-        values["name"] = self.call.get("name") or f"Copy-of-VM-{source.name or self.call.vmid}"
-        description = self.call.get("description", source.description)
-        return VmConfig(with_identity(node, values), description.removesuffix("\n"))
-
-    async def _clone_drive(self, slot: str, drive: Drive) -> Drive:
-        if not drive.has_volume or (drive.is_cdrom and not drive.is_cloudinit):
-            return drive
-        say = self.volumes.say
-        if drive.is_cloudinit:
-            await say(f"create full clone of drive {slot} ({drive.file})\n")
-            volid = await self._clone_cloudinit(drive)
-        elif self.plan.full:
-            await say(f"create full clone of drive {slot} ({drive.file})\n")
-            volid = await self._clone_full(drive)
-        else:
-            await say(f"create linked clone of drive {slot} ({drive.file})\n")
-            volid = await self.volumes.link(drive.file, self.new)
-        size = format_size(self.volumes.get(volid).size)
-        return Drive(volid, drive.properties).having(size=size)
-
-    def _storage(self, drive: Drive) -> str:
-        return self.call.get("storage") or drive.file.partition(":")[0]
-
-    async def _clone_cloudinit(self, drive: Drive) -> str:
-        storage = self._storage(drive)
-        has_files = bool(self.call.node.storages.get(storage).path)
-        wish = Wish(storage, self.new, "qcow2" if has_files else "raw", f"vm-{self.new}-cloudinit")
-        return await self.volumes.allocate(wish, CLOUDINIT_SIZE)
-
-    async def _clone_full(self, drive: Drive) -> str:
-        node, volume = self.call.node, self.volumes.get(drive.file)
-        if guest := node.guest(self.call.vmid):
-            guest.flush()
-        if volume.disk is None:
-            raise Failure(f"volume '{drive.file}' does not exist")
-        if node.world.faults.take("clone-fails", f"{self.call.vmid} {self.new}"):
-            await self.volumes.say("qemu-img: error while reading at byte 0: Input/output error\n")
-            raise Failure("copy failed: command '/usr/bin/qemu-img convert' failed: exit code 1")
-        storage = self._storage(drive)
-        default = volume.format if node.storages.get(storage).path else ""
-        wish = Wish(storage, self.new, self.call.get("format") or default)
-        source = Source(node.storages.path(drive.file), volume.format, volume.disk)
-        limit = int(self.call.get("bwlimit", "0")) << 10
-        return await self.volumes.copy(source, wish, limit)
+    def _whole(self, slot: str, drive: Drive) -> bool:
+        if slot == "tpmstate0" and self.full and self.running and not self.snapname:
+            raise Failure("cannot clone TPM state while VM is running", 2)
+        newer = self.call.node.capacity.pve.startswith("9")
+        whole = self.full or drive.is_cloudinit or (newer and slot == "tpmstate0")
+        feature, word = ("copy", "Full") if whole else ("clone", "Linked")
+        # A cloud-init drive has no snapshots: it is made anew.
+        name = "" if drive.is_cloudinit else self.snapname
+        known = re.match(r"[\w.-]+:", drive.file) is not None
+        if not known or not has_feature(self.call.node.storages, feature, drive.file, name):
+            of = " a snapshot of" if self.snapname and newer else ""
+            raise Failure(f"{word} clone feature is not supported for{of} '{drive.file}' ({slot})")
+        return whole

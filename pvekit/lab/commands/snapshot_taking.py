@@ -1,0 +1,163 @@
+"""How a snapshot is taken: noted under a lock, then disk after disk, then made valid."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from pvekit.lab import snapshots
+from pvekit.lab.commands.call import Call
+from pvekit.lab.commands.guards import check_lock
+from pvekit.lab.commands.snapshot_removal import Removal
+from pvekit.lab.commands.volume_snapshots import VolumeSnapshots
+from pvekit.lab.commands.volumes import Volumes, Wish
+from pvekit.lab.failure import Failure
+from pvekit.lab.features import has_feature
+from pvekit.lab.guests.disk import Disk
+from pvekit.lab.snapshots import Snapshot
+from pvekit.lab.vmconfig import VmConfig
+from pvekit.lab.workers import was_killed
+
+_DRIVER_STATE = 500  # MiB besides twice the memory
+_SAVING = 150 << 20  # bytes of memory per second
+_MACHINE = "pc-i440fx-10.0+pve0"
+_CPUS = {"": "kvm64", "x86-64-v2-AES": "qemu64"}
+_FLAGS = "enforce,+kvm_pv_eoi,+kvm_pv_unhalt,+lahf_lm,+sep"
+
+
+@dataclass
+class Taking:
+    """One snapshot that is taken."""
+
+    call: Call
+    volumes: Volumes
+    name: str
+
+    async def run(self) -> None:
+        """Take it; after a failure nothing of it stays."""
+        snapshot = await self._prepare()
+        done: list[str] = []
+        try:
+            await self._freeze(snapshot)
+            for slot, drive in snapshot.drives():
+                if drive.has_volume and not drive.is_cdrom:
+                    await self.volumes.say(f"snapshotting 'drive-{slot}' ({drive.file})\n")
+                    await VolumeSnapshots(self.volumes, drive.file).create(self.name)
+                    done.append(slot)
+        except Failure as failure:
+            await self._clean_up(done)
+            raise Failure(f"{failure.message}\n") from failure
+        except asyncio.CancelledError:
+            if was_killed(self.call.process):
+                raise
+            await self._clean_up(done)
+            raise
+        await self._commit()
+
+    async def _prepare(self) -> Snapshot:
+        node, vmid = self.call.node, self.call.vmid
+        async with node.locking.config(vmid, self.volumes.say):
+            config = node.config(vmid)
+            known = self._check(config)
+            snapshot = Snapshot(self.name, snapshots.frozen(config))
+            if self.call.on("vmstate") and node.guest(vmid):
+                snapshot.values |= await self._allocate_state(config)
+            now = int(node.machine.clock.now())
+            snapshot.values |= {"snapstate": "prepare", "snaptime": str(now)}
+            snapshot.description = self.call.get("description")
+            config.values["lock"] = "snapshot"
+            snapshots.store(config, {**known, self.name: snapshot})
+            node.save(vmid, config)
+        return snapshot
+
+    def _check(self, config: VmConfig) -> dict[str, Snapshot]:
+        """Return the snapshots there are; the program dies if another one cannot be taken."""
+        if config.is_template:
+            raise Failure("you can't take a snapshot if it's a template")
+        check_lock(config)
+        known = snapshots.parse(config)
+        if self.name in known:
+            raise Failure(f"snapshot name '{self.name}' already used")
+        disks = [drive.file for _, drive in config.drives() if _is_disk(drive.file, drive.is_cdrom)]
+        if not all(has_feature(self.call.node.storages, "snapshot", volid) for volid in disks):
+            raise Failure("snapshot feature is not available")
+        return known
+
+    async def _allocate_state(self, config: VmConfig) -> dict[str, str]:
+        storage = _state_storage(self.call, config)
+        size = (config.memory_mb * 2 + _DRIVER_STATE) << 20
+        name = f"vm-{self.call.vmid}-state-{self.name}"
+        wish = Wish(storage, self.call.vmid, "raw", name)
+        volid = await self.volumes.allocate(wish, size, Disk(size))
+        model = config.values.get("cpu", "").partition(",")[0].removeprefix("cputype=")
+        return {
+            "vmstate": volid,
+            "runningmachine": _MACHINE,
+            "runningcpu": f"{_CPUS.get(model, model)},{_FLAGS}",
+        }
+
+    async def _freeze(self, snapshot: Snapshot) -> None:
+        guest = self.call.node.guest(self.call.vmid)
+        if guest is None:
+            return
+        if snapshot.vmstate:
+            await self._save_memory(snapshot)
+        guest.flush()
+
+    async def _save_memory(self, snapshot: Snapshot) -> None:
+        say, clock = self.volumes.say, self.call.node.machine.clock
+        storage = snapshot.vmstate.partition(":")[0]
+        await say(f"saving VM state and RAM using storage '{storage}'\n")
+        total = min(snapshot.config().memory_mb << 20, 2 * _SAVING)
+        seconds = 0
+        for seconds in range(max(1, -(-total // _SAVING))):
+            done = max(512 << 10, seconds * _SAVING)
+            await say(f"{_amount(done)} in {seconds}s\n")
+            await clock.sleep(1)
+        await say(f"completed saving the VM state in {seconds + 1}s, saved {_amount(total)}\n")
+
+    async def _commit(self) -> None:
+        node, vmid = self.call.node, self.call.vmid
+        async with node.locking.config(vmid, self.volumes.say):
+            config = node.config(vmid)
+            if config.lock != "snapshot":
+                raise Failure("missing snapshot lock")
+            known = snapshots.parse(config)
+            if self.name not in known:
+                raise Failure(f"snapshot '{self.name}' does not exist")
+            if known[self.name].state != "prepare":
+                raise Failure("wrong snapshot state")
+            del known[self.name].values["snapstate"]
+            del config.values["lock"]
+            config.values["parent"] = self.name
+            snapshots.store(config, known)
+            node.save(vmid, config)
+
+    async def _clean_up(self, done: list[str]) -> None:
+        await self.volumes.say("snapshot create failed: starting cleanup\n")
+        try:
+            await Removal(self.call, self.volumes, self.name).undo(done)
+        except Failure as failure:
+            await self.volumes.say(f"{failure.message}\n")
+
+
+def _is_disk(volid: str, is_cdrom: bool) -> bool:  # noqa: FBT001
+    return not is_cdrom and volid != "none"
+
+
+def _state_storage(call: Call, config: VmConfig) -> str:
+    """Return where memory is saved: as configured, or a shared storage of the VM, or its first."""
+    if chosen := config.values.get("vmstatestorage"):
+        return chosen
+    used = [drive.file.partition(":")[0] for _, drive in config.drives() if drive.has_volume]
+    shared = [storage for storage in used if call.node.storages.get(storage).shared]
+    return next(iter([*shared, *used[::-1]]), "local")
+
+
+def _amount(size: int) -> str:
+    value = float(size)
+    for unit in ("B", "KiB", "MiB"):
+        if value < 1024:
+            return f"{value:.2f} {unit}"
+        value /= 1024
+    return f"{value:.2f} GiB"
