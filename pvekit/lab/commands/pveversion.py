@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pvekit.lab.commands.api import VERSIONS
+from pvekit.lab.api.version import VERSIONS
 from pvekit.lab.process import NotSimulated, Process, Program
 
 if TYPE_CHECKING:

@@ -1,0 +1,62 @@
+"""How a backup's data flows: the time that takes, and what is said meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+from pvekit.lab.backup.archive import Image
+from pvekit.lab.clock import Clock
+from pvekit.lab.images import written
+
+BANDWIDTH = 500 << 20  # bytes per second, measured with zstd
+_STEP = 3.0  # seconds between two lines
+Info = Callable[[str], Awaitable[None]]
+
+
+def compressor(options: Mapping[str, str]) -> str:
+    """Return where the data of a template is piped."""
+    kind, threads = options["compress"], options["zstd"]
+    commands = {"gzip": "gzip --rsyncable", "lzo": "lzop", "1": "lzop"}
+    commands["zstd"] = f"zstd --rsyncable --threads={threads}"
+    return f"exec:{commands.get(kind, 'cat')}"
+
+
+async def wait(clock: Clock, size: int, limit: int) -> float:
+    """Let the time pass that so many bytes take; returns the seconds."""
+    seconds = size / min(BANDWIDTH, limit or BANDWIDTH)
+    await clock.sleep(seconds)
+    return seconds
+
+
+async def run(clock: Clock, images: Sequence[Image], limit: int, info: Info) -> None:
+    """Transfer the disks, with a line every three seconds."""
+    total = sum(image.disk.size_bytes for image in images)
+    data = sum(min(written(image.disk), image.disk.size_bytes) for image in images)
+    pace = min(BANDWIDTH, limit or BANDWIDTH)
+    done, seconds = 0, 0.0
+    while done < total:
+        step = min(total - done, int(pace * _STEP))
+        await clock.sleep(step / pace)
+        done += step
+        seconds += step / pace
+        percent = done * 100 // total
+        rates = f"read: {_bytes(pace, 1)}/s, write: {_bytes(pace * data / total, 1)}/s"
+        said = f"{percent:3}% ({_bytes(done, 1)} of {_bytes(total, 1)}) in {seconds:.0f}s, {rates}"
+        await info(said)
+    zero = total - data
+    if zero:
+        share = zero * 100 // total
+        await info(f"backup is sparse: {_bytes(zero, 2)} ({share}%) total zero data")
+    if whole := round(seconds):
+        rate = _bytes(total / whole, 1)
+        await info(f"transferred {_bytes(total, 2)} in {whole} seconds ({rate}/s)")
+    else:
+        await info(f"transferred {_bytes(total, 2)} in <1 seconds")
+
+
+def _bytes(value: float, digits: int) -> str:
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if value < 1024:
+            return f"{value:.{digits}f} {unit}"
+        value /= 1024
+    return f"{value:.{digits}f} TiB"
