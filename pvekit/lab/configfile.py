@@ -16,6 +16,8 @@ _SIZES = {
     "medium": {"cpus": 2, "memory_mb": 4096, "disk_gb": 40},
     "large": {"cpus": 4, "memory_mb": 8192, "disk_gb": 80},
 }
+# where the VMs' disks go, by what the site has
+_POOLS = {"rbd": "ceph", "nfs": "nas", "zfspool": "local-zfs", "lvm": "local-lvm", "cephfs": "ceph"}
 
 
 def config_text(
@@ -34,7 +36,7 @@ def config_text(
             "id": 9000,
             "image_url": f"{_IMAGES}/jammy-server-cloudimg-amd64.img",
             "checksum_url": f"{_IMAGES}/SHA256SUMS",
-            "storage_pool": "ceph" if storage == "rbd" else "local-lvm",
+            "storage_pool": _POOLS.get(storage, "local-lvm"),
             "network_bridge": "vmbr0",
             "base_cpus": 1,
             "base_memory_mb": 2048,

@@ -2,60 +2,134 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from typing import Any
 
+from pvekit.lab.guests.guest import Guest
 from pvekit.lab.node import Node
-from pvekit.lab.storage import Definition
+from pvekit.lab.reports import reported
+from pvekit.lab.statistics import QEMU, SUPPORT, blocks
+from pvekit.lab.storage import Definition, Figures
+from pvekit.lab.storages.report import facts as storage_facts
 from pvekit.lab.vmconfig import VmConfig
 
-_LAG = 10.0  # seconds until pvestatd reports a new VM
 _OWN_MEMORY = 2 << 30  # bytes that a node needs for itself
+_MIB = 1 << 20
 
 
 def vm(node: Node, vmid: int, config: VmConfig) -> dict[str, Any]:
-    """Return the figures of one VM, as ``qm status --verbose`` lists them."""
+    """Return the figures of one VM, as ``qm status --verbose`` lists them of one that is off."""
+    facts = configured(vmid, config, node.capacity.cpus)
     guest = node.guest(vmid)
+    if guest is None:
+        return facts
+    return facts | {
+        "mem": facts["maxmem"] // 4,
+        "pid": node.pid(vmid),
+        "qmpstatus": guest.state,
+        "status": "running",
+        "uptime": node.uptime(vmid),
+    }
+
+
+def configured(vmid: int, config: VmConfig, cpus: int) -> dict[str, Any]:
+    """Return what a configuration alone tells of a VM, on a node with so many processors."""
     disk = config.boot_disk()
     facts: dict[str, Any] = {
-        "cpus": config.cpus,
+        "cpus": int(config.values.get("vcpus", "0")) or min(config.cpus, cpus),
         "disk": 0,
         "maxdisk": disk.size_bytes if disk else 0,
         "maxmem": config.memory_mb << 20,
-        "mem": (config.memory_mb << 20) // 4 if guest else 0,
+        "mem": 0,
         "name": config.name or f"VM {vmid}",
         "netin": 0,
         "netout": 0,
-        "qmpstatus": "running" if guest else "stopped",
-        "status": "running" if guest else "stopped",
-        "uptime": node.uptime(vmid) if guest else 0,
+        "qmpstatus": "stopped",
+        "status": "stopped",
+        "uptime": 0,
         "vmid": vmid,
     }
-    if guest:
-        facts["pid"] = node.pid(vmid)
-    if "serial0" in config.values:
+    if any(f"serial{number}" in config.values for number in range(4)):
         facts["serial"] = 1
     if config.is_template:
         facts["template"] = 1
-    return facts | {k: config.values[k] for k in ("lock", "tags") if k in config.values}
+    given = {key: config.values[key] for key in ("lock", "tags") if key in config.values}
+    return facts | _balloon(config) | given
+
+
+def _balloon(config: VmConfig) -> dict[str, int]:
+    least = int(config.values.get("balloon", "0"))
+    if not least:
+        return {}
+    return {"balloon_min": least * _MIB, "shares": int(config.values.get("shares", "1000"))}
+
+
+def full(node: Node, vmid: int, config: VmConfig) -> dict[str, Any]:
+    """Return the figures of one VM with those that only its emulator knows."""
+    facts = vm(node, vmid, config)
+    guest = node.guest(vmid)
+    if guest is None:
+        return facts
+    shown = blocks(slot for slot, drive in config.drives() if _is_attached(slot, drive.file))
+    facts |= {
+        "blockstat": shown,
+        "diskread": sum(entry["rd_bytes"] for entry in shown.values()),
+        "diskwrite": sum(entry["wr_bytes"] for entry in shown.values()),
+        "nics": {
+            f"tap{vmid}i{nic.index}": {"netin": 0, "netout": 0} for nic in guest.hardware.nics
+        },
+        "proxmox-support": SUPPORT,
+        "running-machine": _machine(config),
+        "running-qemu": QEMU,
+    }
+    return facts | _memory(node, guest, config)
+
+
+def _is_attached(slot: str, file: str) -> bool:
+    return file != "none" and not slot.startswith(("efidisk", "tpmstate"))
+
+
+def _machine(config: VmConfig) -> str:
+    kind = config.values.get("machine", "").partition(",")[0].removeprefix("type=")
+    chipset = "q35" if "q35" in kind else "i440fx"
+    return f"pc-{chipset}-{'.'.join(QEMU.split('.')[:2])}+pve0"
+
+
+def _memory(node: Node, guest: Guest, config: VmConfig) -> dict[str, Any]:
+    """Return what the balloon tells: more once the guest has booted and has its driver."""
+    if config.values.get("balloon") == "0":
+        return {}
+    size = config.memory_mb << 20
+    told = {"actual": size, "max_mem": size}
+    if not guest.system.booted:
+        return {"balloon": size, "ballooninfo": told}
+    free = size * 3 // 4
+    driver = {
+        "free_mem": free,
+        "last_update": int(node.machine.clock.now()),
+        "major_page_faults": 0,
+        "mem_swapped_in": 0,
+        "mem_swapped_out": 0,
+        "minor_page_faults": 0,
+        "total_mem": size,
+    }
+    return {"balloon": size, "ballooninfo": told | driver, "freemem": free}
+
+
+def listed(node: Node, vmid: int, *, everything: bool = False) -> dict[str, Any]:
+    """Return one VM as ``/nodes/NODE/qemu`` lists it, read live."""
+    config = node.config(vmid)
+    if everything:
+        return {**full(node, vmid, config), "cpu": 0}
+    facts = vm(node, vmid, config)
+    del facts["qmpstatus"]
+    return {**facts, "cpu": 0}
 
 
 def storage(node: Node, definition: Definition) -> dict[str, Any]:
     """Return the figures of one storage as a node sees it, in bytes."""
-    usable = not definition.disabled and definition.on(node.name)
-    pool = node.storages.pool(definition.id)
-    used = pool.used + sum(size for _, _, size in node.storages.files(definition))
-    return {
-        "active": int(usable),
-        "avail": pool.total - used if usable else 0,
-        "content": ",".join(sorted(definition.content)),
-        "enabled": int(not definition.disabled),
-        "shared": int(definition.shared),
-        "storage": definition.id,
-        "total": pool.total if usable else 0,
-        "type": definition.type,
-        "used": used if usable else 0,
-    }
+    enabled = not definition.disabled and definition.on(node.name)
+    figures = node.storages.figures(definition) if enabled else Figures()
+    return storage_facts(definition, figures, enabled=enabled)
 
 
 def memory_used(node: Node) -> int:
@@ -65,7 +139,7 @@ def memory_used(node: Node) -> int:
 
 
 def node_entry(node: Node) -> dict[str, Any]:
-    """Return one node as ``/nodes`` and ``/cluster/resources`` list it."""
+    """Return the figures of one node."""
     local = storage(node, node.storages.get("local"))
     return {
         "cpu": 0.01,
@@ -85,52 +159,4 @@ def node_entry(node: Node) -> dict[str, Any]:
 
 def vm_resource(node: Node, vmid: int) -> dict[str, Any]:
     """Return one VM as ``/cluster/resources`` lists it: without figures while it is new."""
-    config = node.config(vmid)
-    entry: dict[str, Any] = {"id": f"qemu/{vmid}", "node": node.name, "type": "qemu", "vmid": vmid}
-    entry |= {key: config.values[key] for key in ("lock", "tags") if key in config.values}
-    if node.cluster.age(vmid) < _LAG:
-        return entry | {"status": "unknown"}
-    facts = vm(node, vmid, config)
-    kept = ("disk", "maxdisk", "maxmem", "mem", "name", "netin", "netout", "status", "uptime")
-    rates = {"cpu": 0, "diskread": 0, "diskwrite": 0, "maxcpu": config.cpus}
-    template = {"template": int(config.is_template)}
-    return entry | {key: facts[key] for key in kept} | rates | template
-
-
-def rrd(nodes: Iterable[Node], version: str) -> Iterator[str]:
-    """Return the lines of ``/etc/pve/.rrd``; PVE 9 names its keys otherwise."""
-    nine = version.startswith("9")
-    keys = ("pve-vm-9.0", "pve-node-9.0", "pve-storage-9.0") if nine else _RRD_8
-    for node in nodes:
-        for vmid in node.vmids():
-            yield f"{keys[0]}/{vmid}:{_vm_figures(node, vmid)}"
-        yield f"{keys[1]}/{node.name}:{_node_figures(node)}"
-        for definition in node.storages.active():
-            facts = storage(node, definition)
-            now = int(node.machine.clock.now())
-            figures = f"{now}:{facts['total']}:{facts['used']}"
-            yield f"{keys[2]}/{node.name}/{definition.id}:{figures}"
-
-
-_RRD_8 = ("pve2.3-vm", "pve2-node", "pve2-storage")
-
-
-def _vm_figures(node: Node, vmid: int) -> str:
-    config = node.config(vmid)
-    facts = vm(node, vmid, config)
-    running = facts["status"] == "running"
-    now = int(node.machine.clock.now())
-    head = (facts["uptime"], facts["name"], facts["status"], int(config.is_template), now)
-    memory = facts["mem"] if running else "U"
-    load = 0 if running else "U"
-    disk = (facts["maxdisk"], 0, *([load] * 4))
-    return ":".join(map(str, (*head, config.cpus, load, facts["maxmem"], memory, *disk)))
-
-
-def _node_figures(node: Node) -> str:
-    entry = node_entry(node)
-    now = int(node.machine.clock.now())
-    return (
-        f"{entry['uptime']}::{now}:0.1:{entry['maxcpu']}:{entry['cpu']}:0:{entry['maxmem']}:"
-        f"{entry['mem']}:0:0:{entry['maxdisk']}:{entry['disk']}:0:0"
-    )
+    return reported(node.cluster).vm(vmid, node.name)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
-_LINE = re.compile(r"([a-z][a-z_]*\d*):\s*(.+?)\s*", re.DOTALL)
+_LINE = re.compile(r"([a-z][a-z_-]*\d*):\s*(.+?)\s*", re.DOTALL)
 _SECTION = re.compile(r"\[(?P<name>[A-Za-z][\w:-]*)\]\s*", re.IGNORECASE)
 _SIZES = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 DRIVE_NAME = re.compile(r"(ide|sata|scsi|virtio)\d+|efidisk0|tpmstate0")
 UNUSED_NAME = re.compile(r"unused\d+")
+_BUSES = ("ide", "scsi", "virtio", "sata", "efidisk", "tpmstate")
 
 
 def encode_text(text: str) -> str:
@@ -106,38 +108,41 @@ class VmConfig:
     @classmethod
     def parse(cls, text: str) -> VmConfig:
         """Read a file's text; lines that make no sense are dropped, as Proxmox VE drops them."""
-        config = cls()
-        target: dict[str, str] | None = config.values
-        comments: list[str] = []
-        for line in text.splitlines():
-            if section := _SECTION.fullmatch(line):
-                target = config.pending if section["name"] == "PENDING" else None
-            if target is None:
-                config.sections += f"{line}\n"
-            elif line.startswith("#") and target is config.values:
-                comments.append(unquote(line[1:], errors="surrogateescape"))
-            elif found := _LINE.fullmatch(line):
-                target[found[1]] = found[2]
-        config.description = "\n".join(comments)
-        return config
+        parts = _parsed(text)
+        return cls(dict(parts.values), parts.description, dict(parts.pending), parts.sections)
 
     def text(self) -> str:
-        """Return the text to write."""
-        lines = [f"#{encode_text(line)}\n" for line in self.description.split("\n") if line]
-        lines += [f"{key}: {value}\n" for key, value in sorted(self.values.items())]
+        """Return the text to write; no volume is noted as unused that a drive uses."""
+        used = {drive.file for _, drive in self.drives()}
+        used |= {Drive.parse(v).file for k, v in self.pending.items() if DRIVE_NAME.fullmatch(k)}
+        values = {
+            key: value
+            for key, value in self.values.items()
+            if not (UNUSED_NAME.fullmatch(key) and Drive.parse(value).file in used)
+        }
+        text = _written(values, self.description)
         if self.pending:
-            lines += ["\n[PENDING]\n"]
-            lines += [f"{key}: {value}\n" for key, value in sorted(self.pending.items())]
-        return "".join(lines) + (f"\n{self.sections}" if self.sections else "")
+            pending = {k: v for k, v in self.pending.items() if k != "description"}
+            text += "\n[PENDING]\n" + _written(pending, self.pending.get("description", ""))
+        return text + (f"\n{self.sections}" if self.sections else "")
 
     def effective(self) -> dict[str, str]:
         """Return the values with all pending changes applied."""
-        kept = {k: v for k, v in self.values.items() if k not in self.pending_deletions()}
-        return kept | {k: v for k, v in self.pending.items() if k != "delete"}
+        gone = self.pending_deletions()
+        kept = {k: v for k, v in self.values.items() if k not in gone}
+        return kept | {k: v for k, v in self.pending.items() if k not in ("delete", "description")}
 
-    def pending_deletions(self) -> list[str]:
-        """Return the options that the next start removes."""
-        return [name for name in re.split(r"[,;\s]+", self.pending.get("delete", "")) if name]
+    def pending_deletions(self) -> dict[str, bool]:
+        """Return the options that the next start removes, and whether their volumes go too."""
+        names = filter(None, re.split(r"[,;\s]+", self.pending.get("delete", "")))
+        return {name.removeprefix("!"): name.startswith("!") for name in names}
+
+    def mark_deletions(self, names: Mapping[str, bool]) -> None:
+        """Note the options that the next start removes, in place of those noted before."""
+        self.pending.pop("delete", None)
+        if names:
+            shown = (f"!{name}" if force else name for name, force in sorted(names.items()))
+            self.pending["delete"] = ",".join(shown)
 
     @property
     def name(self) -> str:
@@ -165,10 +170,9 @@ class VmConfig:
         return int(self.values.get("cores", "1")) * int(self.values.get("sockets", "1"))
 
     def drives(self) -> Iterator[tuple[str, Drive]]:
-        """Return all drives with a slot, by slot."""
-        for slot, text in sorted(self.values.items()):
-            if DRIVE_NAME.fullmatch(slot):
-                yield slot, Drive.parse(text)
+        """Return all drives with a slot, in Proxmox VE's order of slots."""
+        for slot in sorted(filter(DRIVE_NAME.fullmatch, self.values), key=slot_rank):
+            yield slot, Drive.parse(self.values[slot])
 
     def volumes(self) -> Iterator[tuple[str, str]]:
         """Return slot and volume id of all volumes, unused ones too."""
@@ -183,17 +187,75 @@ class VmConfig:
         """Return the slot of the cloud-init drive, or nothing."""
         return next((slot for slot, drive in self.drives() if drive.is_cloudinit), "")
 
+    def boot_order(self) -> list[str] | None:
+        """Return the devices in the boot order, or None where the old form or none is used."""
+        text = self.values.get("boot", "").strip()
+        if not text.startswith("order="):
+            return [] if not text and "boot" in self.values else None
+        return [name for name in re.split(r"[;,\s]+", text.removeprefix("order=")) if name]
+
     def boot_disk(self) -> Drive | None:
         """Return the first disk in the boot order, or None."""
-        order = re.split(r"[;,\s]", self.values.get("boot", "").removeprefix("order="))
+        order = self.boot_order()
+        slots = [self.values.get("bootdisk", "")] if order is None else order
         drives = dict(self.drives())
-        for slot in [*order, self.values.get("bootdisk", "")]:
+        for slot in slots:
             if slot in drives and not drives[slot].is_cdrom:
                 return drives[slot]
         return None
 
     def add_unused(self, volid: str) -> str:
-        """Note a volume that no slot uses any more; returns its key."""
-        number = next(n for n in range(256) if f"unused{n}" not in self.values)
-        self.values[f"unused{number}"] = volid
-        return f"unused{number}"
+        """Note a volume that no slot uses any more; returns its key, its old one if it has one."""
+        noted = (k for k, v in self.values.items() if UNUSED_NAME.fullmatch(k) and v == volid)
+        key = next(noted, "")
+        if not key:
+            number = next(n for n in range(256) if f"unused{n}" not in self.values)
+            key = f"unused{number}"
+            self.values[key] = volid
+        return key
+
+
+def slot_rank(slot: str) -> tuple[int, int]:
+    """Return where a drive's slot stands among all slots."""
+    bus = slot.rstrip("0123456789")
+    return _BUSES.index(bus), int(slot[len(bus) :])
+
+
+def _written(values: Mapping[str, str], description: str) -> str:
+    head = [f"#{encode_text(line)}\n" for line in description.rstrip("\n").split("\n")]
+    lines = [f"{key}: {value}\n" for key, value in sorted(values.items())]
+    return "".join(head if description.strip("\n") else []) + "".join(lines)
+
+
+@dataclass(frozen=True)
+class _Parts:
+    values: Mapping[str, str]
+    description: str
+    pending: Mapping[str, str]
+    sections: str
+
+
+# Lists of many VMs read each configuration again and again.
+@functools.lru_cache(maxsize=20_000)
+def _parsed(text: str) -> _Parts:
+    values: dict[str, str] = {}
+    pending: dict[str, str] = {}
+    comments: dict[int, list[str]] = {}
+    sections: list[str] = []
+    target: dict[str, str] | None = values
+    for line in text.splitlines():
+        if section := _SECTION.fullmatch(line):
+            target = pending if section["name"] == "PENDING" else None
+            if target is not None:
+                continue
+        if target is None:
+            sections.append(f"{line}\n")
+        elif line.startswith("#"):
+            comment = unquote(line[1:], errors="surrogateescape")
+            comments.setdefault(id(target), []).append(comment)
+        elif found := _LINE.fullmatch(line):
+            target[found[1]] = found[2]
+    if id(pending) in comments:
+        pending["description"] = "\n".join(comments[id(pending)]).rstrip()
+    description = "\n".join(comments.get(id(values), [])).rstrip()
+    return _Parts(values, description, pending, "".join(sections))

@@ -13,8 +13,6 @@ from pvekit.lab.guests.words import Words, grammar, split
 from pvekit.lab.process import NotSimulated, Process, Program
 from pvekit.lab.streams import absolute, descriptor_of, write_file
 
-_IMAGE_SECONDS = 6.0
-_SMALL_SECONDS = 0.2
 
 _WGET = grammar(
     "-q=quiet --quiet=quiet -O=output= --output-document=output= -nv=brief --no-verbose=brief"
@@ -126,7 +124,9 @@ async def _deliver(process: Process, output: str, data: bytes, *, resume: bool) 
     image = data.startswith(b"pvekit-lab disk image")
     half = len(rest) // 2
     await _save(process, output, rest[:half], append=have > 0)
-    await process.machine.clock.sleep(_IMAGE_SECONDS if image else _SMALL_SECONDS)
+    figures = process.machine.clock.figures
+    seconds = figures.image_download if image else figures.small_download
+    await process.machine.clock.sleep(seconds)
     await _save(process, output, rest[half:], append=True)
 
 

@@ -1,156 +1,175 @@
-"""The drive options of ``qm create`` and ``qm set``: new disks, imports, CDs, cloud-init drives."""
+"""The drive options of ``qm create`` and ``qm set``: how they are read, checked and written."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import replace
 
+from pvekit.lab import formats
 from pvekit.lab.commands.call import Call
-from pvekit.lab.commands.volumes import CLOUDINIT_SIZE, Source, Volumes, Wish
 from pvekit.lab.failure import Failure
-from pvekit.lab.guests.disk import Disk, read_image, read_iso
-from pvekit.lab.vmconfig import DRIVE_NAME, Drive, VmConfig, format_size
+from pvekit.lab.options import Spec
+from pvekit.lab.storages.naming import parse_name
+from pvekit.lab.vmconfig import DRIVE_NAME, Drive, VmConfig, format_size, parse_size
 
-if TYPE_CHECKING:
-    from pvekit.lab.node import Node
+NEW_DISK = re.compile(r"(?:(?P<storage>[^/:\s]+):)?(?P<size>\d+(\.\d+)?)")
+CLOUDINIT = re.compile(r"(?P<storage>[^:/]+):cloudinit")
+_RATES = ("bps", "bps_rd", "bps_wr")
+_BURSTS = {
+    "mbps_max": "mbps",
+    "mbps_rd_max": "mbps_rd",
+    "mbps_wr_max": "mbps_wr",
+    "iops_max": "iops",
+    "iops_rd_max": "iops_rd",
+    "iops_wr_max": "iops_wr",
+    "bps_max_length": "mbps_max",
+    "bps_rd_max_length": "mbps_rd_max",
+    "bps_wr_max_length": "mbps_wr_max",
+    "iops_max_length": "iops_max",
+    "iops_rd_max_length": "iops_rd_max",
+    "iops_wr_max_length": "iops_wr_max",
+}
+_NOT_BOTH = ("mbps_rd", "mbps_wr", "iops_rd", "iops_wr")
+_NOT_ON_CD = ("snapshot", "trans", "format", "heads", "secs", "cyls")
 
-_NEW = re.compile(r"(?P<storage>[^:/]+):(?P<size>\d+(\.\d+)?)")
-_CLOUDINIT = re.compile(r"(?P<storage>[^:/]+):cloudinit")
-_CLOUDINIT_FORMAT = "qcow2"
-_FIXED = {"efidisk0": 528 << 10, "tpmstate0": 4 << 20}  # bytes, whatever size is asked for
+
+def without_alias(values: Mapping[str, str]) -> dict[str, str]:
+    """Return the options with ``cdrom`` under its real name."""
+    found = dict(values)
+    if text := found.pop("cdrom", ""):
+        found["ide2"] = text if "media=" in text else f"{text},media=cdrom"
+    return found
 
 
-def wanted(values: Mapping[str, str]) -> dict[str, Drive]:
-    """Return the drives among the options, in the order in which they are made.
+async def wanted(call: Call, values: Mapping[str, str]) -> dict[str, Drive]:
+    """Return the drives among the options by slot, sorted; what cannot be is refused."""
+    found: dict[str, Drive] = {}
+    for slot in sorted(filter(DRIVE_NAME.fullmatch, values)):
+        drive, warnings = parse(call.command.names.get(slot, Spec()), slot, values[slot])
+        if warnings:
+            await call.process.complain("".join(f"{line}\n" for line in warnings))
+        if drive is None:
+            raise call.refuse(**{slot: "unable to parse drive options"})
+        found[slot] = drive
+    return found
 
-    The real order is that of a hash. Here disks are made last slot first, so that nobody learns to
-    trust that scsi0 is disk-0.
-    """
-    drives = {k: Drive.parse(v) for k, v in values.items() if DRIVE_NAME.fullmatch(k)}
-    first = sorted(slot for slot, drive in drives.items() if _CLOUDINIT.fullmatch(drive.file))
-    return {slot: drives[slot] for slot in [*first, *sorted(drives.keys() - {*first})[::-1]]}
+
+def parse(spec: Spec, slot: str, text: str) -> tuple[Drive | None, list[str]]:
+    """Read a drive's line; returns nothing if its properties contradict, with the reasons."""
+    found = formats.properties(spec, text, slot) if spec.properties else _plain(text)
+    warnings: list[str] = []
+    for rate in _RATES:
+        if rate not in found:
+            continue
+        number = float(found.pop(rate))
+        if f"m{rate}" in found:
+            warnings.append(f"both {rate} and m{rate} specified")
+        found[f"m{rate}"] = f"{number / (1 << 20):.3f}"
+    for option, needed in _BURSTS.items():
+        if _is_set(found, option) and not _is_set(found, needed):
+            warnings.append(f"{option} requires {needed}")
+    if warnings or _contradicts(slot, found):
+        return None, warnings
+    if "size" in found:
+        found["size"] = format_size(parse_size(found["size"]))
+    return Drive(found.pop("file", ""), found), []
 
 
-def check(call: Call, drives: Mapping[str, Drive]) -> None:
-    """Refuse what the program refuses before it starts to change anything."""
+def _plain(text: str) -> dict[str, str]:
+    drive = Drive.parse(text)
+    return {"file": drive.file, **drive.properties}
+
+
+def _is_set(found: Mapping[str, str], option: str) -> bool:
+    return found.get(option, "0") != "0"
+
+
+def _contradicts(slot: str, found: Mapping[str, str]) -> bool:
+    if any(_is_set(found, name) and _is_set(found, name[:4]) for name in _NOT_BOTH):
+        return True
+    on_cd = any(_is_set(found, name) for name in _NOT_ON_CD) or slot.startswith("virtio")
+    return found.get("media") == "cdrom" and on_cd
+
+
+def check_storages(call: Call, drives: Mapping[str, Drive]) -> None:
+    """Refuse drives on storages, or from images, that cannot be used so."""
     for slot, drive in drives.items():
-        new = _NEW.fullmatch(drive.file)
-        if "import-from" in drive.properties and not (new and float(new["size"]) == 0):
-            special = "use <storage ID>:0,import-from=<source>"
-            raise call.refuse(**{slot: f"'import-from' requires special syntax - {special}"})
-        if new:
-            _check_content(call, new["storage"])
-        elif drive.file.startswith("/") and not call.node.storages.by_path(drive.file):
-            raise call.refuse(**{slot: f"unable to associate path '{drive.file}' to any storage"})
-        elif drive.has_volume and not _CLOUDINIT.fullmatch(drive.file):
-            storage, _, name = drive.file.partition(":")
-            call.node.storages.check_name(call.node.storages.get(storage), name)
+        new = NEW_DISK.fullmatch(drive.file)
+        if drive.is_cdrom and drive.file in {"cdrom", "none"}:
+            continue
+        if drive.file in {"none", "cloudinit"} or CLOUDINIT.fullmatch(drive.file):
+            continue
+        if new and not drive.is_cdrom:
+            _check_alloc(call, new["storage"])
+        elif drive.has_volume:
+            _check_volume(call, slot, drive.file, ("images", "iso"))
+        if source := drive.properties.get("import-from", ""):
+            _check_source(call, slot, source)
 
 
-def _check_content(call: Call, storage: str) -> None:
-    definition = call.node.storages.get(storage)
-    if "images" not in definition.content:
+def _check_alloc(call: Call, storage: str) -> None:
+    storage = storage or call.get("storage")
+    if not storage:
+        raise Failure("no storage ID specified (and no default storage)")
+    if "images" not in call.node.storages.get(storage).content:
         raise call.refuse(storage=f"storage '{storage}' does not support vm images")
 
 
-@dataclass(frozen=True)
-class DriveMaker:
-    """Makes the drives of one VM."""
+def _check_volume(call: Call, slot: str, volid: str, kinds: tuple[str, ...]) -> None:
+    content = parse_name(*call.node.storages.split(volid)).content
+    if content not in kinds:
+        shown = " or ".join(f"'{kind}'" for kind in kinds)
+        raise call.refuse(**{slot: f"content type needs to be {shown}"})
 
-    volumes: Volumes
-    vmid: int
 
-    @property
-    def _node(self) -> Node:
-        return self.volumes.node
+def _check_source(call: Call, slot: str, source: str) -> None:
+    if source.startswith("/"):
+        return
+    content = parse_name(*call.node.storages.split(source)).content
+    if content not in {"images", "import"}:
+        why = f"{source} has wrong type '{content}' - needs to be 'images' or 'import'"
+        raise call.refuse(**{slot: why})
 
-    async def make(self, slot: str, drive: Drive, config: VmConfig) -> Drive:
-        """Return the drive as the configuration is to hold it, with its volume made."""
-        if found := _CLOUDINIT.fullmatch(drive.file):
-            result = await self._cloudinit(slot, found["storage"], drive, config)
-        elif found := _NEW.fullmatch(drive.file):
-            size = _FIXED.get(slot, int(float(found["size"]) * (1 << 30)))
-            result = await self._new(found["storage"], size, drive)
-            if config.is_template:
-                result = Drive(await self.volumes.make_base(result.file), result.properties)
-        else:
-            return self._existing(drive, config.values.get(slot, ""))
-        await self.volumes.say(f"{slot}: successfully created disk '{result}'\n")
-        return result
 
-    async def _cloudinit(self, slot: str, storage: str, drive: Drive, config: VmConfig) -> Drive:
-        attached = config.cloudinit_slot()
-        if attached and attached != slot:
-            raise Failure(f"{slot} - cloud-init drive is already attached at '{attached}'")
-        definition = self._node.storages.usable(storage)
-        image_format = drive.properties.get("format", _CLOUDINIT_FORMAT)
-        wish = Wish(
-            storage,
-            self.vmid,
-            image_format if definition.path else "raw",
-            f"vm-{self.vmid}-cloudinit",
-        )
-        volid = await self.volumes.allocate(wish, CLOUDINIT_SIZE)
-        return Drive(volid, _kept(drive)).having(media="cdrom")
-
-    async def _new(self, storage: str, size: int, drive: Drive) -> Drive:
-        wish = Wish(storage, self.vmid, drive.properties.get("format", ""))
+def checked(call: Call, drives: Mapping[str, Drive]) -> dict[str, Drive]:
+    """Return the drives as they are written, paths as volume ids; wrong imports are refused."""
+    found = {}
+    for slot, drive in drives.items():
         if "import-from" in drive.properties:
-            origin = drive.properties["import-from"]
-            source = await self._import_source(origin)
-            if not origin.startswith("/") and self._node.storages.get(storage).path:
-                wish = replace(wish, format=wish.format or source.format)
-            volid = await self.volumes.copy(source, wish)
-        else:
-            volid = await self.volumes.allocate(wish, size, Disk(size))
-        made = format_size(self.volumes.get(volid).size)
-        return Drive(volid, _kept(drive)).having(size=made)
-
-    async def _import_source(self, source: str) -> Source:
-        storages = self._node.storages
-        if source.startswith("/"):
-            volid = storages.by_path(source)
-            path = source
-        else:
-            await self.volumes.say(f"create full clone of drive ({source})\n")
-            volid, path = source, storages.path(source)
-        volume = storages.find(volid) if volid else None
-        if volume is not None and volume.disk is not None:
-            return Source(path, volume.format, volume.disk)
-        if not self._node.machine.files.is_file(path):
-            raise Failure(f"can't find file '{source}'")
-        return file_source(self._node, path)
-
-    def _existing(self, drive: Drive, present: str) -> Drive:
-        if not drive.has_volume:
-            return drive
-        storages = self._node.storages
-        if drive.file.partition(":")[0] in storages.defined():
-            storages.usable(drive.file.partition(":")[0])
-        if not storages.exists(drive.file):
-            raise Failure(f"volume '{drive.file}' does not exist")
-        before = Drive.parse(present)
-        if before.file == drive.file and "size" in before.properties:
-            return drive.having(size=before.properties["size"])
-        if drive.is_cloudinit:
-            return drive
-        volume = storages.find(drive.file)
-        path = "" if volume else storages.path(drive.file)
-        size = volume.size if volume else self._node.machine.files.stat(path).size
-        return drive.having(size=format_size(size))
+            _check_import(call, slot, drive)
+        found[slot] = _with_volume(call, slot, drive)
+    return found
 
 
-def file_source(node: Node, path: str) -> Source:
-    """Return an image file as QEMU sees it; any other file is a raw disk of its size."""
-    data = node.machine.files.read(path)
-    disk = read_image(data) or Disk(len(data), iso=read_iso(data))
-    return Source(path, "raw" if path.endswith(".raw") else "qcow2", disk)
+def _check_import(call: Call, slot: str, drive: Drive) -> None:
+    new = NEW_DISK.fullmatch(drive.file)
+    if not new or float(new["size"]) != 0:
+        special = "use <storage ID>:0,import-from=<source>"
+        raise call.refuse(**{slot: f"'import-from' requires special syntax - {special}"})
+    needed = {"efidisk0": ("efitype", "pre-enrolled-keys"), "tpmstate0": ("version",)}
+    for name in needed.get(slot, ()):
+        if name not in drive.properties:
+            raise call.refuse(**{slot: f"need to specify '{name}' when using 'import-from'"})
 
 
-def _kept(drive: Drive) -> dict[str, str]:
-    return {k: v for k, v in drive.properties.items() if k not in {"format", "import-from"}}
+def _with_volume(call: Call, slot: str, drive: Drive) -> Drive:
+    if drive.file in {"cdrom", "none"}:
+        return drive if "media" in drive.properties else drive.having(media="cdrom")
+    own = drive.has_volume or drive.file.startswith("/dev/") or drive.file.isdecimal()
+    if own:
+        return drive
+    volid = call.node.storages.by_path(drive.file)
+    if not volid:
+        raise call.refuse(**{slot: f"unable to associate path '{drive.file}' to any storage"})
+    content = parse_name(*call.node.storages.split(volid)).content
+    if content == "iso" and "media" not in drive.properties:
+        drive = drive.having(media="cdrom")
+    media = drive.properties.get("media", "")
+    expected = {"disk": "images", "cdrom": "iso"}.get(media, content)
+    if content != expected:
+        raise call.refuse(**{slot: f"unexpected media type ({content} != {expected})"})
+    return replace(drive, file=volid)
 
 
 def default_boot(config: VmConfig) -> str:
@@ -166,8 +185,7 @@ def default_boot(config: VmConfig) -> str:
 def boot_text(order: Iterable[str]) -> str:
     """Return a boot order as the configuration holds it."""
     devices = ";".join(order)
-    # An empty value is read back from the file as one blank.
-    return f"order={devices}" if devices else " "
+    return f"order={devices}" if devices else ""
 
 
 def _bootable(slot: str) -> bool:
@@ -181,3 +199,13 @@ def _rank(slot: str) -> tuple[int, int]:
 
 def _number(key: str) -> int:
     return int(key.lstrip("abcdefghijklmnopqrstuvwxyz"))
+
+
+def check_machine(version: str, values: Mapping[str, str]) -> None:
+    """Die if the machine's properties do not fit its type."""
+    parts = dict(p.partition("=")[::2] for p in values.get("machine", "").split(",") if "=" in p)
+    kind = parts.get("type", values.get("machine", "").partition(",")[0])
+    if parts.get("viommu") == "intel" and "q35" not in kind:
+        raise Failure("to use Intel vIOMMU please set the machine type to q35")
+    if version.startswith("9") and "aw-bits" in parts and "viommu" not in parts:
+        raise Failure("aw-bits can only be set if viommu is set")

@@ -4,102 +4,151 @@ from __future__ import annotations
 
 import asyncio
 import re
-from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
 
+from pvekit.lab.access.store import add_vm_to_pool
+from pvekit.lab.backup.restore import restore
 from pvekit.lab.commands import drives, power
 from pvekit.lab.commands.call import Call
-from pvekit.lab.commands.drives import DriveMaker
-from pvekit.lab.commands.nets import net_text
+from pvekit.lab.commands.drivemaking import DriveMaker
+from pvekit.lab.commands.inputs import check_keys
+from pvekit.lab.commands.nets import clamped_shares, net_text
 from pvekit.lab.commands.volumes import Volumes
 from pvekit.lab.failure import Failure
 from pvekit.lab.process import NotSimulated
-from pvekit.lab.tasks import Say, was_killed
-from pvekit.lab.vmconfig import DRIVE_NAME, VmConfig
+from pvekit.lab.tasks import Say
+from pvekit.lab.vmconfig import DRIVE_NAME, Drive, VmConfig
+from pvekit.lab.workers import was_killed
 
-_NOT_STORED = frozenset({"vmid", "start", "storage", "pool", "unique", "force", "bwlimit"})
-_NOT_SIMULATED = ("archive", "import-working-storage", "live-restore", "hookscript", "args")
+_NOT_STORED = frozenset(
+    {"vmid", "node", "start", "storage", "pool", "unique", "force", "bwlimit"}
+    | {"live-restore", "import-working-storage", "archive", "ha-managed"}
+)
+_NOT_SIMULATED = ("import-working-storage", "live-restore", "ha-managed")
 _QEMU = "10.0.13"
 
 
 async def create(call: Call) -> None:
     """Make a new VM with its disks; on a failure nothing of it stays."""
+    check_keys(call.get("sshkeys"))
+    call.node.check_quorum()
+    check_pool(call)
     for option in _NOT_SIMULATED:
         if option in call.values:
             raise NotSimulated(f"--{option}")
-    _check_pool(call)
-    wanted = drives.wanted(call.values)
-    drives.check(call, wanted)
-    _check_unused(call)
-    prefix = f"unable to create VM {call.vmid} - "
-    call.node.check_quorum()
-    async with AsyncExitStack() as stack:
-        try:
-            lock = call.node.locking.config(call.vmid, call.process.complain, seconds=5)
-            await stack.enter_async_context(lock)
-        except Failure as failure:
-            raise Failure(f"{prefix}{failure.message}") from failure
-        _check_unused(call)
-        # The id is ours from here on, for all nodes of the PVE cluster.
+    if "archive" in call.values:
+        await restore(call)
+        return
+    values = drives.without_alias(call.values)
+    wanted = await drives.wanted(call, values)
+    drives.check_storages(call, wanted)
+    wanted = drives.checked(call, wanted)
+    try:
+        await reserve(call)
+    except Failure as failure:
+        raise Failure(f"unable to create VM {call.vmid} - {failure.message}") from failure
+    async with call.worker("qmcreate") as say:
+        # The id is ours already; nobody else writes a configuration that is locked so.
+        async with call.node.locking.config(call.vmid, say, seconds=1):
+            await _make(call, _base(call, values), wanted, say)
+        if call.on("start"):
+            await _start(call, say)
+
+
+async def reserve(call: Call) -> None:
+    """Make the new VM's id ours, for all nodes of the PVE cluster."""
+    async with call.node.locking.config(call.vmid, call.process.complain, seconds=5):
+        owner = call.node.cluster.owner(call.vmid)
+        if owner is not None:
+            kind = "VM" if owner[1] == "qemu" else "CT"
+            raise Failure(f"{kind} {call.vmid} already exists on node '{owner[0]}'")
         call.node.save(call.vmid, VmConfig({"lock": "create"}))
-        async with call.worker("qmcreate") as say:
-            await _make(call, say)
-    if call.on("start"):
-        await _start(call)
 
 
-def _check_unused(call: Call) -> None:
-    owner = call.node.cluster.guests().get(call.vmid)
-    if owner is not None:
-        kind = "VM" if owner[1] == "qemu" else "CT"
-        taken = f"{kind} {call.vmid} already exists on node '{owner[0]}'"
-        raise Failure(f"unable to create VM {call.vmid} - {taken}")
-
-
-def _check_pool(call: Call) -> None:
+def check_pool(call: Call) -> None:
+    """Refuse a pool that does not exist."""
     pool = call.get("pool")
     if pool and pool not in call.node.pools():
         raise Failure(f"403 Permission check failed (pool '{pool}' does not exist)")
 
 
-async def _make(call: Call, say: Say) -> None:
-    config = _base(call)
-    volumes = Volumes(call.node, say)
-    maker = DriveMaker(volumes, call.vmid)
+async def _make(call: Call, config: VmConfig, wanted: dict[str, Drive], say: Say) -> None:
+    maker = DriveMaker(Volumes(call.node, say), call.vmid, call.process)
     try:
-        for slot, drive in drives.wanted(call.values).items():
+        for slot, drive in wanted.items():
             config.values[slot] = str(await maker.make(slot, drive, config))
-        config.values.setdefault("boot", drives.default_boot(config))
+        _complete(call, config)
         call.node.save(call.vmid, config)
     except Failure as failure:
-        volumes.undo()
+        await maker.take_back()
         call.node.forget(call.vmid)
         raise Failure(f"unable to create VM {call.vmid} - {failure.message}") from failure
     except asyncio.CancelledError:
         if not was_killed(call.process):
-            volumes.undo()
+            maker.volumes.undo()
             call.node.forget(call.vmid)
         raise
+    if pool := call.get("pool"):
+        await add_vm_to_pool(call.node, call.vmid, pool, say)
 
 
-def _base(call: Call) -> VmConfig:
-    values = {
+def _base(call: Call, values: dict[str, str]) -> VmConfig:
+    """Return the configuration without drives."""
+    stored = {
         key: value
-        for key, value in call.values.items()
+        for key, value in values.items()
         if key not in _NOT_STORED | {"description"} and not DRIVE_NAME.fullmatch(key)
     }
-    for key in [key for key in values if re.fullmatch(r"net\d+", key)]:
-        values[key] = net_text(call.node, call.command.names[key], values[key])
+    for key in [key for key in stored if re.fullmatch(r"net\d+", key)]:
+        stored[key] = net_text(call.node, key, stored[key])
+    if "cpuunits" in stored:
+        stored["cpuunits"] = clamped_shares(stored["cpuunits"])
     ctime = int(call.node.machine.clock.now())
-    values["meta"] = f"creation-qemu={_QEMU},ctime={ctime}"
+    stored["meta"] = f"creation-qemu={_QEMU},ctime={ctime}"
+    return VmConfig(stored, call.get("description").rstrip("\n"))
+
+
+def _complete(call: Call, config: VmConfig) -> None:
+    """Add what every new VM has."""
+    values = config.values
+    if not values.get("boot"):
+        values["boot"] = drives.default_boot(config)
     values.setdefault("smbios1", f"uuid={call.node.new_uuid()}")
-    values.setdefault("vmgenid", call.node.new_uuid())
-    return VmConfig(values, call.get("description").removesuffix("\n"))
+    if values.get("vmgenid", "1") == "1" and values.get("arch") != "aarch64":
+        values["vmgenid"] = call.node.new_uuid()
+    if values.get("ostype", "").startswith("w"):
+        values["machine"] = _pinned(values.get("machine", ""))
+    drives.check_machine(call.node.capacity.pve, values)
 
 
-async def _start(call: Call) -> None:
-    # As recorded: a start that fails is told on stdout only, and the status stays 0.
-    await call.process.say("Execute autostart\n")
+def _pinned(machine: str) -> str:
+    """Return a machine type with its version: Windows wants always the same."""
+    head, comma, rest = machine.partition(",")
+    kind = head.removeprefix("type=")
+    names = {"": "pc-i440fx", "pc": "pc-i440fx", "q35": "pc-q35"}
+    if kind not in names:
+        return machine
+    return f"{names[kind]}-{_QEMU.rpartition('.')[0]}{comma}{rest}"
+
+
+@dataclass(frozen=True)
+class _Into:
+    """A stream into a task: its log takes what a task within it prints."""
+
+    say: Say
+
+    async def write(self, data: bytes) -> None:
+        """Write to the task."""
+        await self.say(data.decode(errors="surrogateescape"))
+
+
+async def _start(call: Call, say: Say) -> None:
+    """Start the new VM by a task of its own: a failure is told, and the status stays 0."""
+    await say("Execute autostart\n")
+    into = _Into(say)
+    process = replace(call.process, stdout=into, stderr=into)
+    values = {key: call.values[key] for key in ("vmid", "node") if key in call.values}
     try:
-        await power.start(call, call.process.say)
+        await power.qm_start(replace(call, process=process, values=values, tasks=[]))
     except Failure as failure:
-        await call.process.say(f"{failure.message}\n")
+        await say(f"{failure.message}\n")
