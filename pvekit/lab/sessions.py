@@ -21,7 +21,7 @@ BROKEN = b"lab: a bug: see daemon.log in the lab's directory\n"
 SERVER_OPTIONS = {
     "encoding": None,
     "line_editor": False,
-    "allow_pty": False,
+    "allow_pty": True,
     "agent_forwarding": False,
     "x11_forwarding": False,
     "compression_algs": None,
@@ -64,12 +64,20 @@ class _ChannelWriter:
             raise BrokenPipeError(errno.EPIPE, "Broken pipe") from error
 
 
+@dataclass(frozen=True)
+class _Terminal(_ChannelWriter):
+    """stdout and stderr of a command that runs on a terminal, whose lines end with CR LF."""
+
+    async def write(self, data: bytes) -> None:
+        await super().write(data.replace(b"\n", b"\r\n"))
+
+
 class Traffic:
     """What goes on over SSH: commands, which outlive their links but not the lab, and links."""
 
     def __init__(self, command_ended: Callable[[], None]) -> None:
         self._tasks: set[asyncio.Task[None]] = set()
-        self._links: set[asyncssh.SSHServerConnection] = set()
+        self._links: dict[asyncssh.SSHServerConnection, str] = {}
         self._command_ended = command_ended
 
     def start(self, work: Coroutine[Any, Any, None]) -> None:
@@ -82,13 +90,19 @@ class Traffic:
         self._tasks.discard(task)
         self._command_ended()
 
-    def opened(self, link: asyncssh.SSHServerConnection) -> None:
-        """Count a connection."""
-        self._links.add(link)
+    def opened(self, link: asyncssh.SSHServerConnection, node: str) -> None:
+        """Count a connection to a node or one of its guests."""
+        self._links[link] = node
 
     def closed(self, link: asyncssh.SSHServerConnection) -> None:
         """Forget a connection."""
-        self._links.discard(link)
+        self._links.pop(link, None)
+
+    def sever(self, node: str) -> None:
+        """Drop all connections to a node and its guests."""
+        for link, where in list(self._links.items()):
+            if where == node:
+                link.abort()
 
     async def end(self) -> None:
         """Drop all connections and end all commands."""
@@ -122,7 +136,7 @@ class MachineServer(asyncssh.SSHServer):
     def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
         """Keep the connection."""
         self._connection = conn
-        self.host.traffic.opened(conn)
+        self.host.traffic.opened(conn, self.host.node)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         """Forget the connection."""
@@ -165,13 +179,20 @@ class MachineServer(asyncssh.SSHServer):
             return 1
         user = self._connection.get_extra_info("username")
         request = Request(self.host.node, line, user, self.host.vmid)
-        link = Link(
-            _ChannelReader(process.stdin),
-            _ChannelWriter(process.stdout),
-            _ChannelWriter(process.stderr),
-            self._connection.abort,
-        )
+        stdin = _ChannelReader(process.stdin)
+        stdout, stderr = _outputs(process)
+        link = Link(stdin, stdout, stderr, self._connection.abort)
         return await answer(self.host.machine, request, link, self.host.faults)
+
+
+def _outputs(
+    process: asyncssh.SSHServerProcess[bytes],
+) -> tuple[_ChannelWriter, _ChannelWriter]:
+    """Return where a command writes: its streams apart, or both to the client's terminal."""
+    if process.term_type is not None:
+        terminal = _Terminal(process.stdout)
+        return terminal, terminal
+    return _ChannelWriter(process.stdout), _ChannelWriter(process.stderr)
 
 
 class _Session(asyncssh.SSHServerProcess[bytes]):

@@ -64,14 +64,20 @@ def test_a_wrong_key_is_refused(served: ServedSite):
             stranger.connect(host, port, "root", pkey=key, allow_agent=False, look_for_keys=False)
 
 
-def test_no_shell_no_terminal_no_sftp(served: ServedSite, openssh: OpenSsh):
+def test_a_command_on_a_terminal_has_one_stream(openssh: OpenSsh):
+    *options, target = openssh.words("pve1")
+    words = [*options, "-tt", target, "echo out; echo err >&2; exit 7"]
+    done = subprocess.run(words, capture_output=True, stdin=subprocess.DEVNULL)
+    assert (done.returncode, done.stdout) == (7, b"out\r\nerr\r\n")
+
+
+def test_no_shell_no_sftp(served: ServedSite, openssh: OpenSsh):
     def ssh(*words: str) -> subprocess.CompletedProcess[bytes]:
         node = openssh.words("pve1")
         return subprocess.run([*node[:-1], *words], capture_output=True, stdin=subprocess.DEVNULL)
 
     target = openssh.words("pve1")[-1]
     assert b"no interactive shell" in ssh(target).stderr
-    assert b"PTY allocation request failed" in ssh("-tt", target, "true").stderr
     assert b"subsystem request failed" in ssh("-s", target, "sftp").stderr
 
 
