@@ -7,6 +7,10 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from pvekit.lab.api import all as every_route
+from pvekit.lab.commands.call import PveProgram
+from pvekit.lab.schema import apitree
+from pvekit.lab.site import Site, SiteSpec
 from tests.lab.parity import known, normal
 from tests.lab.parity.recordings import Entry
 from tests.lab.parity.replay import Result
@@ -38,22 +42,6 @@ what is known of the programs:
 - `ha-manager` itself (the API behind it was recorded), and what the HA manager does afterwards,
 - commands and API methods that the table above does not list.
 """
-_NODE = r"(?<=/nodes/)[^/\s]+"
-_PARTS = (
-    (_NODE, "{node}"),
-    (r"(?<=/qemu/)\d+", "{vmid}"),
-    (r"(?<=/storage/)(?!\{)[^/\s]+", "{storage}"),
-    (r"UPID:[^/\s]+", "{upid}"),
-    (r"(?<=/content/).+", "{volume}"),
-    (r"(?<=/pools/)[^/\s]+", "{poolid}"),
-    (r"(?<=/cluster/backup/)[^/\s]+", "{id}"),
-    (r"(?<=/ha/resources/)[^/\s]+", "{sid}"),
-    (r"(?<=/ha/groups/)[^/\s]+", "{group}"),
-    (r"(?<=/zones/)[^/\s]+", "{zone}"),
-    (r"(?<=/vnets/)[^/\s]+", "{vnet}"),
-    (r"(?<=/subnets/)[^/\s]+", "{subnet}"),
-    (r"(?<=/network/)[^/\s]+", "{iface}"),
-)
 _WORD = re.compile(r"[a-z][a-z-]*")
 _ONE_WORD = frozenset({"vzdump", "qmrestore", "pveversion"})
 _GROUPS = frozenset({"cloudinit", "disk", "guest", "role", "user", "token", "acl", "pool", "scan"})
@@ -84,9 +72,8 @@ def _words(entry: Entry) -> list[str]:
 
 
 def _template(path: str) -> str:
-    for pattern, name in _PARTS:
-        path = re.sub(pattern, name, path)
-    return path
+    found = apitree.api("8.4").find("/" + path.strip("/"))
+    return found[0] if found else path
 
 
 def write_table(results: Mapping[str, Sequence[Result]]) -> None:
@@ -97,7 +84,8 @@ def write_table(results: Mapping[str, Sequence[Result]]) -> None:
 def page(results: Mapping[str, Sequence[Result]]) -> str:
     """Return the page."""
     every = [result for found in results.values() for result in found]
-    parts = [_HEAD, *_recordings(results), *_commands(every), *_differences(every)]
+    parts = [_HEAD, *_recordings(results), *_commands(every), *_unrecorded(every)]
+    parts += _differences(every)
     parts += [*_excluded(every), *_rules(), "", _UNPROVED]
     return "\n".join(parts)
 
@@ -124,6 +112,26 @@ def _commands(every: Sequence[Result]) -> Iterator[str]:
         found = [result for result in about if kind(result.entry) == name]
         yield f"| `{name}` | {len(found)} | {_counts(found)} |"
     yield ""
+
+
+def _unrecorded(every: Sequence[Result]) -> Iterator[str]:
+    recorded = {kind(r.entry) for r in every if r.entry.program and not r.excluded}
+    names = sorted({*_simulated_commands(), *_simulated_methods()} - recorded)
+    yield "## Simulated, but never recorded: unproved\n"
+    for program in sorted({name.split()[0] for name in names}):
+        mine = [name.removeprefix(program).strip() for name in names if name.split()[0] == program]
+        yield f"- `{program}`: " + ", ".join(f"`{name}`" for name in mine if name) + "\n"
+
+
+def _simulated_commands() -> Iterator[str]:
+    node = Site(SiteSpec(nodes=1)).nodes["pve1"]
+    for name, program in node.machine.programs.items():
+        if isinstance(program, PveProgram):
+            yield from (f"{name} {command}".strip() for command in program.handlers)
+
+
+def _simulated_methods() -> Iterator[str]:
+    yield from (f"pvesh {route.verb} {route.path}" for route in every_route.listed())
 
 
 def _differences(every: Sequence[Result]) -> Iterator[str]:
