@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from pathlib import Path
 
-from pvekit.lab.faults import KINDS, MOMENTS
+from pvekit.lab.clock import PROFILES
+from pvekit.lab.faultkinds import describe
+from pvekit.lab.faults import MOMENTS
+from pvekit.lab.figures import ProfileError, read
 from pvekit.lab.home import DEFAULT
+from pvekit.lab.settings import RELEASES
+from pvekit.lab.storages.hardware import STORAGE_KINDS
 
 MAX_NODES = 100
 
 _ABOUT = "A simulated Proxmox VE site, reached over real SSH, to try and test pvekit on."
 _FAULTS = f"""\
-kinds: {", ".join(KINDS)}
+kinds, with the subject that --match is compared to:
+{describe()}
 
-A fault strikes the first COUNT subjects that contain TEXT: of link-cut the command line,
-of guest faults and clone or start the vmid, of storage-full the storage, of
-download-corrupt the URL. A link is cut before, during or after the command;
-`--set skip=N` lets N commands pass first.
+A fault strikes the first COUNT subjects that contain TEXT; of faults of nodes TEXT is
+their names, separated by commas (none: all). A link is cut before, during or after
+the command. Faults of lasting kinds (a node that is down, lost quorum, clocks that
+are off, a storage out of reach) hold until `pvekit-lab fault clear`.
 """
 
 
@@ -78,19 +85,25 @@ def _site_options() -> argparse.ArgumentParser:
     )
     site.add_argument(
         "--storage",
-        choices=("lvmthin", "dir", "rbd"),
+        choices=STORAGE_KINDS,
         help="what the VMs' disks lie on (default: lvmthin)",
     )
     site.add_argument(
         "--profile",
-        choices=("immediate", "realistic"),
-        help="how long things take (default: immediate)",
+        type=_profile,
+        metavar="NAME|FILE",
+        help="how long things take: immediate (default), realistic, or a TOML file",
     )
     site.add_argument(
         "--virt-customize",
         action="store_const",
         const=True,
         help="the nodes have virt-customize, which stock nodes lack",
+    )
+    site.add_argument(
+        "--pve",
+        choices=tuple(RELEASES),
+        help="which Proxmox VE the nodes run (default: 8)",
     )
     site.add_argument("--fresh", action="store_true", help="forget the state in the directory")
     return site
@@ -128,6 +141,16 @@ def _nodes(text: str) -> int:
     if not 1 <= number <= MAX_NODES:
         raise argparse.ArgumentTypeError(f"1 to {MAX_NODES} nodes, not {number}")
     return number
+
+
+def _profile(text: str) -> str:
+    if text in PROFILES:
+        return text
+    try:
+        read(Path(text))
+    except ProfileError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return str(Path(text).absolute())
 
 
 def _count(text: str) -> int:

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from pvekit.lab import arguments, background, report, supervise
 from pvekit.lab.control import FaultOrder, Reply, Request, Status, ask
-from pvekit.lab.faults import KINDS
+from pvekit.lab.faultkinds import KINDS
 from pvekit.lab.home import Home, LabError, serving
-from pvekit.lab.settings import Wanted
+from pvekit.lab.settings import RELEASES, Wanted
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,7 @@ class Call:
             given.storage,
             given.profile,
             given.virt_customize,
+            RELEASES.get(given.pve),
             given.fresh,
         )
 

@@ -1,4 +1,4 @@
-"""Lines of a configuration file that its readers refuse, and what they say of them."""
+"""Lines of a VM's configuration file that its readers refuse, and what they say of them."""
 
 from __future__ import annotations
 
@@ -6,19 +6,15 @@ import functools
 import re
 
 from pvekit.lab import formats
-from pvekit.lab.options import table
-from pvekit.lab.vmconfig import UNUSED_NAME
+from pvekit.lab.options import Spec, table
+from pvekit.lab.vmconfig import INTERNAL, UNUSED_NAME
 
 _LINE = re.compile(r"([a-z][a-z_-]*\d*):\s*(.+?)\s*")
-_INTERNAL = frozenset({"meta", "parent", "runningcpu", "runningmachine", "snaptime", "vmstate"})
 
 
 @functools.lru_cache(maxsize=20_000)
 def broken(text: str, version: str) -> tuple[tuple[str, str], ...]:
-    """Return the options that make no sense, each with the reason, in the file's order.
-
-    Values are checked where they are blank: others were checked when they were written.
-    """
+    """Return the options that make no sense, each with the reason, in the file's order."""
     found = []
     for line in text.partition("\n[")[0].splitlines():
         if not line.strip() or line.startswith("#"):
@@ -31,16 +27,17 @@ def broken(text: str, version: str) -> tuple[tuple[str, str], ...]:
     return tuple(found)
 
 
+@functools.lru_cache(maxsize=1 << 16)
 def _fault(key: str, value: str, version: str) -> str:
-    if key in _INTERNAL or UNUSED_NAME.fullmatch(key):
+    """Only type and format count: ranges were looked at when the value was given."""
+    if key in INTERNAL or UNUSED_NAME.fullmatch(key):
         return ""
     spec = table("qm", version).commands["set"].names.get(key)
     if spec is None:
         return f"unknown setting '{key}'"
-    if value.strip() or not spec.format or spec.properties:
-        return ""
+    kept = Spec(type=spec.type, format=spec.format, properties=spec.properties)
     try:
-        formats.check(spec, value, key)
+        formats.check(kept, value, "")
     except formats.Invalid as invalid:
         return str(invalid).removeprefix("invalid format - ").rstrip("\n")
     return ""

@@ -10,6 +10,11 @@ def local_time(seconds: float) -> str:
     return time.strftime("%a %b %e %H:%M:%S %Y", time.gmtime(seconds))
 
 
+def day(seconds: float) -> str:
+    """Return ``2026-11-20``."""
+    return time.strftime("%Y-%m-%d", time.gmtime(seconds))
+
+
 def stamp(seconds: float) -> str:
     """Return ``2026-11-20 21:19:03``."""
     return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(seconds))

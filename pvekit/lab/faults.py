@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from pvekit.lab.faultkinds import BY_NAME, KINDS, LASTING, NODES
 from pvekit.lab.log import Log
 
-KINDS = (
-    "link-cut",
-    "lock-held",
-    "storage-full",
-    "quorum-lost",
-    "guest-silent",
-    "guest-no-ssh",
-    "guest-slow",
-    "download-corrupt",
-    "clone-fails",
-    "start-fails",
-)
+__all__ = ["KINDS", "MOMENTS", "Fault", "Faults"]
+
 MOMENTS = ("before", "during", "after")
 
 
@@ -27,6 +18,7 @@ MOMENTS = ("before", "during", "after")
 class Fault:
     """One ordered fault: what goes wrong (``kind``), with whom (``match`` is part of the subject).
 
+    For the kinds that concern nodes ``match`` names them, separated by commas; empty means all.
     ``count`` is how often it still strikes; a negative one means until it is cleared.
     """
 
@@ -39,7 +31,15 @@ class Fault:
 
     def concerns(self, kind: str, subject: str) -> bool:
         """Return whether this is the kind and the subject of the fault."""
-        return self.kind == kind and self.match in subject and self.count != 0
+        if self.kind != kind or self.count == 0:
+            return False
+        if kind in NODES:
+            return not self.match or not subject or subject in self.match.split(",")
+        return self.match in subject
+
+    def number_of(self, name: str, default: float) -> float:
+        """Return a detail as a number."""
+        return float(self.detail.get(name, default))
 
 
 class Faults:
@@ -49,18 +49,29 @@ class Faults:
         self._log = log
         self._open: list[Fault] = []
         self._last = 0
+        self._watchers: list[Callable[[], None]] = []
+
+    def watch(self, watcher: Callable[[], None]) -> None:
+        """Have a function called whenever the open orders changed."""
+        self._watchers.append(watcher)
+
+    def _changed(self) -> None:
+        for watcher in self._watchers:
+            watcher()
 
     def order(
         self, kind: str, match: str = "", when: str = "before", count: int = 1, **detail: str
     ) -> Fault:
-        """Order a fault; raises :class:`ValueError` for an unknown kind or moment."""
+        """Order a fault; raises :class:`ValueError` for an unknown kind, moment or detail."""
         if kind not in KINDS:
             raise ValueError(f"unknown fault {kind!r}: one of {', '.join(KINDS)}")
         if when not in MOMENTS:
             raise ValueError(f"unknown moment {when!r}: one of {', '.join(MOMENTS)}")
+        _check(kind, detail)
         self._last += 1
-        fault = Fault(self._last, kind, match, when, count, detail)
+        fault = Fault(self._last, kind, match, when, -1 if kind in LASTING else count, detail)
         self._open.append(fault)
+        self._changed()
         return fault
 
     def take(self, kind: str, subject: str) -> Fault | None:
@@ -73,6 +84,7 @@ class Faults:
             place = self._open.index(fault)
             left = replace(fault, count=fault.count - 1)
             self._open[place : place + 1] = [left] if left.count else []
+            self._changed()
         return fault
 
     def holds(self, kind: str, subject: str = "") -> Fault | None:
@@ -88,6 +100,7 @@ class Faults:
         kept = [fault for fault in self._open if kind and fault.kind != kind]
         withdrawn = len(self._open) - len(kept)
         self._open = kept
+        self._changed()
         return withdrawn
 
     def to_data(self) -> list[dict[str, Any]]:
@@ -98,3 +111,22 @@ class Faults:
         """Take over the open faults from :meth:`to_data`."""
         self._open = [Fault(**entry) for entry in data]
         self._last = max((fault.number for fault in self._open), default=0)
+        self._changed()
+
+
+def _check(kind: str, detail: Mapping[str, str]) -> None:
+    known = BY_NAME[kind].details
+    for name, value in detail.items():
+        if name not in known:
+            told = ", ".join(known) or "none"
+            raise ValueError(f"{kind} has no detail {name!r}: {told}")
+        if known[name].number and not _is_number(value):
+            raise ValueError(f"{kind}: {name}: expected a number, not {value!r}")
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pvekit.lab import patterns
+from pvekit.lab.credentials import ACTING, ROOT
 from pvekit.lab.tree import Kind, MemoryTree, Stat, Tree, Usage, fault
 
 __all__ = ["FileSystem", "Kind", "MemoryTree", "Stat", "Tree", "Usage", "fault"]
@@ -49,29 +50,67 @@ class FileSystem:
         path = posixpath.normpath("/" + path.lstrip("/"))
         for _ in range(40):
             place = self._mount_of(path)
-            link = None if place else self.root.first_link(path[1:], last=follow)
+            tree = self._mounts[place] if place else self.root
+            link = tree.first_link(path[len(place) :].lstrip("/"), last=follow)
             if link is None:
                 return path, place
             base, target, rest = link
-            path = posixpath.normpath(posixpath.join("/", base, target, rest))
+            path = posixpath.normpath(posixpath.join("/", place, base, target, rest))
         raise fault(errno.ELOOP, path)
 
     def _mount_of(self, path: str) -> str:
         found = ""
         for place in self._mounts:
-            if path.startswith(place) and path[len(place) : len(place) + 1] in {"", "/"}:
-                found = max(found, place, key=len)
+            if path.startswith(place) and path[len(place) : len(place) + 1] in ("", "/"):
+                found = place if len(place) > len(found) else found
         return found
 
-    def _find(self, path: str, *, follow: bool = True) -> tuple[Tree, str]:
+    def _find(self, path: str, *, follow: bool = True, need: str = "") -> tuple[Tree, str]:
+        """Return where a path is.
+
+        ``need`` is what the acting user must be allowed: to ``r``ead or ``w``rite what is there,
+        to change the ``d``irectory that it is in, or to be the ``o``wner.
+        """
         if not path:
             raise fault(errno.ENOENT, path)
         real, place = self._locate(path, follow=follow)
+        if ACTING.get() != ROOT:
+            self._permit(real, need, ACTING.get())
         if path.endswith("/") and real != "/":
             self._refuse_file(real, path)
         if place:
             return self._mounts[place], real[len(place) :].lstrip("/")
         return self.root, real[1:]
+
+    def _at(self, real: str) -> Stat:
+        place = self._mount_of(real)
+        tree = self._mounts[place] if place else self.root
+        return tree.stat(real[len(place) :].lstrip("/"))
+
+    def _permit(self, real: str, need: str, user: str) -> None:
+        """Refuse what a user may not do; what is not there is for the others to tell."""
+        parts = real.strip("/").split("/")
+        places = ["/" + "/".join(parts[:count]) for count in range(len(parts))]
+        try:
+            if not all(_allows(self._at(place), user, 1) for place in places):
+                raise fault(errno.EACCES, real)
+            self._permit_last(real, places[-1], need, user)
+        except FileNotFoundError:
+            if need in {"w", "d"} and not _allows(self._at(places[-1]), user, 2):
+                raise fault(errno.EACCES, real) from None
+
+    def _permit_last(self, real: str, parent: str, need: str, user: str) -> None:
+        if need == "d":
+            above = self._at(parent)
+            sticky = above.mode & 0o1000 and user != above.owner
+            if not _allows(above, user, 2):
+                raise fault(errno.EACCES, real)
+            if sticky and self._at(real).owner != user:
+                raise fault(errno.EPERM, real)
+        elif need == "o" and self._at(real).owner != user:
+            raise fault(errno.EPERM, real)
+        elif need in {"r", "w"} and not _allows(self._at(real), user, 4 if need == "r" else 2):
+            raise fault(errno.EACCES, real)
 
     def _refuse_file(self, real: str, path: str) -> None:
         if self.exists(real) and not self.is_dir(real):
@@ -102,12 +141,12 @@ class FileSystem:
 
     def read(self, path: str) -> bytes:
         """Return a file's content."""
-        tree, rest = self._find(path)
+        tree, rest = self._find(path, need="r")
         return tree.read(rest)
 
     def names(self, path: str) -> list[str]:
         """Return a directory's entries, sorted."""
-        tree, rest = self._find(path)
+        tree, rest = self._find(path, need="r")
         return tree.names(rest)
 
     def write(
@@ -120,14 +159,14 @@ class FileSystem:
         mode: int | None = None,
     ) -> None:
         """Create or change a file; an existing one keeps its mode; its directory must exist."""
-        tree, rest = self._find(path, follow=not exclusive)
+        tree, rest = self._find(path, follow=not exclusive, need="w")
         tree.write(rest, data, append=append, exclusive=exclusive, mode=mode)
 
     def open(
         self, path: str, *, append: bool = False, exclusive: bool = False, mode: int | None = None
     ) -> Callable[[bytes], None]:
         """Create or empty a file and return what appends to it."""
-        tree, rest = self._find(path, follow=not exclusive)
+        tree, rest = self._find(path, follow=not exclusive, need="w")
         if isinstance(tree, MemoryTree):
             return tree.open(rest, append=append, exclusive=exclusive, mode=mode)
         tree.write(rest, b"", append=append, exclusive=exclusive, mode=mode)
@@ -135,7 +174,7 @@ class FileSystem:
 
     def mkdir(self, path: str, *, parents: bool = False, mode: int = 0o755) -> None:
         """Create a directory; with ``parents`` the missing ones above too, or none if it exists."""
-        tree, rest = self._find(path)
+        tree, rest = self._find(path, need="" if parents else "d")
         if not parents:
             tree.mkdir(rest, mode)
         elif not self.is_dir(path):
@@ -144,43 +183,53 @@ class FileSystem:
 
     def rmdir(self, path: str) -> None:
         """Remove an empty directory."""
-        tree, rest = self._find(path, follow=False)
+        tree, rest = self._find(path, follow=False, need="d")
         tree.rmdir(rest)
 
     def unlink(self, path: str) -> None:
         """Remove a file or link."""
-        tree, rest = self._find(path, follow=False)
+        tree, rest = self._find(path, follow=False, need="d")
         tree.unlink(rest)
 
     def rename(self, source: str, target: str) -> None:
         """Move within one tree; raises EXDEV across mounts."""
-        tree, old = self._find(source, follow=False)
-        other, new = self._find(target, follow=False)
+        tree, old = self._find(source, follow=False, need="d")
+        other, new = self._find(target, follow=False, need="d")
         if tree is not other:
             raise fault(errno.EXDEV, target)
         tree.rename(old, new)
 
     def chmod(self, path: str, mode: int) -> None:
         """Set the permission bits."""
-        tree, rest = self._find(path)
+        tree, rest = self._find(path, need="o")
         tree.chmod(rest, mode)
 
-    def chown(self, path: str, owner: str) -> None:
-        """Set the owner; ignored where a mounted tree has only one."""
+    def chown(self, path: str, owner: str = "", group: str = "") -> None:
+        """Set the owner or group; ignored where a mounted tree has only one."""
         tree, rest = self._find(path)
         if isinstance(tree, MemoryTree):
-            tree.chown(rest, owner)
+            tree.chown(rest, owner, group)
+
+    def link(self, source: str, target: str) -> None:
+        """Give a file one more name; raises EXDEV across mounts."""
+        tree, old = self._find(source, follow=False)
+        other, new = self._find(target, follow=False, need="d")
+        if tree is not other:
+            raise fault(errno.EXDEV, target)
+        if not isinstance(tree, MemoryTree):
+            raise fault(errno.EPERM, target)
+        tree.link(old, new)
 
     def touch(self, path: str, when: float | None = None) -> None:
         """Create a file if there is none, and set its time (default: now)."""
-        tree, rest = self._find(path)
+        tree, rest = self._find(path, need="w" if when is None else "o")
         if not self.exists(path):
             tree.write(rest, b"", append=True)
         tree.touch(rest, self.now() if when is None else when)
 
     def symlink(self, target: str, path: str) -> None:
         """Create a symbolic link; mounted trees refuse it."""
-        tree, rest = self._find(path, follow=False)
+        tree, rest = self._find(path, follow=False, need="d")
         if not isinstance(tree, MemoryTree):
             raise fault(errno.EPERM, path)
         tree.symlink(target, rest)
@@ -222,3 +271,9 @@ class FileSystem:
     def from_data(self, data: dict[str, Any]) -> None:
         """Replace the root tree's content by what :meth:`to_data` gave."""
         self.root.load(data)
+
+
+def _allows(stat: Stat, user: str, bit: int) -> bool:
+    """Tell whether the permission bits allow a user (1: search, 2: write, 4: read)."""
+    shift = 6 if stat.owner == user else 3 if stat.group == user else 0
+    return stat.kind == "link" or bool(stat.mode >> shift & bit)

@@ -64,7 +64,7 @@ class LabShell:
     def __init__(self, site: Site, loop: LabLoop) -> None:
         self.site = site
         self.loop = loop
-        self._faults = LinkFaults(site.faults)
+        self._faults = LinkFaults(site.faults, site.outages)
 
     def run_line(
         self,

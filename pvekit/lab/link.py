@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from pvekit.lab.faults import Faults
+from pvekit.lab.faults import Fault, Faults
 from pvekit.lab.machine import Machine
+from pvekit.lab.outages import Outages
 from pvekit.lab.process import Reader, Writer
+
+_PIECE = 4096
+_SLOW_SECONDS = 5.0
+_RESTART_SECONDS = 0.05  # of real time, so that a command has begun when its node loses power
 
 
 class LinkCut(ConnectionError):
@@ -70,26 +76,63 @@ class _Unheard:
         pass
 
 
+@dataclass(frozen=True)
+class _Slow:
+    """A stream over a slow link; ``rate`` in bytes per second."""
+
+    inner: Writer
+    rate: float
+
+    async def write(self, data: bytes) -> None:
+        for at in range(0, len(data), _PIECE):
+            piece = data[at : at + _PIECE]
+            await asyncio.sleep(len(piece) / self.rate)
+            await self.inner.write(piece)
+
+
 @dataclass
 class LinkFaults:
-    """The link cuts among a site's faults.
-
-    The detail ``skip=N`` of such a fault lets its first N commands pass.
-    """
+    """The faults that strike single commands; the detail ``skip=N`` lets the first N pass."""
 
     faults: Faults
+    outages: Outages | None = None
     _passed: Counter[int] = field(default_factory=Counter)
 
-    def moment(self, line: str) -> str | None:
-        """Return when the link of this command is to be cut: before, during, after or never."""
-        fault = self.faults.holds("link-cut", line)
+    def strike(self, kind: str, line: str) -> Fault | None:
+        """Return the fault that strikes this command, or None."""
+        fault = self.faults.holds(kind, line)
         if fault is None:
             return None
-        if self._passed[fault.number] < int(fault.detail.get("skip", "0")):
+        if self._passed[fault.number] < int(fault.number_of("skip", 0)):
             self._passed[fault.number] += 1
             return None
-        self.faults.take("link-cut", line)
-        return fault.when
+        return self.faults.take(kind, line)
+
+    def plan(self, request: Request) -> _Plan:
+        """Return what is ordered for a command."""
+        line = request.line
+        restart = None
+        if self.outages is not None and request.vmid is None:
+            restart = self.outages.reboot_for(request.node, line)
+        cut = self.strike("link-cut", line)
+        return _Plan(
+            cut.when if cut else None, self.strike("hang", line), self.strike("slow", line), restart
+        )
+
+    def restart(self, request: Request) -> None:
+        """Let the node of a command lose its power and start anew."""
+        if self.outages is not None:
+            self.outages.reboot(request.node)
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What goes wrong with a command: when its link is cut and when its node loses power."""
+
+    cut: str | None
+    hang: Fault | None
+    slow: Fault | None
+    restart: str | None
 
 
 async def answer(machine: Machine, request: Request, link: Link, faults: LinkFaults) -> int:
@@ -102,16 +145,41 @@ async def answer(machine: Machine, request: Request, link: Link, faults: LinkFau
     if request.vmid is not None:
         facts["vmid"] = str(request.vmid)
     machine.log.add("exec", user=request.user, **facts)
-    moment = faults.moment(request.line)
-    if moment == "before":
+    plan = faults.plan(request)
+    if plan.restart == "before":
+        faults.restart(request)
+    if plan.cut == "before" or not machine.up:
         link.lose()
         raise LinkCutBefore(request.line)
-    stdout, stderr = _outputs(link, moment)
-    status = await machine.execute(request.line, link.stdin, stdout, stderr, user=request.user)
-    machine.log.add("exit", status=status, **facts)
-    if moment is not None:
+    if plan.hang is not None and plan.hang.when == "before":
+        await asyncio.Event().wait()
+    boot = machine.boot_id
+    status = await _run(machine, request, link, plan, faults)
+    if machine.boot_id == boot:
+        machine.log.add("exit", status=status, **facts)
+    if plan.cut is not None or machine.boot_id != boot:
         link.lose()
         raise LinkCutDuring(request.line)
+    if plan.hang is not None:
+        await asyncio.Event().wait()
+    return status
+
+
+async def _run(
+    machine: Machine, request: Request, link: Link, plan: _Plan, faults: LinkFaults
+) -> int:
+    """Run the command under what is ordered for it."""
+    stdout, stderr = _outputs(link, plan.cut)
+    if plan.slow is not None:
+        await asyncio.sleep(plan.slow.number_of("seconds", _SLOW_SECONDS))
+        rate = plan.slow.number_of("rate", 0)
+        if rate:
+            stdout, stderr = _Slow(stdout, rate), _Slow(stderr, rate)
+    if plan.restart == "during":
+        asyncio.get_running_loop().call_later(_RESTART_SECONDS, faults.restart, request)
+    status = await machine.execute(request.line, link.stdin, stdout, stderr, user=request.user)
+    if plan.restart == "after":
+        faults.restart(request)
     return status
 
 

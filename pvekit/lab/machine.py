@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import posixpath
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypedDict, Unpack
 
+from pvekit.lab import layout
 from pvekit.lab.clock import Clock
+from pvekit.lab.credentials import ACTING, PROGRAM
 from pvekit.lab.files import FileSystem
+from pvekit.lab.layout import PATH
 from pvekit.lab.locks import Locks
 from pvekit.lab.log import Log
 from pvekit.lab.process import NotSimulated, Process, Program, Reader, Writer
@@ -18,24 +21,7 @@ from pvekit.lab.processes import LiveProcess, ProcessTable
 from pvekit.lab.procfs import ProcTree
 from pvekit.lab.streams import BytesReader, BytesWriter, Descriptors, Stream
 
-PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 NOT_SIMULATED = 99
-
-_DIRECTORIES = (
-    *("/root", "/home", "/etc", "/dev", "/run", "/sys", "/mnt", "/opt", "/srv"),
-    *("/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin", "/usr/lib", "/usr/share"),
-    *("/var/lib", "/var/log", "/var/cache", "/var/spool"),
-)
-_RUNTIME_DIRECTORIES = ("/run/lock",)
-_LINKS = {
-    "/bin": "usr/bin",
-    "/sbin": "usr/sbin",
-    "/lib": "usr/lib",
-    "/var/run": "/run",
-    "/var/lock": "/run/lock",
-}
-_DEVICES = ("null", "zero", "full", "random", "urandom", "tty", "stdin", "stdout", "stderr")
-_PROGRAM_DIRECTORIES = frozenset({"/bin", "/sbin", "/usr/bin", "/usr/sbin"})
 
 
 class Changes(TypedDict, total=False):
@@ -64,9 +50,11 @@ class Machine:
         self.clock = clock
         self.log = log
         self.programs: dict[str, Program] = dict(programs)
-        self.runtime_directories = list(_RUNTIME_DIRECTORIES)
+        self.runtime_directories = list(layout.RUNTIME_DIRECTORIES)
         self.kernel = "6.8.12-1-pve"
         self.cpus = 16
+        self._up = True
+        self.power_watchers: list[Callable[[], None]] = []
         self.boot_id = str(uuid.uuid4())
         self.booted = clock.now()
         self.files = FileSystem(clock.now)
@@ -76,13 +64,14 @@ class Machine:
         self._prepare()
 
     def _prepare(self) -> None:
-        for path in _DIRECTORIES:
+        for path in layout.DIRECTORIES:
             self.files.mkdir(path, parents=True)
         for path in ("/tmp", "/var/tmp"):  # noqa: S108
             self.files.mkdir(path, parents=True, mode=0o1777)
-        for path, target in _LINKS.items():
+        self.files.chmod("/root", 0o700)
+        for path, target in layout.LINKS.items():
             self.files.symlink(target, path)
-        for name in _DEVICES:
+        for name in layout.DEVICES:
             self.files.root.mknod(f"dev/{name}")
         self._make_runtime_directories()
         self.files.write("/etc/hostname", f"{self.hostname}\n".encode())
@@ -98,6 +87,17 @@ class Machine:
         for path in self.runtime_directories:
             self.files.mkdir(path, parents=True)
 
+    @property
+    def up(self) -> bool:
+        """Whether it has power."""
+        return self._up
+
+    @up.setter
+    def up(self, value: bool) -> None:
+        self._up = value
+        for watcher in self.power_watchers:
+            watcher()
+
     def uptime(self) -> float:
         """Return seconds since boot."""
         return self.clock.now() - self.booted
@@ -109,6 +109,14 @@ class Machine:
             if name == user:
                 return int(uid), int(gid), home
         return None
+
+    def shell(self, user: str) -> str:
+        """Return the path of a user's login shell."""
+        for line in self.files.read("/etc/passwd").decode().splitlines():
+            name, *_, shell = line.split(":")
+            if name == user and shell:
+                return shell
+        return "/bin/sh"
 
     def home(self, user: str) -> str:
         """Return a user's home directory."""
@@ -122,6 +130,8 @@ class Machine:
             return place if self._is_program(place) else None
         for directory in path.split(":"):
             place = posixpath.join(cwd, directory, name)
+            if self._built_in(place) is not None:
+                return layout.home_of(name)
             if self._is_program(place):
                 return place
         return None
@@ -133,11 +143,13 @@ class Machine:
 
     def _built_in(self, place: str) -> Program | None:
         directory, name = posixpath.split(place)
-        return self.programs.get(name) if directory in _PROGRAM_DIRECTORIES else None
+        return self.programs.get(name) if directory in layout.PROGRAM_DIRECTORIES else None
 
     async def call(self, process: Process) -> int:
         """Run a program within the present task, as ``exec`` does; returns its status."""
         name = process.argv[0]
+        acting = ACTING.set(process.user)
+        program = PROGRAM.set(posixpath.basename(name))
         try:
             return await self._call(process)
         except NotSimulated as refusal:
@@ -149,6 +161,9 @@ class Machine:
             path = f"{error.filename}: " if error.filename else ""
             await process.complain(f"{posixpath.basename(name)}: {path}{error.strerror}\n")
             return 1
+        finally:
+            ACTING.reset(acting)
+            PROGRAM.reset(program)
 
     async def _call(self, process: Process) -> int:
         name = process.argv[0]
@@ -240,7 +255,7 @@ class Machine:
         }
         process = Process(
             machine=self,
-            argv=("sh", "-c", line),
+            argv=(posixpath.basename(self.shell(user)), "-c", line),
             stdin=streams[0],
             stdout=streams[1],
             stderr=streams[2],
@@ -260,7 +275,8 @@ class Machine:
     def environment(self, user: str) -> dict[str, str]:
         """Return the variables that sshd sets for a user."""
         home = self.home(user)
-        return {"HOME": home, "USER": user, "LOGNAME": user, "SHELL": "/bin/sh", "PATH": PATH}
+        shell = self.shell(user)
+        return {"HOME": home, "USER": user, "LOGNAME": user, "SHELL": shell, "PATH": PATH}
 
     def reboot(self) -> None:
         """End all processes and locks at once, empty ``/run`` and ``/tmp``, take a new boot id."""

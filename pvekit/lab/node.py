@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import errno
 import random
+import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from pvekit.lab.configcheck import broken
+from pvekit.lab.emulators import Emulators
 from pvekit.lab.failure import Failure, no_config
 from pvekit.lab.guests.disk import Disk, Iso, read_iso
 from pvekit.lab.guests.guest import Guest
@@ -16,12 +19,9 @@ from pvekit.lab.guests.world import World
 from pvekit.lab.locking import Locking
 from pvekit.lab.machine import Machine
 from pvekit.lab.pmxcfs import ClusterFileSystem
-from pvekit.lab.processes import LiveProcess
 from pvekit.lab.storage import Storages
 from pvekit.lab.tasks import TaskList
-from pvekit.lab.vmconfig import VmConfig
-
-_PIDS = "/run/qemu-server"
+from pvekit.lab.vmconfig import Drive, VmConfig
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,8 @@ class Node:
 
     ``peers`` are the nodes of its PVE cluster by name, itself included.
     ``chance`` is where new MAC addresses and uuids come from. ``running`` are the vmids that were
-    powered on when the state was saved, until :meth:`resume`.
+    powered on when the state was saved, until :meth:`resume`. ``aside`` are the guests whose memory
+    lies on a disk, because they were suspended to it.
     """
 
     name: str
@@ -54,11 +55,15 @@ class Node:
     guests: dict[int, Guest] = field(default_factory=dict)
     running: list[int] = field(default_factory=list)
     tasks: TaskList = field(init=False)
-    _emulators: dict[int, LiveProcess] = field(default_factory=dict)
+    emulators: Emulators = field(init=False)
+    aside: dict[int, Guest] = field(default_factory=dict)
     _started: dict[int, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.tasks = TaskList(self.name, self.machine.clock.now, self.machine.uptime)
+        self.emulators = Emulators(self.machine)
+        self.tasks = TaskList(
+            self.name, self.machine.clock.now, self.machine.uptime, self.machine.files
+        )
 
     # Configurations
 
@@ -68,8 +73,7 @@ class Node:
 
     def vmids(self) -> list[int]:
         """Return the ids of this node's VMs, ascending."""
-        all_guests = self.cluster.guests().items()
-        return sorted(vmid for vmid, owner in all_guests if owner == (self.name, "qemu"))
+        return self.cluster.vms.vmids(self.name)
 
     def config_text(self, vmid: int) -> str:
         """Return a configuration's text; the program dies if the VM is not on this node."""
@@ -81,7 +85,14 @@ class Node:
 
     def config(self, vmid: int) -> VmConfig:
         """Return a VM's configuration; the program dies if the VM is not on this node."""
-        return VmConfig.parse(self.config_text(vmid))
+        return self.parsed(self.config_text(vmid))
+
+    def parsed(self, text: str) -> VmConfig:
+        """Return a configuration without the options in it that make no sense."""
+        config = VmConfig.parse(text)
+        for key, _ in broken(text, self.capacity.pve):
+            config.values.pop(key, None)
+        return config
 
     def save(self, vmid: int, config: VmConfig) -> None:
         """Write a configuration; the program dies without quorum or if the id is taken."""
@@ -113,15 +124,18 @@ class Node:
 
     def check_quorum(self) -> None:
         """Die unless the PVE cluster has quorum."""
-        if not self.cluster.quorate():
+        if not self.cluster.quorate(self.name):
             raise Failure("cluster not ready - no quorum?")
 
     # Identities
 
     def new_mac(self) -> str:
-        """Return a random MAC address with Proxmox's own prefix."""
-        tail = self.chance.randbytes(3).hex(":").upper()
-        return f"BC:24:11:{tail}"
+        """Return a random MAC address with Proxmox's own prefix, or the PVE cluster's."""
+        text = self.machine.files.read("/etc/pve/datacenter.cfg").decode()
+        found = re.search(r"(?m)^mac_prefix:\s*(\S+)", text)
+        head = found[1].upper() if found else "BC:24:11"
+        count = 6 - len(head.split(":"))
+        return f"{head}:{self.chance.randbytes(count).hex(':').upper()}"
 
     def new_uuid(self) -> str:
         """Return a random uuid."""
@@ -139,44 +153,66 @@ class Node:
 
     def pid(self, vmid: int) -> int:
         """Return the emulator's process id, or 0."""
-        return self._emulators[vmid].pid if vmid in self._emulators else 0
+        return self.emulators.pid(vmid)
 
-    def power_on(self, vmid: int, config: VmConfig, cloudinit: Iso | None) -> None:
-        """Start a VM with its disks and CDs; needs a running event loop."""
+    def power_on(
+        self, vmid: int, config: VmConfig, cloudinit: Iso | None, *, resume: bool = False
+    ) -> None:
+        """Start a VM with its disks and CDs; needs a running event loop.
+
+        With ``resume`` it goes on with the memory that was put aside, if that is still there.
+        """
+        aside = self.aside.pop(vmid, None)
+        if aside is not None and not resume:
+            aside.forget()
+        guest = aside if resume and aside else self._new_guest(vmid, config, cloudinit)
+        self.guests[vmid] = guest
+        self._started[vmid] = self.machine.clock.now()
+        self.emulators.add(vmid, config, lambda: self.power_off(vmid))
+        if guest is aside:
+            guest.wake()
+        else:
+            guest.power_on()
+
+    def _new_guest(self, vmid: int, config: VmConfig, cloudinit: Iso | None) -> Guest:
         disks: dict[str, Disk] = {}
         isos: dict[str, Iso] = {}
         for slot, drive in config.drives():
-            volume = self.storages.find(drive.file) if drive.has_volume else None
-            if drive.is_cloudinit and cloudinit is not None:
-                isos[slot] = cloudinit
-            elif drive.is_cdrom and (iso := self._iso(drive.file)):
-                isos[slot] = iso
-            elif volume is not None and volume.disk is not None and volume.disk.iso:
-                isos[slot] = volume.disk.iso
-            elif volume is not None and volume.disk is not None:
-                disks[slot] = volume.disk
-        guest = Guest(self.world, vmid, config.values, disks, isos, self._powered_off)
-        self.guests[vmid] = guest
-        self._started[vmid] = self.machine.clock.now()
-        self._add_emulator(vmid, config)
-        guest.power_on()
+            found = cloudinit if drive.is_cloudinit else self._medium(drive)
+            if isinstance(found, Iso):
+                isos[slot] = found
+            elif found is not None:
+                disks[slot] = found
+        return Guest(self.world, vmid, config.values, disks, isos, self._powered_off)
+
+    def _medium(self, drive: Drive) -> Disk | Iso | None:
+        """Return what is in a drive."""
+        if drive.is_cdrom and (iso := self._iso(drive.file)):
+            return iso
+        volume = self.storages.find(drive.file) if drive.has_volume else None
+        if volume is None or volume.disk is None:
+            return None
+        return volume.disk.iso or volume.disk
 
     def _iso(self, volid: str) -> Iso | None:
         if ":" not in volid or not self.storages.exists(volid):
             return None
         return read_iso(self.machine.files.read(self.storages.path(volid)))
 
-    def _add_emulator(self, vmid: int, config: VmConfig) -> None:
-        name = config.name or f"vm{vmid}"
-        argv = ("/usr/bin/kvm", "-id", str(vmid), "-name", f"{name},debug-threads=on")
-        live = self.machine.processes.add((*argv, "-no-shutdown", "-daemonize"))
-        live.on_signal = lambda _: self._killed(vmid)
-        self._emulators[vmid] = live
-        self.machine.files.write(f"{_PIDS}/{vmid}.pid", f"{live.pid}\n".encode())
+    def plug(self, vmid: int, slot: str, drive: Drive) -> None:
+        """Put a drive, or another CD into one, into a running VM."""
+        guest, medium = self.guests[vmid], self._medium(drive)
+        if drive.is_cdrom or isinstance(medium, Iso):
+            guest.devices.change_cd(slot, medium if isinstance(medium, Iso) else None)
+        elif medium is not None:
+            guest.devices.attach(slot, medium)
 
-    def _killed(self, vmid: int) -> bool:
-        self.power_off(vmid)
-        return True
+    def put_aside(self, vmid: int) -> None:
+        """Turn a running VM off and keep its memory, as suspending to disk does."""
+        guest = self.guests.pop(vmid)
+        guest.put_aside()
+        self.aside[vmid] = guest
+        self.emulators.discard(vmid)
 
     def power_off(self, vmid: int) -> None:
         """Cut a VM's power."""
@@ -185,14 +221,20 @@ class Node:
             guest.power_off()
             self._powered_off(guest)
 
+    def hand_over(self, vmid: int, other: Node) -> None:
+        """Let a running VM go on at another node, which has its configuration already."""
+        guest = self.guests.pop(vmid)
+        self.emulators.discard(vmid)
+        guest.follow(other._powered_off)
+        other.guests[vmid] = guest
+        other._started[vmid] = self._started.pop(vmid, other.machine.clock.now())
+        other.emulators.add(vmid, other.config(vmid), lambda: other.power_off(vmid))
+
     def _powered_off(self, guest: Guest) -> None:
         if self.guests.get(guest.vmid) is not guest:
             return
         del self.guests[guest.vmid]
-        self.machine.processes.discard(self._emulators.pop(guest.vmid))
-        pid_file = f"{_PIDS}/{guest.vmid}.pid"
-        if self.machine.files.exists(pid_file):
-            self.machine.files.unlink(pid_file)
+        self.emulators.discard(guest.vmid)
 
     def reboot(self) -> None:
         """Lose power and come back: all VMs are off, all programs gone, ``/run`` is empty."""

@@ -1,255 +1,239 @@
 """The cluster file system: ``/etc/pve``, one content as each member of a PVE cluster sees it.
 
 What it computes on reading (``.vmlist``, ``.members``, ``.version``, ``.rrd``) has the formats of
-the real one (8.4, read on a two-node cluster). It allows one configuration per vmid over the
-whole cluster, has no symbolic links, and is read-only without quorum.
+the real one. It allows one configuration per vmid over the whole cluster, has no symbolic links
+but its own four, decides modes itself, and is read-only without quorum.
 """
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-from pvekit.lab.tree import MemoryTree, Stat, fault
+from pvekit.lab.clusterlog import ClusterLog
+from pvekit.lab.membership import Member, Membership
+from pvekit.lab.tree import MemoryTree, fault
+from pvekit.lab.vmlist import VmList
 
-MAX_FILE = 512 * 1024  # bytes
-_GUEST = re.compile(r"nodes/([^/]+)/(qemu-server|lxc)/([1-9]\d+)\.conf")
-_LOCAL = ("qemu-server", "lxc", "openvz", "local")
-_TYPES = {"qemu-server": "qemu", "lxc": "lxc"}
+__all__ = ["ClusterFileSystem", "Member", "Membership"]
+
+LOCK_SECONDS = 120.0
+"""How long the directory of a lock that nobody renews stays."""
+
+_LONGEST_WAIT = 1.0
+GUEST = re.compile(r"nodes/([^/]+)/(qemu-server|lxc)/([1-9]\d+)\.conf")
+LOCK = re.compile(r"priv/lock/[^/]+")
+TYPES = {"qemu-server": "qemu", "lxc": "lxc"}
+_COUNTED = (
+    *("corosync.conf", "corosync.conf.new", "storage.cfg", "user.cfg", "domains.cfg"),
+    *("notifications.cfg", "priv/notifications.cfg", "priv/shadow.cfg", "priv/acme/plugins.cfg"),
+    *("priv/tfa.cfg", "priv/token.cfg", "datacenter.cfg", "vzdump.cron", "vzdump.conf"),
+    *("jobs.cfg", "ha/crm_commands", "ha/manager_status", "ha/resources.cfg", "ha/groups.cfg"),
+    *("ha/fence.cfg", "status.cfg", "replication.cfg", "ceph.conf", "sdn/vnets.cfg"),
+    *("sdn/zones.cfg", "sdn/controllers.cfg", "sdn/subnets.cfg", "sdn/ipams.cfg"),
+    *("sdn/mac-cache.json", "sdn/pve-ipam-state.json", "sdn/dns.cfg", "sdn/.running-config"),
+    *("virtual-guest/cpu-models.conf", "virtual-guest/profiles.cfg", "firewall/cluster.fw"),
+    *("mapping/directory.cfg", "mapping/pci.cfg", "mapping/usb.cfg"),
+)
+_DIRECTORIES = (
+    *("nodes", "priv", "priv/lock", "priv/acme", "firewall", "ha", "mapping", "sdn"),
+    "virtual-guest",
+)
+
+
+@dataclass
+class _Lock:
+    """A directory below ``priv/lock``: which member made it, and since when it is as it is."""
+
+    writer: str
+    since: float
 
 
 @dataclass(frozen=True)
-class Member:
-    """A node of the PVE cluster."""
+class _Told:
+    """What a member told last, when, and after which state of its guests."""
 
-    name: str
-    number: int
-    address: str
+    time: float
+    state: object
+    text: str
 
 
 @dataclass
 class ClusterFileSystem:
     """The content that all members share; a standalone node is its only member.
 
-    ``name`` is the PVE cluster's, empty on a standalone node. ``quorate`` says whether the
-    cluster has quorum now, ``online`` whether a member is up, ``status`` gives the lines of
-    ``.rrd``.
+    ``status`` gives a member's lines of ``.rrd``, ``status_seconds`` is how old they may be; where
+    that is nothing, they are as old as the last change of its guests, of which ``running`` gives
+    those that are on, but at most a second.
+    ``lazy`` makes the content of files that are made when they are first looked into; ``daemons``
+    are the services that work for the whole cluster now, such as ``ha``.
     """
 
-    name: str
-    members: Sequence[Member]
+    membership: Membership
     now: Callable[[], float]
-    quorate: Callable[[], bool]
-    online: Callable[[str], bool]
-    status: Callable[[], Iterable[str]]
+    status: Callable[[str], Iterable[str]]
+    status_seconds: Callable[[], float] = lambda: 0.0
+    running: Callable[[str], object] = lambda _: None
+    lazy: dict[str, Callable[[], bytes]] = field(default_factory=dict)
     tree: MemoryTree = field(init=False)
+    log: ClusterLog = field(init=False)
+    vms: VmList = field(default_factory=VmList)
     versions: dict[str, int] = field(default_factory=dict)
-    changes: int = 1
     born: dict[str, float] = field(default_factory=dict)
+    daemons: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+    started: float = 0.0
+    _locks: dict[str, _Lock] = field(default_factory=dict)
+    _figures: dict[str, _Told] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self.started = self.now()
+        self.log = ClusterLog(self.now)
         self.tree = MemoryTree(self.now, total=128 << 20)
-        for path in ("nodes", "priv", "priv/lock", "firewall", "ha", "mapping", "sdn"):
+        for path in _DIRECTORIES:
             self.tree.mkdir(path)
         for member in self.members:
             for path in ("", "/qemu-server", "/lxc", "/openvz", "/priv"):
                 self.tree.mkdir(f"nodes/{member.name}{path}")
-        for path in ("user.cfg", "datacenter.cfg", "storage.cfg"):
-            self.tree.write(path, b"")
 
-    def guests(self) -> dict[int, tuple[str, str]]:
+    @property
+    def name(self) -> str:
+        """The PVE cluster's name, empty on a standalone node."""
+        return self.membership.name
+
+    @property
+    def members(self) -> tuple[Member, ...]:
+        """The nodes of the PVE cluster."""
+        return tuple(self.membership.members)
+
+    def quorate(self, viewer: str = "") -> bool:
+        """Tell whether a member has quorum; without a name: whether any part has."""
+        return self.membership.quorate(viewer)
+
+    def online(self, name: str, viewer: str = "") -> bool:
+        """Tell whether a member is online, as another one sees it."""
+        return self.membership.online(name, viewer)
+
+    def guests(self) -> Mapping[int, tuple[str, str]]:
         """Return (node, type) of all VMs (``qemu``) and containers (``lxc``) by vmid."""
-        found: dict[int, tuple[str, str]] = {}
-        for member in self.members:
-            for directory, kind in _TYPES.items():
-                for name in self.tree.names(f"nodes/{member.name}/{directory}"):
-                    if re.fullmatch(r"[1-9]\d+\.conf", name):
-                        found[int(name.removesuffix(".conf"))] = (member.name, kind)
-        return found
+        return self.vms.owners()
+
+    def owner(self, vmid: int) -> tuple[str, str] | None:
+        """Return (node, type) of one VM or container."""
+        return self.vms.owner(vmid)
 
     def age(self, vmid: int) -> float:
         """Return for how many seconds a vmid has had a configuration."""
         return self.now() - self.born.get(str(vmid), 0.0)
 
+    def materialize(self, path: str) -> None:
+        """Make the content of a file that is made when it is first looked into."""
+        make = self.lazy.pop(path, None)
+        if make is not None:
+            self.tree.write(path, make())
+
     def changed(self, path: str) -> None:
-        """Count a change of a file."""
-        self.changes += 1
-        found = _GUEST.fullmatch(path)
-        if found and int(found[3]) not in self.guests():
-            self.born.pop(found[3], None)
-        elif found:
-            self.born.setdefault(found[3], self.now())
+        """Count a change of a file: that it was written, moved here or removed."""
         self.versions[path] = self.versions.get(path, 0) + 1
+        found = GUEST.fullmatch(path)
+        if found is None:
+            return
+        node, kind, vmid = found[1], TYPES[found[2]], int(found[3])
+        if self._is_file(path):
+            self.vms.put(vmid, node, kind)
+            self.born.setdefault(found[3], self.now())
+        elif self.vms.owner(vmid) == (node, kind):
+            self.vms.remove(vmid)
+            self.born.pop(found[3], None)
+
+    def _is_file(self, path: str) -> bool:
+        try:
+            return self.tree.stat(path).kind == "file"
+        except OSError:
+            return False
+
+    def figures(self) -> str:
+        """Return the content of ``.rrd``: what each member that is up told last."""
+        for member in self.members:
+            if self.online(member.name) and self._is_due(member.name):
+                text = "".join(f"{line}\n" for line in self.status(member.name))
+                self._figures[member.name] = _Told(self.now(), self._state(member.name), text)
+        return "".join(told.text for told in self._figures.values())
+
+    def _state(self, name: str) -> object:
+        return self.vms.changes.get(name, 0), self.running(name)
+
+    def _is_due(self, name: str) -> bool:
+        told = self._figures.get(name)
+        if told is None:
+            return True
+        age, limit = self.now() - told.time, self.status_seconds()
+        if limit:
+            return age >= limit
+        return age >= _LONGEST_WAIT or told.state != self._state(name)
+
+    def vmlist_text(self) -> str:
+        """Return the content of ``.vmlist``."""
+        return self.vms.text()
+
+    def versions_text(self) -> str:
+        """Return the content of ``.version``."""
+        counts = {
+            "starttime": int(self.started),
+            "clinfo": self.membership.version(),
+            "vmlist": self.vms.version,
+            **{path: self.versions.get(path, 0) for path in _COUNTED},
+        }
+        lines = "".join(f'"{name}": {count},\n' for name, count in counts.items())
+        return f'{{\n{lines}"kvstore": {{\n}}\n}}\n'
+
+    def note_lock(self, path: str, writer: str) -> None:
+        """Note that a member made a lock's directory, or renewed it."""
+        self._locks[path] = _Lock(writer, self.now())
+
+    def renew_lock(self, path: str, writer: str, when: float) -> None:
+        """Set the time of a lock's directory: only its maker may, and only forward."""
+        lock = self._locks.get(path)
+        if (lock and lock.writer != writer) or int(when) < int(self.tree.stat(path).mtime):
+            raise fault(errno.EACCES, path)
+        self.tree.touch(path, when)
+        self.note_lock(path, writer)
+
+    def release_lock(self, path: str) -> None:
+        """Answer the wish to be given a lock: its directory goes if nobody renewed it in time."""
+        lock = self._locks.setdefault(path, _Lock("", self.now()))
+        if self.now() - lock.since >= LOCK_SECONDS and not self.tree.names(path):
+            self.tree.rmdir(path)
+            del self._locks[path]
 
     def to_data(self) -> dict[str, Any]:
         """Return the content as JSON data."""
+        locks = {path: [lock.writer, lock.since] for path, lock in self._locks.items()}
         return {
             "tree": self.tree.to_data(),
+            "vms": self.vms.to_data(),
             "versions": self.versions,
-            "changes": self.changes,
+            "locks": locks,
+            "lazy": sorted(self.lazy),
+            "log": self.log.to_data(),
             "born": self.born,
         }
 
     def restore(self, data: Mapping[str, Any]) -> None:
         """Take over the content from :meth:`to_data`."""
         self.tree.load(data["tree"])
+        self.vms = VmList()
+        for member in self.members:
+            for directory, kind in TYPES.items():
+                for name in self.tree.names(f"nodes/{member.name}/{directory}"):
+                    if re.fullmatch(r"[1-9]\d+\.conf", name):
+                        self.vms.put(int(name.removesuffix(".conf")), member.name, kind)
+        self.vms.restore(data["vms"])
         self.versions = dict(data["versions"])
-        self.changes = data["changes"]
+        self._locks = {path: _Lock(*lock) for path, lock in data["locks"].items()}
+        self.lazy = {path: make for path, make in self.lazy.items() if path in data["lazy"]}
+        self.log.restore(data["log"])
         self.born = dict(data["born"])
-
-
-class MemberTree:
-    """One member's view of the cluster file system, to be mounted at ``/etc/pve``."""
-
-    def __init__(self, shared: ClusterFileSystem, node: str) -> None:
-        self._shared = shared
-        self._tree = shared.tree
-        self._node = node
-        self._computed: Mapping[str, Callable[[], str]] = {
-            ".members": self._members,
-            ".rrd": self._rrd,
-            ".version": self._version,
-            ".vmlist": self._vmlist,
-        }
-
-    def _real(self, path: str) -> str:
-        first, slash, rest = path.partition("/")
-        if first not in _LOCAL:
-            return path
-        base = f"nodes/{self._node}" + ("" if first == "local" else f"/{first}")
-        return f"{base}{slash}{rest}"
-
-    def stat(self, path: str) -> Stat:
-        """Describe a file or directory; the mode has no write bit without quorum."""
-        if path in self._computed:
-            size = len(self.read(path))
-            return Stat("file", size, 0o440, self._shared.now())
-        real = self._real(path)
-        stat = self._tree.stat(real)
-        private = bool(re.match(r"(nodes/[^/]+/)?priv(/|$)", real))
-        mode = (0o700, 0o600) if private else (0o755, 0o640)
-        shown = mode[0] if stat.kind == "directory" else mode[1]
-        if not self._shared.quorate():
-            shown &= 0o555
-        return replace(stat, mode=shown)
-
-    def read(self, path: str) -> bytes:
-        """Return a file's content."""
-        if path in self._computed:
-            return self._computed[path]().encode()
-        return self._tree.read(self._real(path))
-
-    def names(self, path: str) -> list[str]:
-        """Return a directory's entries, sorted."""
-        names = self._tree.names(self._real(path))
-        return names if path else sorted([*names, *_LOCAL, *self._computed])
-
-    def _writable(self, path: str) -> str:
-        if path in self._computed or not self._shared.quorate():
-            raise fault(errno.EACCES, path)
-        return self._real(path)
-
-    def _claim(self, path: str, *, leaving: str = "") -> None:
-        """Refuse a second configuration of a vmid anywhere in the cluster."""
-        found = _GUEST.fullmatch(path)
-        if found is None:
-            return
-        left = _GUEST.fullmatch(leaving)
-        owner = self._shared.guests().get(int(found[3]))
-        moves = left is not None and left[3] == found[3]
-        if owner and owner != (found[1], _TYPES[found[2]]) and not moves:
-            raise fault(errno.EEXIST, path)
-
-    def write(
-        self,
-        path: str,
-        data: bytes,
-        *,
-        append: bool = False,
-        exclusive: bool = False,
-        mode: int | None = None,  # noqa: ARG002 - the real one decides modes itself
-    ) -> None:
-        """Create or change a file; ``exclusive`` is atomic over the whole PVE cluster."""
-        real = self._writable(path)
-        if len(data) > MAX_FILE:
-            raise fault(errno.EFBIG, path)
-        self._claim(real)
-        self._tree.write(real, data, append=append, exclusive=exclusive)
-        self._shared.changed(real)
-
-    def mkdir(self, path: str, mode: int = 0o755) -> None:
-        """Create a directory, which is as atomic as exclusive creation."""
-        self._tree.mkdir(self._writable(path), mode)
-        self._shared.changes += 1
-
-    def rmdir(self, path: str) -> None:
-        """Remove an empty directory."""
-        self._tree.rmdir(self._writable(path))
-        self._shared.changes += 1
-
-    def unlink(self, path: str) -> None:
-        """Remove a file."""
-        real = self._writable(path)
-        self._tree.unlink(real)
-        self._shared.changed(real)
-
-    def rename(self, source: str, target: str) -> None:
-        """Move a file; raises EEXIST if the target's vmid has a configuration elsewhere."""
-        old, new = self._writable(source), self._writable(target)
-        self._claim(new, leaving=old)
-        self._tree.rename(old, new)
-        self._shared.changed(new)
-
-    def chmod(self, path: str, mode: int) -> None:
-        """Refuse every mode but those that the file system shows itself."""
-        real = self._writable(path)
-        shown = self.stat(path).mode
-        if mode not in {shown, shown | 0o044 if not real.startswith("priv") else shown}:
-            raise fault(errno.EPERM, path)
-
-    def touch(self, path: str, when: float) -> None:
-        """Set the time of a file or directory."""
-        self._tree.touch(self._writable(path), when)
-
-    def _members(self) -> str:
-        shared = self._shared
-        head = f'{{\n"nodename": "{self._node}",\n"version": {4 if shared.name else 0}'
-        if not shared.name:
-            return f"{head}\n}}\n"
-        count = len(shared.members)
-        nodes = ",\n".join(
-            f'  "{member.name}": {{ "id": {member.number}, "online": '
-            f'{int(shared.online(member.name))}, "ip": "{member.address}"}}'
-            for member in shared.members
-        )
-        return (
-            f'{head},\n"cluster": {{ "name": "{shared.name}", "version": {count}, '
-            f'"nodes": {count}, "quorate": {int(shared.quorate())} }},\n'
-            f'"nodelist": {{\n{nodes}\n  }}\n}}\n'
-        )
-
-    def _vmlist(self) -> str:
-        entries = ",\n".join(
-            f'"{vmid}": {{ "node": "{node}", "type": "{kind}", "version": {self._changes(vmid)} }}'
-            for vmid, (node, kind) in reversed(self._shared.guests().items())
-        )
-        ids = f"\n{entries}" if entries else ""
-        return f'{{\n"version": {self._shared.changes},\n"ids": {{{ids}}}\n\n}}\n'
-
-    def _changes(self, vmid: int) -> int:
-        ends = f"/{vmid}.conf"
-        return max(
-            (n for path, n in self._shared.versions.items() if path.endswith(ends)), default=1
-        )
-
-    def _version(self) -> str:
-        return (
-            f'{{\n"starttime": 1,\n"clinfo": 1,\n"vmlist": {self._shared.changes},\n'
-            '"corosync.conf": 1,\n"storage.cfg": 1,\n"user.cfg": 1,\n"datacenter.cfg": 1\n}\n'
-        )
-
-    def _rrd(self) -> str:
-        return "".join(f"{line}\n" for line in self._shared.status())

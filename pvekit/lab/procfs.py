@@ -36,6 +36,10 @@ class ProcTree:
         elif path.isdigit() and int(path) in self._processes:
             yield from _FILES
 
+    def first_link(self, path: str, *, last: bool) -> tuple[str, str, str] | None:  # noqa: ARG002
+        """Return None: links of processes are not simulated."""
+        return None
+
     def stat(self, path: str) -> Stat:
         """Describe a file or directory; sizes are 0, as in the real one."""
         if self._content(path) is not None:

@@ -5,37 +5,42 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any
 
-from pvekit.lab import status
-from pvekit.lab.clock import PROFILES, Clock
+from pvekit.lab import rrd
+from pvekit.lab.backup import jobs
+from pvekit.lab.clock import Clock, SkewedClock, clock_of
+from pvekit.lab.cluster_start import fill, install
 from pvekit.lab.commands.cloudinit import drive_iso
 from pvekit.lab.commands.registry import pve_programs
 from pvekit.lab.faults import Faults
 from pvekit.lab.guests.guest import Guest
 from pvekit.lab.guests.images import Internet
 from pvekit.lab.guests.world import World
+from pvekit.lab.ha import config as ha
+from pvekit.lab.ha import crm
+from pvekit.lab.hostprograms import host_programs
 from pvekit.lab.locking import CONFIG_LOCKS, STORAGE_LOCKS, Locking
 from pvekit.lab.log import Log
 from pvekit.lab.machine import Machine
+from pvekit.lab.membertree import MemberTree
 from pvekit.lab.node import Capacity, Node
-from pvekit.lab.pmxcfs import ClusterFileSystem, Member, MemberTree
+from pvekit.lab.outages import Outages
+from pvekit.lab.pmxcfs import ClusterFileSystem, Member, Membership
 from pvekit.lab.programs import COREUTILS
-from pvekit.lab.storage import Pool, Storages, Volume
-
-StorageKind = Literal["lvmthin", "dir", "rbd"]
-
-_LOCAL = "dir: local\n\tpath /var/lib/vz\n\tcontent iso,vztmpl,backup\n\n"
-_THIN = "lvmthin: local-lvm\n\tthinpool data\n\tvgname pve\n\tcontent rootdir,images\n\n"
-_DIR = "dir: local-lvm\n\tpath /var/lib/local-lvm\n\tcontent images,rootdir\n\n"
-_RBD = "rbd: ceph\n\tcontent images,rootdir\n\tkrbd 0\n\tpool ceph\n\n"
-_STORAGE_CFG = {"lvmthin": _LOCAL + _THIN, "dir": _LOCAL + _DIR, "rbd": _LOCAL + _THIN + _RBD}
-_CLUSTER_NAME = "lab"
+from pvekit.lab.storage import Pool, Storages
+from pvekit.lab.storages import hardware
+from pvekit.lab.storages.hardware import StorageKind
+from pvekit.lab.tree import Usage
 
 
 @dataclass(frozen=True)
 class SiteSpec:
-    """What a site is built like; ``pve`` is the version whose programs it speaks."""
+    """What a site is built like; ``pve`` is the version whose programs it speaks.
+
+    ``network`` is the network of the nodes' own addresses (a /24 without its last number), and
+    ``domain`` where their full names end (default: after the cluster's name).
+    """
 
     nodes: int = 2
     clustered: bool = True
@@ -47,6 +52,9 @@ class SiteSpec:
     cpus: int = 16
     storage_gb: int = 500
     pve: str = "8.4"
+    cluster_name: str = "lab"
+    network: str = "192.168.64"
+    domain: str = ""
 
 
 class Site:
@@ -60,17 +68,18 @@ class Site:
     ) -> None:
         self.spec = spec
         self.log = log or Log()
-        self.clock = clock or PROFILES[spec.profile]
+        self.clock = clock or clock_of(spec.profile)
         self.faults = Faults(self.log)
         self.world = World(self.clock, self.log, self.faults, Internet(self.faults))
         self.chance = random.Random(spec.seed or None)  # noqa: S311 - no secrets come from it
         self.nodes: dict[str, Node] = {}
         self.clusters: list[ClusterFileSystem] = []
         self._build()
+        self.outages = Outages(self.nodes, self.faults, self.clock)
 
     def _build(self) -> None:
         members = [
-            Member(f"pve{number}", number, f"192.168.64.{number}")
+            Member(f"pve{number}", number, f"{self.spec.network}.{number}")
             for number in range(1, self.spec.nodes + 1)
         ]
         groups = [members] if self.spec.clustered else [[member] for member in members]
@@ -78,36 +87,50 @@ class Site:
             self._build_cluster(group)
 
     def _build_cluster(self, members: Sequence[Member]) -> None:
-        cluster = ClusterFileSystem(
-            name=_CLUSTER_NAME if self.spec.clustered else "",
+        nodes: dict[str, Node] = {}
+        membership = Membership(
+            name=self.spec.cluster_name if self.spec.clustered else "",
             members=members,
-            now=self.clock.now,
-            quorate=lambda: self.faults.holds("quorum-lost") is None,
-            online=lambda _: True,
-            status=lambda: status.rrd(nodes, self.spec.pve),
+            up=lambda name: name not in nodes or nodes[name].machine.up,
+            cut_off=lambda name: self.faults.holds("quorum-lost", name) is not None,
         )
-        text = _STORAGE_CFG[self.spec.storage].encode()
-        cluster.tree.write("storage.cfg", text)
+        self.faults.watch(membership.forget)
+        cluster = ClusterFileSystem(
+            membership=membership,
+            now=self.clock.now,
+            status=lambda name: rrd.lines([nodes[name]], self.spec.pve),
+            running=lambda name: tuple(nodes[name].guests),
+            status_seconds=lambda: self.clock.figures.status_interval * self.clock.scale,
+        )
+        fill(cluster, hardware.CONFIGS[self.spec.storage], self._domain)
         self.clusters.append(cluster)
-        shared = {"ceph": Pool(self.spec.storage_gb << 30)}
+        shared = hardware.shared_pools(self.spec.storage, self.spec.storage_gb)
         machines = {member.name: self._machine(member, cluster) for member in members}
         first = machines[members[0].name]
-        nodes = [self._node(machine, cluster, shared, first) for machine in machines.values()]
-        for node in nodes:
-            node.peers |= {peer.name: peer for peer in nodes}
-        self.nodes |= {node.name: node for node in nodes}
+        for name, machine in machines.items():
+            nodes[name] = self._node(machine, cluster, shared, first)
+            machine.power_watchers.append(membership.forget)
+        for node in nodes.values():
+            node.peers |= nodes
+        self.nodes |= nodes
+
+    @property
+    def _domain(self) -> str:
+        return self.spec.domain or f"{self.spec.cluster_name}.lan"
 
     def _machine(self, member: Member, cluster: ClusterFileSystem) -> Machine:
-        machine = Machine(member.name, self.clock, self.log, COREUTILS)
+        clock = SkewedClock(self.clock.scale, self.clock.figures, self.clock)
+        machine = Machine(member.name, clock, self.log, COREUTILS)
         for path in (CONFIG_LOCKS, STORAGE_LOCKS, "/run/qemu-server"):
             machine.files.mkdir(path, parents=True)
             machine.runtime_directories.append(machine.files.resolve(path))
         for path in ("images", "template/iso", "template/cache", "dump", "snippets"):
             machine.files.mkdir(f"/var/lib/vz/{path}", parents=True)
-        machine.files.mkdir("/sys/class/net/vmbr0/bridge", parents=True)
-        machine.files.mkdir("/etc/network", parents=True)
-        machine.files.write("/etc/network/interfaces", _interfaces(member.address).encode())
+        for path in ("/sys/class/net/vmbr0/bridge", "/sys/class/net/eno1", jobs.STATES):
+            machine.files.mkdir(path, parents=True)
+        install(machine, member, cluster.members, self._domain)
         machine.files.mount("/etc/pve", MemberTree(cluster, member.name))
+        machine.files.usages["/etc/pve"] = lambda: Usage("/dev/fuse", 128 << 20, cluster.tree.used)
         return machine
 
     def _node(
@@ -117,20 +140,31 @@ class Site:
         shared: Mapping[str, Pool],
         first: Machine,
     ) -> Node:
-        local = {"local": Pool(94 << 30), "local-lvm": Pool(self.spec.storage_gb << 30)}
-        pools = {**local, **shared}
+        pools = {**hardware.local_pools(self.spec.storage, self.spec.storage_gb), **shared}
         node = Node(
             name=machine.hostname,
             machine=machine,
             cluster=cluster,
-            storages=Storages(machine.hostname, machine.files, pools, self.clock.now),
+            storages=Storages(
+                machine.hostname, machine.files, pools, self.clock.now, self._storage_down
+            ),
             locking=Locking(machine, self.faults, first),
             world=self.world,
             capacity=Capacity(self.spec.memory_mb, self.spec.cpus, self.spec.pve),
             chance=self.chance,
         )
+        node.tasks.announce = lambda pid, text, failed: cluster.log.note(
+            node.name, pid, text, error=failed
+        )
+        machine.programs |= host_programs(node, self.guest_at)
         machine.programs |= pve_programs(node, virt_customize=self.spec.virt_customize)
         return node
+
+    def _storage_down(self, storage: str) -> bool:
+        return self.faults.holds("storage-down", storage) is not None
+
+    def _pools(self) -> dict[str, dict[str, Pool]]:
+        return {name: node.storages.pools for name, node in self.nodes.items()}
 
     def guest_at(self, address: str) -> Guest | None:
         """Return the running guest that answers at an address of the guests' network."""
@@ -147,6 +181,8 @@ class Site:
                 config = node.config(vmid)
                 node.power_on(vmid, config, drive_iso(node, vmid, config))
             node.running = []
+            if node.machine.files.exists(ha.RESOURCES):
+                crm.wake(node)
 
     def to_data(self) -> dict[str, Any]:
         """Return the whole state as JSON data."""
@@ -155,7 +191,7 @@ class Site:
             "spec": asdict(self.spec),
             "clusters": [cluster.to_data() for cluster in self.clusters],
             "nodes": nodes,
-            "pools": _pools_data(self.nodes),
+            "pools": hardware.to_data(self._pools().items()),
             "leases": self.world.network.to_data(),
             "internet": self.world.internet.to_data(),
             "faults": self.faults.to_data(),
@@ -171,36 +207,11 @@ class Site:
             cluster.restore(kept)
         for name, node in site.nodes.items():
             node.restore(data["nodes"][name])
-        for kept in data["pools"]:
-            _restore_pool(site.nodes, kept)
+        hardware.restore(site._pools(), data["pools"])
+        for node in site.nodes.values():
+            node.storages.mount_all()
         site.world.network.restore(data["leases"])
         site.world.internet.restore(**data["internet"])
         site.faults.restore(data["faults"])
         site.chance.seed()  # a seed would give the identities of before once more
         return site
-
-
-def _pools_data(nodes: Mapping[str, Node]) -> list[dict[str, Any]]:
-    """Return every pool once, with the nodes that see it."""
-    found: dict[int, dict[str, Any]] = {}
-    for name, node in nodes.items():
-        for storage, pool in node.storages.pools.items():
-            volumes = [volume.to_data() for volume in pool.volumes.values()]
-            entry = {"storage": storage, "total": pool.total, "volumes": volumes, "nodes": []}
-            found.setdefault(id(pool), entry)["nodes"].append(name)
-    return list(found.values())
-
-
-def _restore_pool(nodes: Mapping[str, Node], data: Mapping[str, Any]) -> None:
-    volumes = map(Volume.from_data, data["volumes"])
-    pool = Pool(data["total"], {volume.name: volume for volume in volumes})
-    for name in data["nodes"]:
-        nodes[name].storages.pools[data["storage"]] = pool
-
-
-def _interfaces(address: str) -> str:
-    return (
-        "auto lo\niface lo inet loopback\n\niface eno1 inet manual\n\nauto vmbr0\n"
-        f"iface vmbr0 inet static\n\taddress {address}/24\n\tgateway 192.168.64.254\n"
-        "\tbridge-ports eno1\n\tbridge-stp off\n\tbridge-fd 0\n"
-    )

@@ -11,7 +11,6 @@ from pvekit.lab.vmconfig import DRIVE_NAME, UNUSED_NAME, Drive, VmConfig, encode
 
 _HEAD = re.compile(r"\[(?P<name>[^\]\s]+)\]\s*")
 _LINE = re.compile(r"([a-z][a-z_-]*\d*):\s*(.*?)\s*")
-_NOT_TAKEN = frozenset({"lock", "vmstate", "snaptime", "snapstate"})
 _OWN = ("snaptime", "snapstate", "vmstate", "parent", "runningmachine", "runningcpu")
 
 

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pvekit.lab.clock import PROFILES
+from pvekit.lab.clock import Clock, clock_of
+from pvekit.lab.figures import ProfileError
 from pvekit.lab.home import Home, LabError
 from pvekit.lab.log import Log
 from pvekit.lab.settings import Wanted
@@ -32,7 +33,8 @@ def load(home: Home, wanted: Wanted) -> Lab:
     """
     if wanted.fresh or not home.state.exists():
         home.log.unlink(missing_ok=True)
-        return Lab(Site(_new_spec(wanted), log=Log(home.log)))
+        spec = _new_spec(wanted)
+        return Lab(Site(spec, log=Log(home.log), clock=_clock(spec.profile)))
     data = _read(home)
     kept = SiteSpec(**data["site"]["spec"])
     asked = replace(kept, **wanted.settings())
@@ -41,7 +43,7 @@ def load(home: Home, wanted: Wanted) -> Lab:
             f"{home.path} holds a lab with other settings ({_words(kept)}): "
             "`--fresh` starts anew, another `--dir` starts a second one"
         )
-    site = Site.from_data(data["site"], log=Log(home.log), clock=PROFILES[asked.profile])
+    site = Site.from_data(data["site"], log=Log(home.log), clock=_clock(asked.profile))
     _boot(site)
     return Lab(site, {name: (host, port) for name, (host, port) in data["addresses"].items()})
 
@@ -55,8 +57,16 @@ def save(home: Home, lab: Lab) -> None:
 def _boot(site: Site) -> None:
     """Start the nodes: no process lives on from before, but the VMs that ran are started."""
     for node in site.nodes.values():
-        node.machine.reboot()
+        if node.machine.up:
+            node.machine.reboot()
     site.resume()
+
+
+def _clock(profile: str) -> Clock:
+    try:
+        return clock_of(profile)
+    except ProfileError as error:
+        raise LabError(str(error), 2) from error
 
 
 def _new_spec(wanted: Wanted) -> SiteSpec:
@@ -79,4 +89,4 @@ def _read(home: Home) -> dict[str, Any]:
 def _words(spec: SiteSpec) -> str:
     kind = "cluster" if spec.clustered else "standalone"
     tools = ", virt-customize" if spec.virt_customize else ""
-    return f"{spec.nodes} nodes, {kind}, {spec.storage}{tools}"
+    return f"{spec.nodes} nodes, {kind}, {spec.storage}, Proxmox VE {spec.pve}{tools}"

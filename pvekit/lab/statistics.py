@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-QEMU = "10.0.13"
-"""The version of the emulator."""
 SUPPORT: Mapping[str, Any] = {
     "backup-access-api": True,
     "backup-fleecing": True,

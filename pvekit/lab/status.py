@@ -6,8 +6,9 @@ from typing import Any
 
 from pvekit.lab.guests.guest import Guest
 from pvekit.lab.node import Node
+from pvekit.lab.qemu import QEMU, machine_of
 from pvekit.lab.reports import reported
-from pvekit.lab.statistics import QEMU, SUPPORT, blocks
+from pvekit.lab.statistics import SUPPORT, blocks
 from pvekit.lab.storage import Definition, Figures
 from pvekit.lab.storages.report import facts as storage_facts
 from pvekit.lab.vmconfig import VmConfig
@@ -78,20 +79,14 @@ def full(node: Node, vmid: int, config: VmConfig) -> dict[str, Any]:
             f"tap{vmid}i{nic.index}": {"netin": 0, "netout": 0} for nic in guest.hardware.nics
         },
         "proxmox-support": SUPPORT,
-        "running-machine": _machine(config),
-        "running-qemu": QEMU,
+        "running-machine": machine_of(node.capacity.pve, config.values),
+        "running-qemu": QEMU[node.capacity.pve],
     }
     return facts | _memory(node, guest, config)
 
 
 def _is_attached(slot: str, file: str) -> bool:
     return file != "none" and not slot.startswith(("efidisk", "tpmstate"))
-
-
-def _machine(config: VmConfig) -> str:
-    kind = config.values.get("machine", "").partition(",")[0].removeprefix("type=")
-    chipset = "q35" if "q35" in kind else "i440fx"
-    return f"pc-{chipset}-{'.'.join(QEMU.split('.')[:2])}+pve0"
 
 
 def _memory(node: Node, guest: Guest, config: VmConfig) -> dict[str, Any]:

@@ -7,23 +7,34 @@ from __future__ import annotations
 
 import base64
 import errno
+import itertools
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
+
+from pvekit.lab.credentials import ACTING
+from pvekit.lab.images import file_size
 
 Kind = Literal["file", "directory", "link", "device"]
 
 
 @dataclass(frozen=True)
 class Stat:
-    """What is known of a file: its size in bytes, permission bits, and time since the epoch."""
+    """What is known of a file: its size in bytes, permission bits, and time since the epoch.
+
+    ``links`` is how many names it has, ``inode`` tells it from the other files of its tree.
+    """
 
     kind: Kind
     size: int
     mode: int
     mtime: float
     owner: str = "root"
+    group: str = "root"
+    links: int = 1
+    inode: int = field(default=0, compare=False)
+    blocks: int = -1  # of 512 bytes; -1: as many as the size takes
 
 
 @dataclass(frozen=True)
@@ -42,6 +53,10 @@ def fault(number: int, path: str) -> OSError:
 
 class Tree(Protocol):
     """What can be mounted; paths are relative to the mount, without a leading slash."""
+
+    def first_link(self, path: str, *, last: bool) -> tuple[str, str, str] | None:
+        """Return (place, target, rest) of the first link on a path; ``last`` includes its end."""
+        ...
 
     def stat(self, path: str) -> Stat:
         """Describe a file or directory."""
@@ -97,10 +112,13 @@ class _Node:
     kind: Kind
     mode: int
     mtime: float
-    owner: str = "root"
+    owner: str = field(default_factory=ACTING.get)
     data: bytes = b""  # a link's target too
+    group: str = ""  # empty: the owner's own
+    links: int = 1
     added: list[bytes] = field(default_factory=list)
     children: dict[str, _Node] = field(default_factory=dict)
+    inode: int = field(default_factory=itertools.count(2).__next__)
 
     def content(self) -> bytes:
         # Joined late, so that a long output written in pieces costs linear time.
@@ -158,7 +176,13 @@ class MemoryTree:
     def stat(self, path: str) -> Stat:
         """Describe a file, directory, link or device."""
         node = self._node(path)
-        return Stat(node.kind, node.size(), node.mode, node.mtime, node.owner)
+        links = node.links
+        size = node.size() or (4096 if node.kind == "directory" else 0)
+        if node.kind == "directory":
+            links += 1 + sum(child.kind == "directory" for child in node.children.values())
+        group = node.group or node.owner
+        size = file_size(node.content()) if node.kind == "file" else node.size()
+        return Stat(node.kind, size, node.mode, node.mtime, node.owner, group, links, node.inode)
 
     def read(self, path: str) -> bytes:
         """Return a file's content, or a link's target."""
@@ -255,13 +279,28 @@ class MemoryTree:
         if node.kind == "directory":
             raise fault(errno.EISDIR, path)
         parent, name = self._parent(path)
-        self.used -= node.size()
+        self._drop(node)
         del parent.children[name]
         parent.mtime = self._now()
+
+    def _drop(self, node: _Node) -> None:
+        node.links -= 1
+        if not node.links:
+            self.used -= node.size()
+
+    def link(self, source: str, target: str) -> None:
+        """Give a file one more name."""
+        node = self._node(source)
+        if node.kind == "directory":
+            raise fault(errno.EPERM, source)
+        self._add(target, node)
+        node.links += 1
 
     def rename(self, source: str, target: str) -> None:
         """Move a file or directory; what is in the way must be of the same sort (and empty)."""
         node = self._node(source)
+        if not source:
+            raise fault(errno.EBUSY, source)
         if f"{target}/".startswith(f"{source}/") and source != target:
             raise fault(errno.EINVAL, target)
         parent, name = self._parent(target)
@@ -282,15 +321,17 @@ class MemoryTree:
             raise fault(errno.ENOTDIR, path)
         if old.children:
             raise fault(errno.ENOTEMPTY, path)
-        self.used -= old.size()
+        self._drop(old)
 
     def chmod(self, path: str, mode: int) -> None:
         """Set the permission bits."""
         self._node(path).mode = mode
 
-    def chown(self, path: str, owner: str) -> None:
-        """Set the owner."""
-        self._node(path).owner = owner
+    def chown(self, path: str, owner: str = "", group: str = "") -> None:
+        """Set the owner, the group, or both."""
+        node = self._node(path)
+        node.owner = owner or node.owner
+        node.group = group or node.group
 
     def touch(self, path: str, when: float) -> None:
         """Set the time of an existing file or directory."""
@@ -298,25 +339,43 @@ class MemoryTree:
 
     def to_data(self) -> dict[str, Any]:
         """Return everything as data for JSON: path -> facts, content in base64."""
-        return dict(_entries(self._root, ""))
+        return dict(_entries(self._root, "", {}))
 
     def load(self, data: dict[str, Any]) -> None:
         """Replace everything by what :meth:`to_data` gave."""
         self._root.children.clear()
         self.used = 0
         for path, facts in data.items():
-            content = base64.b64decode(facts.get("data", ""))
-            node = _Node(facts["kind"], facts["mode"], facts["mtime"], facts["owner"], content)
-            self.used += len(content)
+            node = self._node(facts["same"]) if "same" in facts else self._made(facts)
+            if "same" in facts:
+                node.links += 1
             if path:
                 parent, name = self._parent(path)
                 parent.children[name] = node
 
+    def _made(self, facts: dict[str, Any]) -> _Node:
+        content = base64.b64decode(facts.get("data", ""))
+        self.used += len(content)
+        node = _Node(facts["kind"], facts["mode"], facts["mtime"], facts["owner"], content)
+        node.group = facts.get("group", "")
+        return node
 
-def _entries(node: _Node, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    facts = {"kind": node.kind, "mode": node.mode, "mtime": node.mtime, "owner": node.owner}
+
+def _entries(node: _Node, path: str, seen: dict[int, str]) -> Iterator[tuple[str, dict[str, Any]]]:
+    if node.links > 1 and node.inode in seen:
+        yield path, {"same": seen[node.inode]}
+        return
+    seen[node.inode] = path
+    facts: dict[str, Any] = {
+        "kind": node.kind,
+        "mode": node.mode,
+        "mtime": node.mtime,
+        "owner": node.owner,
+    }
+    if node.group:
+        facts["group"] = node.group
     if content := node.content():
         facts["data"] = base64.b64encode(content).decode()
     yield path, facts
     for name, child in node.children.items():
-        yield from _entries(child, f"{path}/{name}" if path else name)
+        yield from _entries(child, f"{path}/{name}" if path else name, seen)

@@ -14,6 +14,8 @@ _SECTION = re.compile(r"\[(?P<name>[A-Za-z][\w:-]*)\]\s*", re.IGNORECASE)
 _SIZES = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 DRIVE_NAME = re.compile(r"(ide|sata|scsi|virtio)\d+|efidisk0|tpmstate0")
 UNUSED_NAME = re.compile(r"unused\d+")
+INTERNAL = frozenset({"meta", "parent", "runningcpu", "runningmachine", "snaptime", "vmstate"})
+"""What configurations hold besides the options of ``qm set``."""
 _BUSES = ("ide", "scsi", "virtio", "sata", "efidisk", "tpmstate")
 
 

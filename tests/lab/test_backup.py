@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pvekit.lab.backup.calendar import CalendarEvent
+from pvekit.lab.backup import calendar
 from pvekit.lab.machine import collect
 from pvekit.lab.site import Site, SiteSpec
 
@@ -198,20 +198,31 @@ _MONDAY = 1795996800  # 2026-11-30 00:00 UTC
     ],
 )
 def test_when_a_job_runs_next(text: str, hours: float) -> None:
-    event = CalendarEvent.parse(text)
-    assert event is not None
-    assert event.after(_MONDAY) == _MONDAY + hours * 3600
+    assert calendar.parse(text).after(_MONDAY) == _MONDAY + hours * 3600
 
 
 @given(st.integers(0, 59), st.integers(0, 23), st.floats(0, 4e9))
 def test_a_daily_event_comes_within_a_day(minute: int, hour: int, now: float) -> None:
-    event = CalendarEvent.parse(f"{hour}:{minute:02}")
-    assert event is not None
-    due = event.after(now)
+    due = calendar.parse(f"{hour}:{minute:02}").after(now)
     assert now < due <= now + 86400 + 60
     assert (due // 60 % 60, due // 3600 % 24) == (minute, hour)
 
 
-@pytest.mark.parametrize("text", ["nonsense", "", "25:00", "mon 1:99", "foo 1:00"])
-def test_what_is_no_calendar_event(text: str) -> None:
-    assert CalendarEvent.parse(text) is None
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("nonsense", "at 'nonsense' - Context(\"weekday\")"),
+        ("foo 1:00", "at 'foo' - Context(\"weekday\")"),
+        ("mon 1:99", "at '1:99' - Nom(Eof)"),
+        ("12:99", "at '12:99' - Context(\"date or time specification\")"),
+        ("mon..foo", "at '..foo' - Nom(Eof)"),
+        ("", "- event is empty"),
+    ],
+)
+def test_what_is_no_calendar_event(text: str, why: str) -> None:
+    told = f"invalid calendar event '{text}' - unable to parse calendar event {why}\n"
+    assert calendar.fault_of(text) == told
+
+
+def test_what_looks_wrong_is_read_as_minutes_and_seconds() -> None:
+    assert calendar.parse("25:00") == calendar.parse("*:25:00")

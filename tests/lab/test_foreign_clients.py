@@ -102,9 +102,7 @@ def test_proxmoxer_clones_and_starts(node: OpenSsh, vmid: int):
         api._backend.session.ssh_client.close()
 
 
-def test_a_playbook_clones_and_starts(
-    node: OpenSsh, vmid: int, tmp_path: Path, short_path: Path
-):
+def test_a_playbook_clones_and_starts(node: OpenSsh, vmid: int, tmp_path: Path, short_path: Path):
     host, port = node.addresses["pve1"]
     program = Path(sys.executable).with_name("ansible-playbook")
     if not program.exists():

@@ -333,7 +333,7 @@ def test_mistakes_are_one_clear_line(tmp_path: Path, words: list[str], status: i
     [
         [],
         ["up", "--nodes", "0"],
-        ["up", "--storage", "nfs"],
+        ["up", "--storage", "tape"],
         ["up", "--cluster", "--standalone"],
         ["up", "--", "true"],
         ["run", "true"],

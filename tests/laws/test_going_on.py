@@ -108,7 +108,7 @@ def test_a_failed_stop_leaves_no_unfinished_run(site, desk):
     site.on("pve1", "qm set 100 --description mine")
     assert changing.carry_out(desk, "stop", targets, plan).status == 6
     assert {run.state for run in runs.listed(desk.store)} == {"finished"}
-    assert site.on("pve1", "ls /run/qemu-server").split() == ["100.pid"]
+    assert "100.pid" in site.on("pve1", "ls /run/qemu-server").split()
 
 
 def test_a_vm_that_is_named_twice_is_meant_once_and_the_site_is_read_once(site, desk):

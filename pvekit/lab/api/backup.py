@@ -8,9 +8,8 @@ from pvekit.lab.access import store
 from pvekit.lab.access.usercfg import split_list
 from pvekit.lab.api.routes import Route
 from pvekit.lab.api.sdn_checks import wrong
-from pvekit.lab.backup import dump, jobs
+from pvekit.lab.backup import calendar, dump, jobs
 from pvekit.lab.backup.archive import Archive
-from pvekit.lab.backup.calendar import CalendarEvent
 from pvekit.lab.commands.call import Call
 from pvekit.lab.failure import Failure
 from pvekit.lab.sections import Section
@@ -28,8 +27,8 @@ async def list_jobs(call: Call) -> list[Data]:
         if section.type != "vzdump":
             continue
         entry = jobs.shown(name, section)
-        event = CalendarEvent.parse(section.values.get("schedule", ""))
-        due = event.after(now) if event else 0
+        schedule = section.values.get("schedule", "")
+        due = 0 if calendar.fault_of(schedule) else calendar.parse(schedule).after(now)
         found.append({**entry, **({"next-run": due} if due else {})})
     return found
 
@@ -68,7 +67,7 @@ async def create_job(call: Call) -> None:
     wanted = _given(call, new=True)
     wanted.setdefault("enabled", "1")
     name = call.get("id") or call.node.new_uuid()
-    async with jobs.changing(call) as sections:
+    async with jobs.changing(call.node, call.process.complain) as sections:
         if name in sections.ids:
             raise Failure(f"Job '{name}' already exists")
         if fault := dump.fault_of(wanted, missing=True):
@@ -85,7 +84,7 @@ async def update_job(call: Call) -> None:
     wanted, gone = _given(call, new=False), split_list(call.get("delete"))
     if not wanted and not gone:
         raise Failure("no options specified")
-    async with jobs.changing(call) as sections:
+    async with jobs.changing(call.node, call.process.complain) as sections:
         if fault := dump.fault_of(wanted):
             raise wrong(*fault)
         section = sections.ids.get(call.values["id"])
@@ -118,7 +117,7 @@ def _drop_others(values: dict[str, str], wanted: dict[str, str]) -> None:
 async def delete_job(call: Call) -> None:
     """Remove a job."""
     name = call.values["id"]
-    async with jobs.changing(call) as sections:
+    async with jobs.changing(call.node, call.process.complain) as sections:
         if name not in sections.ids:
             raise wrong("id", f"No such job '{name}'")
         jobs.forget_state(call.node, sections.ids.pop(name).type, name)

@@ -10,7 +10,7 @@ from pvekit.lab.api import ha_rules
 from pvekit.lab.api.routes import Route
 from pvekit.lab.commands.call import Call
 from pvekit.lab.failure import Failure
-from pvekit.lab.ha import config, manager
+from pvekit.lab.ha import config, crm
 from pvekit.lab.ha.state import Status, current
 from pvekit.lab.sections import Layout, Section, Sections
 
@@ -119,7 +119,7 @@ async def create_resource(call: Call) -> None:
         if sid in sections.ids:
             raise Failure(f"resource ID '{sid}' already defined")
         sections.ids[sid] = Section(kind, wanted)
-    manager.wake(call.node)
+    crm.wake(call.node)
 
 
 def _check_state(call: Call, sid: str) -> None:
@@ -144,7 +144,7 @@ async def update_resource(call: Call) -> None:
         section = sections.ids[sid]
         layout = config.layouts(call.node.capacity.pve)[section.type]
         change(call, section, layout, given(call, "sid"))
-    manager.wake(call.node)
+    crm.wake(call.node)
 
 
 def change(call: Call, section: Section, layout: Layout, wanted: Mapping[str, str]) -> None:
@@ -184,7 +184,7 @@ async def _request_move(call: Call, how: str) -> Data:
     _check_state(call, sid)
     target = call.values["node"]
     await config.queue(call.node, f"{how} {sid} {target}", call.process.complain)
-    manager.wake(call.node)
+    crm.wake(call.node)
     return {"requested-node": target, "sid": sid}
 
 

@@ -22,7 +22,7 @@ from pvekit.lab.commands import (
 from pvekit.lab.commands.call import Call
 from pvekit.lab.commands.qm_show import config_json, pending_rows
 from pvekit.lab.guests.hardware import hardware, properties
-from pvekit.lab.managed import managed
+from pvekit.lab.ha import state as ha
 from pvekit.lab.vmconfig import digest
 
 _VM = "/nodes/{node}/qemu/{vmid}"
@@ -53,7 +53,7 @@ async def current(call: Call) -> Entry:
     facts = status.full(call.node, call.vmid, found)
     agent = {"agent": 1} if hardware(found.values).agent else {}
     screen = _screen(found.values["vga"]) if "vga" in found.values else {}
-    return {**facts, **agent, **screen, "cpu": 0, "ha": managed(call.node, call.vmid)}
+    return {**facts, **agent, **screen, "cpu": 0, "ha": ha.shown(call.node, call.vmid)}
 
 
 async def below_status(call: Call) -> list[Entry]:

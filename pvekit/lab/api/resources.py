@@ -9,7 +9,7 @@ from pvekit.lab.access import store
 from pvekit.lab.access.model import UserConfig
 from pvekit.lab.api.routes import Route
 from pvekit.lab.commands.call import Call
-from pvekit.lab.managed import ha_states
+from pvekit.lab.ha.state import states as ha_states
 from pvekit.lab.node import Node
 from pvekit.lab.reports import Reports, reported
 from pvekit.lab.sdn.local import zone_states

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import json as _json
 from typing import Any
 
@@ -41,6 +40,8 @@ def _plain(data: Any) -> Any:  # noqa: ANN401
         short = float(format(data, ".15g"))
         return int(short) if short.is_integer() else short
     if isinstance(data, dict):
+        if _AS_IT_IS.issuperset(map(type, data.values())):
+            return data
         return {k: v if type(v) in _AS_IT_IS else _plain(v) for k, v in data.items()}
     return [_plain(value) for value in data] if isinstance(data, list) else data
 
@@ -96,8 +97,3 @@ def yaml(data: Any, *, marker: bool = True) -> str:  # noqa: ANN401
         sort_keys=True,
     )
     return str(text).removesuffix("...\n")
-
-
-def utc(seconds: float) -> datetime.datetime:
-    """Return a moment as a date in UTC."""
-    return datetime.datetime.fromtimestamp(seconds, datetime.UTC)

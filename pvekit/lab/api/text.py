@@ -13,13 +13,11 @@ from typing import Any
 from pvekit.lab.api import serial
 from pvekit.lab.api.table import Cell, Column, draw
 from pvekit.lab.commands import perl
+from pvekit.lab.dates import stamp
 from pvekit.lab.schema.apitree import Returns
 
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 _PERIODS = (("w", 604800), ("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
-
-
-_NOTHING_KNOWN = Returns()
 
 
 def columns_of(returns: Returns) -> tuple[str, ...]:
@@ -137,15 +135,15 @@ def _table(
 ) -> str:
     rows = _sorted(rows, shape, look.sort_key or columns[0])
     shown = [_column(name, shape.properties.get(name, Returns())) for name in columns]
-    cells: list[list[Cell]] = [
-        [_lines(as_text(row.get(name), shape.properties.get(name), look)) for name in columns]
-        for row in rows
-    ]
+    known = [(name, shape.properties.get(name)) for name in columns]
+    cells = [[_cell(row.get(name), column, look) for name, column in known] for row in rows]
     return draw(shown, cells, border=look.border, header=look.header, utf8=look.utf8)
 
 
-def _lines(text: str) -> Cell:
-    return tuple(text.rstrip("\n").split("\n"))
+def _cell(value: Any, shape: Returns | None, look: Look) -> Cell:  # noqa: ANN401
+    if value is None:
+        return ("",)  # most cells of long tables are empty
+    return tuple(as_text(value, shape, look).rstrip("\n").split("\n"))
 
 
 def _column(name: str, shape: Returns) -> Column:
@@ -198,7 +196,7 @@ def render_duration(value: float) -> str:
 
 def render_time(value: float) -> str:
     """Write seconds since the epoch as a date; the nodes' clocks are in UTC."""
-    return serial.utc(float(value)).strftime("%Y-%m-%d %H:%M:%S")
+    return stamp(float(value))
 
 
 _RENDERERS = {

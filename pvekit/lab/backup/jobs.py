@@ -11,10 +11,10 @@ from pvekit.lab.access import store
 from pvekit.lab.access.usercfg import split_list
 from pvekit.lab.cfslock import cfs_lock, file_lock
 from pvekit.lab.sections import Layout, Section, Sections
+from pvekit.lab.tasks import Say
 from pvekit.lab.vmconfig import VmConfig
 
 if TYPE_CHECKING:
-    from pvekit.lab.commands.call import Call
     from pvekit.lab.node import Node
 
 FILE = "/etc/pve/jobs.cfg"
@@ -39,12 +39,12 @@ def load(node: Node) -> Sections:
 
 
 @asynccontextmanager
-async def changing(call: Call) -> AsyncIterator[Sections]:
+async def changing(node: Node, complain: Say) -> AsyncIterator[Sections]:
     """Give all jobs to the body, and write what that made of them."""
-    async with cfs_lock(call.node, file_lock("jobs.cfg"), "", call.process.complain):
-        sections = load(call.node)
+    async with cfs_lock(node, file_lock("jobs.cfg"), "", complain):
+        sections = load(node)
         yield sections
-        call.node.write(FILE, sections.text(_LAYOUTS))
+        node.write(FILE, sections.text(_LAYOUTS))
 
 
 def note_state(node: Node, kind: str, name: str) -> None:

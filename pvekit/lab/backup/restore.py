@@ -61,7 +61,7 @@ def _path(call: Call, archive: str) -> str:
 
 def _before(call: Call, prefix: str) -> VmConfig | None:
     """Return the VM that is to be overwritten; the program dies if it may not be."""
-    node, owner = call.node, call.node.cluster.guests().get(call.vmid)
+    node, owner = call.node, call.node.cluster.owner(call.vmid)
     if owner is None:
         return None
     kind = "VM" if owner[1] == "qemu" else "CT"

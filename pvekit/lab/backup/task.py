@@ -88,7 +88,7 @@ class GuestBackup:
 
     async def _run(self) -> None:
         node = self.call.node
-        owner = node.cluster.guests().get(self.vmid)
+        owner = node.cluster.owner(self.vmid)
         if owner is None or owner != (node.name, "qemu"):
             raise Failure(f"unable to find VM '{self.vmid}'")
         self._check_ha()

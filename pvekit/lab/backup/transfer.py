@@ -8,7 +8,6 @@ from pvekit.lab.backup.archive import Image
 from pvekit.lab.clock import Clock
 from pvekit.lab.images import written
 
-BANDWIDTH = 500 << 20  # bytes per second, measured with zstd
 _STEP = 3.0  # seconds between two lines
 Info = Callable[[str], Awaitable[None]]
 
@@ -23,7 +22,7 @@ def compressor(options: Mapping[str, str]) -> str:
 
 async def wait(clock: Clock, size: int, limit: int) -> float:
     """Let the time pass that so many bytes take; returns the seconds."""
-    seconds = size / min(BANDWIDTH, limit or BANDWIDTH)
+    seconds = size / _pace(clock, limit)
     await clock.sleep(seconds)
     return seconds
 
@@ -32,7 +31,7 @@ async def run(clock: Clock, images: Sequence[Image], limit: int, info: Info) -> 
     """Transfer the disks, with a line every three seconds."""
     total = sum(image.disk.size_bytes for image in images)
     data = sum(min(written(image.disk), image.disk.size_bytes) for image in images)
-    pace = min(BANDWIDTH, limit or BANDWIDTH)
+    pace = _pace(clock, limit)
     done, seconds = 0, 0.0
     while done < total:
         step = min(total - done, int(pace * _STEP))
@@ -52,6 +51,12 @@ async def run(clock: Clock, images: Sequence[Image], limit: int, info: Info) -> 
         await info(f"transferred {_bytes(total, 2)} in {whole} seconds ({rate}/s)")
     else:
         await info(f"transferred {_bytes(total, 2)} in <1 seconds")
+
+
+def _pace(clock: Clock, limit: int) -> float:
+    """Return bytes per second; a limit of 0 is none."""
+    most = clock.figures.backup * (1 << 20)
+    return min(most, limit or most)
 
 
 def _bytes(value: float, digits: int) -> str:

@@ -8,7 +8,7 @@ from pvekit.lab.commands.call import Call
 from pvekit.lab.commands.presence import check_on, is_on
 from pvekit.lab.failure import Failure
 from pvekit.lab.process import NotSimulated
-from pvekit.lab.statistics import QEMU
+from pvekit.lab.qemu import QEMU
 
 _NAMED_KEYS = """
 unmapped pause ro kp_comma kp_equals power hiragana henkan yen sleep wake muhenkan
@@ -77,7 +77,8 @@ def monitored(call: Call, words: list[str]) -> str:
     if words == ["info", "status"]:
         return f"VM status: {guest.state}\n"
     if words == ["info", "version"]:
-        return f"{QEMU}pve-qemu-kvm_{QEMU}-1\n"
+        have = QEMU[call.node.capacity.pve]
+        return f"{have}pve-qemu-kvm_{have}-1\n"
     if words == ["info", "name"]:
         return f"{call.node.config(call.vmid).name or f'vm{call.vmid}'}\n"
     raise NotSimulated(f"monitor command '{' '.join(words)}'")

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from pvekit.lab import formats
 from pvekit.lab.commands import perl
-from pvekit.lab.commands.config_faults import config_faults
 from pvekit.lab.commands.inputs import with_inputs
+from pvekit.lab.configcheck import broken
 from pvekit.lab.failure import Failure
 from pvekit.lab.options import HELP, Arguments, Command, Refused, Table, table
 from pvekit.lab.process import NotSimulated, Process
@@ -132,11 +132,19 @@ class PveProgram:
             return
         if command.name not in self.handlers:
             raise NotSimulated(command.name)
-        if self.name == "qm" and (said := config_faults(self.node, values.get("vmid", ""))):
+        if self.name == "qm" and (said := self._warnings(values.get("vmid", ""))):
             await process.complain(said)
         await self.handlers[command.name](
             Call(self.node, process, command, values, given.extra, lists=given.lists)
         )
+
+    def _warnings(self, vmid: str) -> str:
+        """Return what is said of a VM's configuration when it is read: only on its own node."""
+        path = f"/etc/pve/nodes/{self.node.name}/qemu-server/{vmid}.conf"
+        if not vmid.isdecimal() or not self.node.machine.files.is_file(path):
+            return ""
+        faults = broken(self.node.config_text(int(vmid)), self.node.capacity.pve)
+        return "".join(f"vm {vmid} - {why}\n" for _, why in faults)
 
     async def _help(self, process: Process, given: Arguments) -> None:
         """Show usage lines; with the texts about options, which is the default, it cannot."""

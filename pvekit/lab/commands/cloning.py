@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pvekit.lab.access.store import add_vm_to_pool
 from pvekit.lab.commands.call import Call
 from pvekit.lab.commands.conversion import Conversion
+from pvekit.lab.commands.drivemaking import fixed_size
 from pvekit.lab.commands.mirror import Mirrors
 from pvekit.lab.commands.nets import with_identity, with_new_mac
 from pvekit.lab.commands.volumes import CLOUDINIT_SIZE, Source, Volumes, Wish
@@ -27,9 +28,6 @@ _NOT_COPIED = frozenset(
 _OF_THE_RUN = frozenset({"runningcpu", "runningmachine"})
 # What removes a volume there prints: nobody reads it, so it is killed, and so is the worker.
 _TALKATIVE = frozenset({"lvm", "lvmthin", "rbd"})
-_EFI_SIZES = {"2m": 128 << 10, "4m": 528 << 10}
-_TPM_SIZE = 4 << 20
-_DRIVE_SECONDS = 0.4  # what making a volume takes, besides copying
 
 
 @dataclass(frozen=True)
@@ -82,7 +80,8 @@ class Clone:
         for slot, whole in self.plan.whole.items():
             drive = Drive.parse(self.plan.source.values[slot])
             made = await self._clone_drive(slot, drive, whole=whole)
-            await self.call.node.machine.clock.sleep(_DRIVE_SECONDS)
+            clock = self.call.node.machine.clock
+            await clock.sleep(clock.figures.new_volume)
             self.config.values[slot] = str(made)
             self.call.node.save(self.new, self.config)
         await self._finish()
@@ -186,8 +185,7 @@ class Clone:
         snapshot = volume.snapshot(name) if name else None
         disk = (snapshot.disk if snapshot else volume.disk) or Disk(volume.size)
         if slot in {"efidisk0", "tpmstate0"}:
-            fixed = _EFI_SIZES.get(drive.properties.get("efitype", "2m"), _EFI_SIZES["2m"])
-            disk = disk.copy(_TPM_SIZE if slot == "tpmstate0" else fixed)
+            disk = disk.copy(fixed_size(slot, drive))
         wish = Wish(self._storage(drive), self.new, self._format(drive))
         source = Source(storages.path(drive.file), volume.format, disk)
         self._check_fault()

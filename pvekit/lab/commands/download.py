@@ -13,7 +13,6 @@ from pvekit.lab.guests.words import Words, grammar, split
 from pvekit.lab.process import NotSimulated, Process, Program
 from pvekit.lab.streams import absolute, descriptor_of, write_file
 
-
 _WGET = grammar(
     "-q=quiet --quiet=quiet -O=output= --output-document=output= -nv=brief --no-verbose=brief"
     " --show-progress=progress --progress=style= --timeout=timeout= -T=timeout="

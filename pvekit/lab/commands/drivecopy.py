@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pvekit.lab.commands.call import Call
 from pvekit.lab.commands.conversion import Conversion
-from pvekit.lab.commands.drivemaking import EFI_SIZES, TPM_SIZE, supported
+from pvekit.lab.commands.drivemaking import fixed_size, supported
 from pvekit.lab.commands.mirror import Mirrors
 from pvekit.lab.commands.volumes import CLOUDINIT_SIZE, Source, Volumes, Wish
 from pvekit.lab.features import format_of
@@ -47,10 +47,9 @@ class DriveCopy:
     async def _convert(self, slot: str, drive: Drive, wish: Wish) -> str:
         volume = self.volumes.get(drive.file)
         disk = volume.disk or Disk(volume.size)
-        if slot == "efidisk0":
-            disk = disk.copy(EFI_SIZES[drive.properties.get("efitype", "2m")])
-        elif slot == "tpmstate0":
-            disk = disk.copy(TPM_SIZE)
+        if slot in {"efidisk0", "tpmstate0"}:
+            disk = disk.copy(fixed_size(slot, drive))
+        if slot == "tpmstate0":
             wish = Wish(wish.storage, wish.vmid, "raw")
         source = Source(self.call.node.storages.path(drive.file), volume.format, disk)
         return await Conversion(self.volumes, self.call.process).run(source, wish, self._limit)

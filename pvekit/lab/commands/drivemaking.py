@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from pvekit.lab.node import Node
     from pvekit.lab.process import Process
 
-EFI_SIZES = {"2m": 128 << 10, "4m": 528 << 10}
-TPM_SIZE = 4 << 20
+_EFI_SIZES = {"2m": 128 << 10, "4m": 528 << 10}
+_TPM_SIZE = 4 << 20
 _EFI_CODE = "/usr/share/pve-edk2-firmware"
 _NOT_KEPT = frozenset({"format", "import-from"})
 
@@ -89,7 +89,7 @@ class DriveMaker:
         else:
             tpm = slot == "tpmstate0"
             wish = Wish(storage, self.vmid, "raw" if tpm else asked)
-            size = TPM_SIZE if tpm else size
+            size = fixed_size(slot, drive) if tpm else size
             volid = await self.volumes.allocate(wish, size, Disk(size))
         made = format_size(self.volumes.get(volid).size)
         if config.is_template and "import-from" not in drive.properties:
@@ -98,7 +98,7 @@ class DriveMaker:
 
     async def _efi(self, storage: str, asked: str, drive: Drive) -> str:
         """Make a volume that holds the firmware's initial variables."""
-        size = EFI_SIZES[drive.properties.get("efitype", "2m")]
+        size = fixed_size("efidisk0", drive)
         source = Source(f"{_EFI_CODE}/OVMF_VARS.fd", "raw", Disk(size))
         wish = Wish(storage, self.vmid, asked)
         return await Conversion(self.volumes, self.process).run(source, wish)
@@ -184,6 +184,11 @@ def _check_other_cloudinit(slot: str, config: VmConfig) -> None:
 
 def _kept(drive: Drive) -> dict[str, str]:
     return {k: v for k, v in drive.properties.items() if k not in _NOT_KEPT}
+
+
+def fixed_size(slot: str, drive: Drive) -> int:
+    """Return the size of an EFI disk or a TPM state in bytes: nobody may choose it."""
+    return _TPM_SIZE if slot == "tpmstate0" else _EFI_SIZES[drive.properties.get("efitype", "2m")]
 
 
 def supported(node: Node, storage: str, wanted: str) -> str:

@@ -8,11 +8,10 @@ import shlex
 from pvekit.lab.commands.call import Call
 from pvekit.lab.failure import Failure
 from pvekit.lab.process import NotSimulated
+from pvekit.lab.qemu import QEMU
 from pvekit.lab.tasks import Say
 from pvekit.lab.vmconfig import VmConfig
 
-# The emulator of each version of Proxmox VE.
-QEMU = {"8.4": "10.0.13", "9.2": "11.0.0"}
 _STATIC_MEMORY = 1024  # MiB that a VM has outside its pluggable modules
 # Those of the emulator's own options that people give with --args.
 _WORDS = """

@@ -8,7 +8,7 @@ from typing import Any
 from pvekit.lab.api import ha, ha_rules, serial
 from pvekit.lab.commands.answers import show
 from pvekit.lab.commands.call import Call, Handler
-from pvekit.lab.ha import config, manager
+from pvekit.lab.ha import config, crm
 from pvekit.lab.ha.state import current
 
 _HIDDEN = frozenset({"digest", "sid", "group", "type", "errors"})
@@ -49,14 +49,14 @@ async def stop(call: Call) -> None:
     sid = config.parse_sid(call.node, call.values["sid"])
     command = f"stop {sid} {call.values['timeout']}"
     await config.queue(call.node, command, call.process.complain)
-    manager.wake(call.node)
+    crm.wake(call.node)
 
 
 def _maintenance(verb: str) -> Handler:
     async def handler(call: Call) -> None:
         command = f"{verb}-node-maintenance {call.values['node']}"
         await config.queue(call.node, command, call.process.complain)
-        manager.wake(call.node)
+        crm.wake(call.node)
 
     return handler
 

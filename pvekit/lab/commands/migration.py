@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -21,6 +20,7 @@ from pvekit.lab.commands.migration_plan import (
 )
 from pvekit.lab.commands.transfer import Transfer
 from pvekit.lab.commands.volumes import Volumes
+from pvekit.lab.dates import stamp
 from pvekit.lab.failure import Failure
 from pvekit.lab.tasks import Say
 from pvekit.lab.vmconfig import VmConfig, format_size
@@ -57,9 +57,8 @@ class Migration:
 
     async def log(self, text: str, level: str = "") -> None:
         """Say lines with the time in front."""
-        now = time.gmtime(self.call.node.machine.clock.now())
-        stamp = time.strftime("%Y-%m-%d %H:%M:%S", now)
-        lines = [f"{stamp} {level}{line}\n" for line in text.split("\n") if line.strip()]
+        now = stamp(self.call.node.machine.clock.now())
+        lines = [f"{now} {level}{line}\n" for line in text.split("\n") if line.strip()]
         await self.say("".join(lines))
 
     async def fail(self, text: str) -> None:

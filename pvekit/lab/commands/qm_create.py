@@ -16,6 +16,7 @@ from pvekit.lab.commands.nets import clamped_shares, net_text
 from pvekit.lab.commands.volumes import Volumes
 from pvekit.lab.failure import Failure
 from pvekit.lab.process import NotSimulated
+from pvekit.lab.qemu import QEMU, machine_series
 from pvekit.lab.tasks import Say
 from pvekit.lab.vmconfig import DRIVE_NAME, Drive, VmConfig
 from pvekit.lab.workers import was_killed
@@ -25,7 +26,6 @@ _NOT_STORED = frozenset(
     | {"live-restore", "import-working-storage", "archive", "ha-managed"}
 )
 _NOT_SIMULATED = ("import-working-storage", "live-restore", "ha-managed")
-_QEMU = "10.0.13"
 
 
 async def create(call: Call) -> None:
@@ -104,7 +104,7 @@ def _base(call: Call, values: dict[str, str]) -> VmConfig:
     if "cpuunits" in stored:
         stored["cpuunits"] = clamped_shares(stored["cpuunits"])
     ctime = int(call.node.machine.clock.now())
-    stored["meta"] = f"creation-qemu={_QEMU},ctime={ctime}"
+    stored["meta"] = f"creation-qemu={QEMU[call.node.capacity.pve]},ctime={ctime}"
     return VmConfig(stored, call.get("description").rstrip("\n"))
 
 
@@ -117,18 +117,18 @@ def _complete(call: Call, config: VmConfig) -> None:
     if values.get("vmgenid", "1") == "1" and values.get("arch") != "aarch64":
         values["vmgenid"] = call.node.new_uuid()
     if values.get("ostype", "").startswith("w"):
-        values["machine"] = _pinned(values.get("machine", ""))
+        values["machine"] = _pinned(values.get("machine", ""), call.node.capacity.pve)
     drives.check_machine(call.node.capacity.pve, values)
 
 
-def _pinned(machine: str) -> str:
+def _pinned(machine: str, release: str) -> str:
     """Return a machine type with its version: Windows wants always the same."""
     head, comma, rest = machine.partition(",")
     kind = head.removeprefix("type=")
     names = {"": "pc-i440fx", "pc": "pc-i440fx", "q35": "pc-q35"}
     if kind not in names:
         return machine
-    return f"{names[kind]}-{_QEMU.rpartition('.')[0]}{comma}{rest}"
+    return f"{names[kind]}-{machine_series(release)}{comma}{rest}"
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from pvekit.lab.commands.call import Call
 from pvekit.lab.commands.guards import check_lock, check_off
 from pvekit.lab.commands.volumes import Volumes
 from pvekit.lab.failure import Failure
+from pvekit.lab.ha import config as ha
 from pvekit.lab.tasks import Say
 from pvekit.lab.vmconfig import DRIVE_NAME, UNUSED_NAME, Drive, VmConfig
 
@@ -36,7 +37,7 @@ def _check(call: Call, config: VmConfig) -> bool:
     node, vmid = call.node, call.vmid
     if config.values.get("protection") == "1":
         raise Failure(f"can't remove VM {vmid} - protection mode enabled")
-    in_ha = related.ha_managed(node, vmid)
+    in_ha = ha.configured(node, vmid)
     if not call.on("purge"):
         if in_ha:
             why = "used in HA resources and purge parameter not set."
@@ -101,9 +102,9 @@ async def _forget(call: Call, say: Say, *, in_ha: bool) -> None:
     related.remove_firewall(node, vmid)
     if call.on("purge"):
         await say(f"purging VM {vmid} from related configurations..\n")
-        related.purge_jobs(node, vmid)
+        await related.purge_jobs(node, vmid, say)
         if in_ha:
-            related.purge_ha(node, vmid)
+            await ha.forget(node, vmid, say)
             await say(f"NOTE: removed VM {vmid} from HA resource configuration.\n")
     node.forget(vmid)
 

@@ -16,7 +16,6 @@ from pvekit.lab.commands.migration_plan import (
     referenced,
 )
 from pvekit.lab.failure import Failure
-from pvekit.lab.ha.config import acting
 from pvekit.lab.process import NotSimulated
 from pvekit.lab.vmconfig import VmConfig
 
@@ -33,7 +32,7 @@ async def migrate(call: Call) -> None:
     check_lock(config)
     online = await _check_power(call)
     _check_storages(call, config)
-    if managed(call) and not acting.get():
+    if managed(call):
         words = ("ha-manager", "migrate", f"vm:{call.vmid}", target)
         await ask(call, "migrate", words, f"migration for VM {call.vmid} to node {target}")
         return

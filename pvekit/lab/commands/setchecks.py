@@ -12,14 +12,12 @@ from pvekit.lab.failure import Failure
 from pvekit.lab.formats import split_list
 from pvekit.lab.options import table
 from pvekit.lab.storages.naming import parse_name
-from pvekit.lab.vmconfig import Drive
+from pvekit.lab.vmconfig import INTERNAL, Drive
 
 _NOT_STORED = frozenset(
     {"vmid", "node", "skiplock", "digest", "delete", "revert", "force"}
     | {"background_delay", "skip_cloud_init"}
 )
-# What configurations hold besides the options of the program.
-_INTERNAL = frozenset({"meta", "parent", "runningcpu", "runningmachine", "snaptime", "vmstate"})
 
 
 @dataclass
@@ -36,7 +34,7 @@ class Changes:
 def option_exists(call: Call, name: str) -> bool:
     """Return whether a configuration can hold an option."""
     known = table("qm", call.node.capacity.pve).commands["set"].names
-    return name in _INTERNAL or (name in known and name not in _NOT_STORED)
+    return name in INTERNAL or (name in known and name not in _NOT_STORED)
 
 
 async def read_changes(call: Call, values: Mapping[str, str]) -> Changes:

@@ -9,20 +9,14 @@ from pvekit.lab import snapshots
 from pvekit.lab.commands.call import Call
 from pvekit.lab.commands.guards import check_lock
 from pvekit.lab.commands.snapshot_removal import Removal
+from pvekit.lab.commands.vmstate import allocate
 from pvekit.lab.commands.volume_snapshots import VolumeSnapshots
-from pvekit.lab.commands.volumes import Volumes, Wish
+from pvekit.lab.commands.volumes import Volumes
 from pvekit.lab.failure import Failure
 from pvekit.lab.features import has_feature
-from pvekit.lab.guests.disk import Disk
 from pvekit.lab.snapshots import Snapshot
 from pvekit.lab.vmconfig import VmConfig
 from pvekit.lab.workers import was_killed
-
-_DRIVER_STATE = 500  # MiB besides twice the memory
-_SAVING = 150 << 20  # bytes of memory per second
-_MACHINE = "pc-i440fx-10.0+pve0"
-_CPUS = {"": "kvm64", "x86-64-v2-AES": "qemu64"}
-_FLAGS = "enforce,+kvm_pv_eoi,+kvm_pv_unhalt,+lahf_lm,+sep"
 
 
 @dataclass
@@ -61,7 +55,7 @@ class Taking:
             known = self._check(config)
             snapshot = Snapshot(self.name, snapshots.frozen(config))
             if self.call.on("vmstate") and node.guest(vmid):
-                snapshot.values |= await self._allocate_state(config)
+                snapshot.values |= await allocate(self.call, self.volumes, config, self.name)
             now = int(node.machine.clock.now())
             snapshot.values |= {"snapstate": "prepare", "snaptime": str(now)}
             snapshot.description = self.call.get("description")
@@ -83,19 +77,6 @@ class Taking:
             raise Failure("snapshot feature is not available")
         return known
 
-    async def _allocate_state(self, config: VmConfig) -> dict[str, str]:
-        storage = _state_storage(self.call, config)
-        size = (config.memory_mb * 2 + _DRIVER_STATE) << 20
-        name = f"vm-{self.call.vmid}-state-{self.name}"
-        wish = Wish(storage, self.call.vmid, "raw", name)
-        volid = await self.volumes.allocate(wish, size, Disk(size))
-        model = config.values.get("cpu", "").partition(",")[0].removeprefix("cputype=")
-        return {
-            "vmstate": volid,
-            "runningmachine": _MACHINE,
-            "runningcpu": f"{_CPUS.get(model, model)},{_FLAGS}",
-        }
-
     async def _freeze(self, snapshot: Snapshot) -> None:
         guest = self.call.node.guest(self.call.vmid)
         if guest is None:
@@ -108,10 +89,11 @@ class Taking:
         say, clock = self.volumes.say, self.call.node.machine.clock
         storage = snapshot.vmstate.partition(":")[0]
         await say(f"saving VM state and RAM using storage '{storage}'\n")
-        total = min(snapshot.config().memory_mb << 20, 2 * _SAVING)
+        pace = int(clock.figures.suspend_to_disk * (1 << 20))
+        total = min(snapshot.config().memory_mb << 20, 2 * pace)
         seconds = 0
-        for seconds in range(max(1, -(-total // _SAVING))):
-            done = max(512 << 10, seconds * _SAVING)
+        for seconds in range(max(1, -(-total // pace))):
+            done = max(512 << 10, seconds * pace)
             await say(f"{_amount(done)} in {seconds}s\n")
             await clock.sleep(1)
         await say(f"completed saving the VM state in {seconds + 1}s, saved {_amount(total)}\n")
@@ -143,15 +125,6 @@ class Taking:
 
 def _is_disk(volid: str, is_cdrom: bool) -> bool:  # noqa: FBT001
     return not is_cdrom and volid != "none"
-
-
-def _state_storage(call: Call, config: VmConfig) -> str:
-    """Return where memory is saved: as configured, or a shared storage of the VM, or its first."""
-    if chosen := config.values.get("vmstatestorage"):
-        return chosen
-    used = [drive.file.partition(":")[0] for _, drive in config.drives() if drive.has_volume]
-    shared = [storage for storage in used if call.node.storages.get(storage).shared]
-    return next(iter([*shared, *used[::-1]]), "local")
 
 
 def _amount(size: int) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,6 +13,7 @@ from pvekit.lab.commands.snapshot_removal import Removal
 from pvekit.lab.commands.snapshot_taking import Taking
 from pvekit.lab.commands.volume_snapshots import VolumeSnapshots
 from pvekit.lab.commands.volumes import Volumes
+from pvekit.lab.dates import stamp
 from pvekit.lab.failure import Failure
 from pvekit.lab.snapshots import Snapshot
 from pvekit.lab.tasks import Say
@@ -166,8 +166,7 @@ def tree(found: Sequence[Mapping[str, Any]]) -> str:
 
 def _line(prefix: str, row: Mapping[str, Any]) -> str:
     width = max(0, 30 - len(prefix))
-    when = time.gmtime(row["snaptime"]) if "snaptime" in row else None
-    told = time.strftime("%Y-%m-%d %H:%M:%S", when) if when else ""
+    told = stamp(row["snaptime"]) if "snaptime" in row else ""
     text = (row["description"] or "no-description").partition("\n")[0]
     return f"{prefix} {row['name']:<{width}} {told:<23} {text}\n"
 

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import re
-import time
 
-from pvekit.lab.commands import ha_request
+from pvekit.lab.commands import ha_request, vmstate
 from pvekit.lab.commands.call import Call
 from pvekit.lab.commands.guards import check_lock
 from pvekit.lab.commands.presence import check_on, is_on
 from pvekit.lab.commands.starting import start
-from pvekit.lab.commands.volumes import Volumes, Wish
+from pvekit.lab.commands.volumes import Volumes
+from pvekit.lab.dates import day
 from pvekit.lab.failure import Failure
-from pvekit.lab.guests.disk import Disk
-from pvekit.lab.statistics import QEMU
 from pvekit.lab.tasks import Say
 from pvekit.lab.vmconfig import VmConfig
-
-_DRIVER_STATE_MB = 500
 
 
 async def suspend(call: Call) -> None:
@@ -56,13 +52,10 @@ async def _hibernate(call: Call, say: Say) -> None:
         if config.lock == "backup":
             raise Failure("cannot suspend to disk during backup")
         check_lock(config, skip=call.on("skiplock"))
-        volid = await _state_volume(call, config, say)
-        config.values |= {
-            "lock": "suspending",
-            "vmstate": volid,
-            "runningmachine": f"pc-i440fx-{'.'.join(QEMU.split('.')[:2])}+pve0",
-            "runningcpu": f"{config.values.get('cpu', 'kvm64')},enforce,+kvm_pv_eoi",
-        }
+        name = f"suspend-{day(node.machine.clock.now())}"
+        volumes, storage = Volumes(node, say), call.get("statestorage")
+        state = await vmstate.allocate(call, volumes, config, name, storage)
+        config.values |= {"lock": "suspending", **state}
         node.save(vmid, config)
     clock = node.machine.clock
     await clock.sleep(config.memory_mb / clock.figures.suspend_to_disk)
@@ -74,30 +67,6 @@ async def _hibernate(call: Call, say: Say) -> None:
         node.put_aside(vmid)
         config.values["lock"] = "suspended"
         node.save(vmid, config)
-
-
-async def _state_volume(call: Call, config: VmConfig, say: Say) -> str:
-    day = time.strftime("%Y-%m-%d", time.gmtime(call.node.machine.clock.now()))
-    storage = call.get("statestorage") or _state_storage(call, config)
-    size = (2 * config.memory_mb + _DRIVER_STATE_MB) << 20
-    wish = Wish(storage, call.vmid, "raw", f"vm-{call.vmid}-state-suspend-{day}")
-    return await Volumes(call.node, say).allocate(wish, size, Disk(size))
-
-
-def _state_storage(call: Call, config: VmConfig) -> str:
-    """Return where the memory goes: where told, or to a storage that the VM uses."""
-    if told := config.values.get("vmstatestorage"):
-        return told
-    local, shared = "", ""
-    for _, drive in config.drives():
-        if not drive.has_volume:
-            continue
-        found = call.node.storages.get(drive.file.partition(":")[0])
-        if found.shared:
-            shared = found.id if not shared or found.path else shared
-        else:
-            local = found.id if not local or found.path else local
-    return shared or local or "local"
 
 
 async def resume(call: Call) -> None:

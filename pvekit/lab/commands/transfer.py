@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from pvekit.lab.node import Node
 
 _TELLING_SECONDS = 3
-_NETWORK = 140 << 20  # bytes per second through ssh between two nodes
 _FILE_BLOCK = 4 << 10
 _BLOCK = 64 << 10
 _ON_ZFS = "full send of {pool}/{name}@__migration__ estimated size is {size}"
@@ -139,15 +138,21 @@ class Transfer:
         block = (
             _FILE_BLOCK if here.storages.get(self.local.volid.partition(":")[0]).path else _BLOCK
         )
-        limit = int(self.migration.call.get("bwlimit", "0")) << 10 or _NETWORK
+        network = self._network
+        limit = int(self.migration.call.get("bwlimit", "0")) << 10 or int(network)
         copy = Copy(here.machine.clock, there.storages.pool(self.local.target), limit)
-        telling = DdTelling(block, min(copy.pace(), _NETWORK))
+        telling = DdTelling(block, min(copy.pace(), network))
         quiet = self._kinds()[0] == "zfspool"
         await copy.run(source.size, _silence if quiet else self.migration.log, telling)
 
     async def _tell_end(self, source: Volume) -> None:
         if self._kinds()[0] != "zfspool":
-            await self.migration.log(DdTelling(_BLOCK, _NETWORK).end(source.size))
+            await self.migration.log(DdTelling(_BLOCK, self._network).end(source.size))
+
+    @property
+    def _network(self) -> float:
+        """The bytes per second that pass through ssh between two nodes."""
+        return self.migration.call.node.machine.clock.figures.volume_migration * (1 << 20)
 
 
 def make_alike(there: Node, source: Volume, local: Local) -> str:

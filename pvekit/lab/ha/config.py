@@ -100,7 +100,7 @@ def wanted_state(values: dict[str, str]) -> str:
 def parse_sid(node: Node, text: str) -> str:
     """Return ``vm:700`` for that or for a plain vmid; the program dies if there is no such VM."""
     if text.isdecimal():
-        owner = node.cluster.guests().get(int(text))
+        owner = node.cluster.owner(int(text))
         if owner is None:
             raise Failure(f"unable do add resource - VM/CT {text} does not exist")
         return f"{'vm' if owner[1] == 'qemu' else 'ct'}:{text}"
@@ -115,17 +115,14 @@ async def queue(node: Node, command: str, complain: Say) -> None:
         node.write(COMMANDS, f"{text_of(node, COMMANDS)}{command}\n")
 
 
-async def forget(node: Node, vmid: int, complain: Say) -> bool:
-    """Take a VM out of the resources and rules; returns whether it was one."""
-    if not configured(node, vmid):
-        return False
+async def forget(node: Node, vmid: int, complain: Say) -> None:
+    """Take a VM out of the resources and rules."""
     sid = f"vm:{vmid}"
     async with changing(node, RESOURCES, "delete resource failed", complain) as sections:
-        del sections.ids[sid]
+        sections.ids.pop(sid, None)
     if node.machine.files.exists(RULES):
         async with changing(node, RULES, "delete resource failed", complain) as rules:
             drop_from_rules(rules, sid)
-    return True
 
 
 def drop_from_rules(rules: Sections, sid: str) -> None:

@@ -66,6 +66,14 @@ class Status:
             "timestamp": self.timestamp,
         }
 
+    def load_of_nodes(self) -> dict[str, int]:
+        """Return how many resources run on each node that takes any."""
+        return {
+            name: sum(s.node == name and s.state == "started" for s in self.services.values())
+            for name, state in self.nodes.items()
+            if state == "online"
+        }
+
     def save(self, node: Node) -> None:
         """Write the file."""
         node.write(FILE, json.dumps(self.to_data(), sort_keys=True, separators=(",", ":")))
@@ -73,6 +81,26 @@ class Status:
 
 def _known(entry: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in entry.items() if key in Service.__dataclass_fields__}
+
+
+def states(node: Node) -> dict[str, str | None]:
+    """Return the states of all resources by their ids.
+
+    A new one has the state that it is asked to have, if it is asked at all.
+    """
+    sections = config.load(node, config.RESOURCES).ids
+    wanted = {sid: section.values.get("state") for sid, section in sections.items()}
+    return wanted | {sid: service.state for sid, service in Status.load(node).services.items()}
+
+
+def shown(node: Node, vmid: int) -> dict[str, Any]:
+    """Return what the API shows of one VM."""
+    section = config.load(node, config.RESOURCES).ids.get(f"vm:{vmid}")
+    if section is None:
+        return {"managed": 0}
+    group = {"group": section.values["group"]} if "group" in section.values else {}
+    state = states(node).get(f"vm:{vmid}") or config.wanted_state(section.values)
+    return {"managed": 1, "state": state, **group}
 
 
 def verbose_state(service: Service | None, values: Mapping[str, str] | None) -> str:
@@ -152,7 +180,7 @@ def _nodes(node: Node, status: Status) -> list[dict[str, Any]]:
 def _service(
     node: Node, sid: str, service: Service | None, values: Mapping[str, str] | None
 ) -> dict[str, Any]:
-    owner = node.cluster.guests().get(int(sid.split(":")[1]))
+    owner = node.cluster.owner(int(sid.split(":")[1]))
     place = service.node if service else owner[0] if owner else "---"
     state = verbose_state(service, values)
     entry: dict[str, Any] = {

@@ -80,8 +80,20 @@ async def hostname(process: Process) -> int:
     if given.operands:
         raise NotSimulated("setting the host name")
     name = process.machine.hostname
+    if given.has("f", "d", "fqdn"):
+        await process.say(_full_name(process, name, domain=given.has("d")))
+        return 0
     await process.say(f"{name.partition('.')[0] if given.has('s', 'short') else name}\n")
     return 0
+
+
+def _full_name(process: Process, name: str, *, domain: bool) -> str:
+    """Return the first name that ``/etc/hosts`` gives for the host."""
+    files = process.machine.files
+    text = files.read("/etc/hosts").decode() if files.exists("/etc/hosts") else ""
+    rows = [line.partition("#")[0].split() for line in text.splitlines()]
+    full = next((row[1] for row in rows if name in row[1:]), name)
+    return f"{full.partition('.')[2]}\n" if domain else f"{full}\n"
 
 
 async def uname(process: Process) -> int:

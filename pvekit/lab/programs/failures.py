@@ -20,5 +20,7 @@ def reason(error: OSError) -> str:
 
 async def fail(process: Process, message: str, status: int = 1) -> int:
     """Complain as ``NAME: message`` and return the status."""
-    await process.complain(f"{name_of(process)}: {message}\n")
+    name = name_of(process)
+    hint = f"Try '{name} --help' for more information.\n" if message.startswith("missing ") else ""
+    await process.complain(f"{name}: {message}\n{hint}")
     return status

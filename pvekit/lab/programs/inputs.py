@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import errno
 import secrets
 from collections.abc import AsyncIterator, Callable, Sequence
 
 from pvekit.lab.process import NotSimulated, Process
 from pvekit.lab.programs.failures import fail, reason
-from pvekit.lab.streams import absolute, descriptor_of, read_file
-from pvekit.lab.tree import fault
+from pvekit.lab.streams import read_file
 
 ENDLESS: dict[tuple[str, ...], Callable[[int], bytes]] = {
     ("/dev/zero",): bytes,
@@ -23,8 +21,6 @@ async def content(process: Process, path: str) -> bytes:
     """Return a file's content; a directory raises EISDIR, as reading it does."""
     if (path,) in ENDLESS:
         raise NotSimulated(f"all of {path}")
-    if descriptor_of(path) is None and process.machine.files.is_dir(absolute(process, path)):
-        raise fault(errno.EISDIR, path)
     return await read_file(process, path)
 
 

@@ -12,7 +12,7 @@ from pvekit.lab.files import FileSystem, Stat
 from pvekit.lab.process import NotSimulated, Process, Program
 from pvekit.lab.programs.failures import fail, reason
 from pvekit.lab.programs.modes import new_mode, shown
-from pvekit.lab.programs.options import Options, options
+from pvekit.lab.programs.options import options
 from pvekit.lab.streams import absolute
 
 _KINDS = {
@@ -70,15 +70,23 @@ async def chmod(process: Process) -> int:
             mode = new_mode(text, stat.mode, directory=stat.kind == "directory")
             if mode is None:
                 return await fail(process, f"invalid mode: '{text}'")
-            files.chmod(place, mode)
+            try:
+                files.chmod(place, mode)
+            except OSError as error:
+                why = f"changing permissions of '{name}': {reason(error)}"
+                status = await fail(process, why)
     return status
 
 
 async def chown(process: Process) -> int:
-    """Set the owner (``chown``; ``chgrp`` changes nothing: a file's group is its owner's)."""
+    """Set the owner and group (``chown``), or the group alone (``chgrp``)."""
     given = options(process.argv[1:], "R recursive f v c h", least=2)
     owner, *names = given.operands
-    user = owner.partition(":")[0]
+    user, _, group = owner.replace(".", ":", 1).partition(":")
+    if process.argv[0].endswith("chgrp"):
+        user, group = "", owner
+    elif owner.endswith(":"):
+        group = user
     files = process.machine.files
     status = 0
     if user and not user.isdigit() and process.machine.account(user) is None:
@@ -87,9 +95,12 @@ async def chown(process: Process) -> int:
         path = absolute(process, name)
         if not files.exists(path):
             status = await fail(process, f"cannot access '{name}': No such file or directory")
-        elif user and not process.argv[0].endswith("chgrp"):
+        elif process.user != "root":
+            why = f"changing ownership of '{name}': Operation not permitted"
+            status = await fail(process, why)
+        else:
             for place in _below(files, path) if given.has("R", "recursive") else (path,):
-                files.chown(place, user)
+                files.chown(place, user, group)
     return status
 
 
@@ -125,10 +136,14 @@ def _formatted(process: Process, form: str, name: str, facts: Stat) -> str:
         "n": name,
         "N": f"'{name}'",
         "U": facts.owner,
-        "G": facts.owner,
+        "G": facts.group,
         "u": str(account[0]),
-        "g": str(account[1]),
-        "h": "1",
+        "g": str((process.machine.account(facts.group) or account)[1]),
+        "y": _moment(facts.mtime),
+        "x": _moment(facts.mtime),
+        "z": _moment(facts.mtime),
+        "h": str(facts.links),
+        "i": str(facts.inode),
         "b": str(-(-facts.size // 512)),
         "B": "512",
         "%": "%",
@@ -142,56 +157,9 @@ def _formatted(process: Process, form: str, name: str, facts: Stat) -> str:
     return re.sub(r"%(.)", one, form)
 
 
-async def ls(process: Process) -> int:
-    """List files."""
-    given = options(process.argv[1:], "1 a A l d h n t r U F color all almost-all", "color")
-    if given.has("F", "t", "U"):
-        raise NotSimulated("options -F, -t and -U")
-    files = process.machine.files
-    names = sorted(given.operands or (".",))
-    status = 0
-    plain: list[str] = []
-    directories: list[str] = []
-    for name in names:
-        try:
-            kind = files.stat(absolute(process, name), follow=not given.has("d")).kind
-        except OSError as error:
-            status = await fail(process, f"cannot access '{name}': {reason(error)}", 2)
-            continue
-        listed = directories if kind == "directory" and not given.has("d") else plain
-        listed.append(name)
-    blocks = [_listing(process, given, "", plain)] if plain else []
-    for name in directories:
-        inside = _listing(process, given, name, _entries(files, absolute(process, name), given))
-        blocks.append(f"{name}:\n{inside}" if len(names) > 1 else inside)
-    await process.say("\n".join(blocks))
-    return status
-
-
-def _entries(files: FileSystem, path: str, given: Options) -> list[str]:
-    names = files.names(path)
-    if given.has("a", "all"):
-        return [".", "..", *names]
-    return names if given.has("A", "almost-all") else [name for name in names if name[0] != "."]
-
-
-def _listing(process: Process, given: Options, base: str, names: list[str]) -> str:
-    if given.has("r"):
-        names = names[::-1]
-    if not given.has("l", "n"):
-        return "".join(f"{name}\n" for name in names)
-    rows = [_row(process, posixpath.join(base, name), name) for name in names]
-    total = "total 0\n" if base else ""
-    return total + "".join(f"{row}\n" for row in rows)
-
-
-def _row(process: Process, path: str, name: str) -> str:
-    files = process.machine.files
-    facts = files.stat(absolute(process, path), follow=False)
-    moment = datetime.fromtimestamp(facts.mtime, UTC).strftime("%b %e %H:%M")
-    arrow = f" -> {files.readlink(absolute(process, path))}" if facts.kind == "link" else ""
-    bits = shown(facts.mode, facts.kind)
-    return f"{bits} 1 {facts.owner} {facts.owner} {facts.size} {moment} {name}{arrow}"
+def _moment(seconds: float) -> str:
+    fraction = int(seconds % 1 * 1e9)
+    return datetime.fromtimestamp(seconds, UTC).strftime(f"%Y-%m-%d %H:%M:%S.{fraction:09d} +0000")
 
 
 async def readlink(process: Process) -> int:
@@ -269,7 +237,6 @@ LOOKING: dict[str, Program] = {
     "chgrp": chown,
     "chmod": chmod,
     "chown": chown,
-    "ls": ls,
     "mktemp": mktemp,
     "readlink": readlink,
     "realpath": readlink,

@@ -233,10 +233,13 @@ def _copy(files: FileSystem, source: str, target: str, *, mode: int | None) -> N
 
 
 async def ln(process: Process) -> int:
-    """Make symbolic links; hard links are not simulated."""
+    """Make links."""
     given = options(process.argv[1:], "s symbolic f force n no-dereference T v r")
-    if not given.has("s", "symbolic") or given.has("r"):
-        raise NotSimulated("hard and relative links")
+    if given.has("r"):
+        raise NotSimulated("relative links")
+    symbolic = given.has("s", "symbolic")
+    if not given.operands:
+        return await fail(process, "missing file operand")
     *targets, place = given.operands if len(given.operands) > 1 else (*given.operands, ".")
     files = process.machine.files
     path = absolute(process, place)
@@ -247,12 +250,25 @@ async def ln(process: Process) -> int:
         try:
             if given.has("f", "force") and _is_there(files, link):
                 files.unlink(link)
-            files.symlink(target, link)
+            if symbolic:
+                files.symlink(target, link)
+            else:
+                files.link(absolute(process, target), link)
         except OSError as error:
+            is_dir = files.is_dir(absolute(process, target)) and not symbolic
+            why = f"{target}: hard link not allowed for directory"
             status = await fail(
-                process, f"failed to create symbolic link '{place}': {reason(error)}"
+                process, why if is_dir else _unlinkable(target, place, error, symbolic=symbolic)
             )
     return status
+
+
+def _unlinkable(target: str, place: str, error: OSError, *, symbolic: bool) -> str:
+    if symbolic:
+        return f"failed to create symbolic link '{place}': {reason(error)}"
+    if error.errno == errno.ENOENT:
+        return f"failed to access '{target}': {reason(error)}"
+    return f"failed to create hard link '{place}' => '{target}': {reason(error)}"
 
 
 def _is_there(files: FileSystem, path: str) -> bool:

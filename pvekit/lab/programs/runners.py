@@ -8,7 +8,7 @@ import shlex
 import signal
 from dataclasses import dataclass, replace
 
-from pvekit.lab import machine as computer
+from pvekit.lab.layout import PATH
 from pvekit.lab.locks import elapse
 from pvekit.lab.process import NotSimulated, Process, Program
 from pvekit.lab.processes import LiveProcess
@@ -22,7 +22,7 @@ from pvekit.lab.streams import BytesReader, FileWriter, Stream, absolute
 
 async def _missing(process: Process, name: str, form: str = "'{name}'") -> bool:
     """Complain if there is no such program."""
-    if process.machine.locate(name, process.env.get("PATH", computer.PATH), process.cwd):
+    if process.machine.locate(name, process.env.get("PATH", PATH), process.cwd):
         return False
     await fail(process, f"{form.format(name=name)}: No such file or directory")
     return True
@@ -71,7 +71,7 @@ async def sudo(process: Process) -> int:
         variables[name] = value
     if not words:
         raise NotSimulated("without a command")
-    if process.machine.locate(words[0], computer.PATH, process.cwd) is None:
+    if process.machine.locate(words[0], PATH, process.cwd) is None:
         return await fail(process, f"{words[0]}: command not found")
     kept = process.env if given.has("E") else {}
     return await process.machine.spawn(process, words, user=user, env=variables | kept)

@@ -1,4 +1,4 @@
-"""Programs about space and whole trees: ``df``, ``du``, ``find``, ``dd``."""
+"""Programs about bytes and whole trees: ``find`` and ``dd``."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ import re
 from collections.abc import Callable, Iterator
 
 from pvekit.lab import patterns
-from pvekit.lab.files import FileSystem, Stat, Usage
+from pvekit.lab.files import FileSystem, Stat
 from pvekit.lab.process import NotSimulated, Process, Program
 from pvekit.lab.programs.failures import fail, reason
 from pvekit.lab.programs.inputs import content
-from pvekit.lab.programs.options import options
 from pvekit.lab.streams import absolute, write_file
 
 _SUFFIXES = {
@@ -25,14 +24,6 @@ _SUFFIXES = {
     "G": 1 << 30,
     "T": 1 << 40,
 }
-_COLUMNS: dict[str, tuple[str, Callable[[Usage, str, int], str]]] = {
-    "source": ("Filesystem", lambda usage, _, __: usage.device),
-    "size": ("{unit}-blocks", lambda usage, _, unit: str(-(-usage.total // unit))),
-    "used": ("Used", lambda usage, _, unit: str(-(-usage.used // unit))),
-    "avail": ("Avail", lambda usage, _, unit: str((usage.total - usage.used) // unit)),
-    "pcent": ("Use%", lambda usage, _, __: f"{-(-usage.used * 100 // max(usage.total, 1))}%"),
-    "target": ("Mounted on", lambda _, place, __: place),
-}
 
 
 def size_of(text: str) -> int | None:
@@ -41,77 +32,13 @@ def size_of(text: str) -> int | None:
     return None if match is None else int(match[1]) * _SUFFIXES[match[2]]
 
 
-async def df(process: Process) -> int:
-    """Show file systems' space."""
-    given = options(process.argv[1:], "P k portability T", "B block-size output")
-    unit_text = given.value("B", "block-size") or "1K"
-    unit = size_of(unit_text if unit_text[0].isdigit() else f"1{unit_text}")
-    if unit is None or given.has("T"):
-        raise NotSimulated(" ".join(process.argv[1:]))
-    wanted = (given.value("output") or "source,size,used,avail,pcent,target").split(",")
-    if not set(wanted) <= set(_COLUMNS):
-        raise NotSimulated(f"columns {wanted}")
-    files = process.machine.files
-    rows = [[_title(column, unit, given.value("output") is not None) for column in wanted]]
-    status = 0
-    for name in given.operands or files.usages:
-        path = absolute(process, name)
-        if not files.exists(path):
-            status = await fail(process, f"{name}: No such file or directory")
-            continue
-        place, usage = files.usage(path)
-        rows.append([_COLUMNS[column][1](usage, place, unit) for column in wanted])
-    if len(rows) > 1:
-        await process.say(_table(wanted, rows))
-    return status
-
-
-def _title(column: str, unit: int, chosen: bool) -> str:  # noqa: FBT001
-    if column == "avail" and not chosen:
-        return "Available"
-    if column == "pcent" and not chosen:
-        return "Capacity"
-    shown = {1: "1B", 1024: "1K" if chosen else "1024", 1 << 20: "1M", 1 << 30: "1G"}
-    return _COLUMNS[column][0].replace("{unit}", shown.get(unit, str(unit)))
-
-
-def _table(columns: list[str], rows: list[list[str]]) -> str:
-    """Lay out rows; names stand to the left, numbers to the right."""
-    widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
-    lines = []
-    for row in rows:
-        cells = [
-            cell.ljust(width) if column in {"source", "target"} else cell.rjust(width)
-            for column, cell, width in zip(columns, row, widths, strict=True)
-        ]
-        lines.append(" ".join(cells).rstrip() + "\n")
-    return "".join(lines)
-
-
-async def du(process: Process) -> int:
-    """Add up file sizes; apparent sizes only."""
-    given = options(process.argv[1:], "b s k apparent-size bytes c summarize", "B d")
-    unit = 1 if given.has("b", "bytes") or given.value("B") == "1" else 1024
-    files = process.machine.files
-    status = 0
-    for name in given.operands or (".",):
-        path = absolute(process, name)
-        if not files.exists(path):
-            status = await fail(process, f"cannot access '{name}': No such file or directory")
-            continue
-        if files.is_dir(path) and not given.has("s", "summarize"):
-            raise NotSimulated("a directory without -s")
-        total = sum(facts.size for _, facts, _ in _walk(files, path, name, 0))
-        await process.say(f"{-(-total // unit)}\t{name}\n")
-    return status
-
-
-def _walk(files: FileSystem, path: str, name: str, depth: int) -> Iterator[tuple[str, Stat, int]]:
+def walk(files: FileSystem, path: str, name: str, depth: int) -> Iterator[tuple[str, Stat, int]]:
+    """Give (name, facts, depth) of everything below a path, itself first."""
     facts = files.stat(path, follow=False)
     yield name, facts, depth
     if facts.kind == "directory":
         for child in files.names(path):
-            yield from _walk(
+            yield from walk(
                 files, posixpath.join(path, child), posixpath.join(name, child), depth + 1
             )
 
@@ -189,7 +116,7 @@ async def _found(
             continue
         names = [
             name
-            for name, facts, depth in _walk(files, path, start, 0)
+            for name, facts, depth in walk(files, path, start, 0)
             if limits["-mindepth"] <= depth <= limits["-maxdepth"]
             and all(test(name, facts) for test in tests)
         ]
@@ -240,4 +167,4 @@ async def dd(process: Process) -> int:
     return 0
 
 
-SPACE: dict[str, Program] = {"dd": dd, "df": df, "du": du, "find": find}
+SPACE: dict[str, Program] = {"dd": dd, "find": find}

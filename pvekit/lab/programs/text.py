@@ -90,6 +90,8 @@ async def head(process: Process) -> int:
 
 async def tail(process: Process) -> int:
     """Print the last lines or bytes; following a file is not simulated."""
+    if any(word in {"-f", "-F", "--follow"} for word in process.argv[1:]):
+        raise NotSimulated("following a file")
     given = options(_count(process.argv[1:]), "q", "n c lines bytes")
     size = given.value("c", "bytes")
     given.number("n", "lines", default=10)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from pvekit.lab.backup import calendar
 from pvekit.lab.schema.addresses import LABEL, Check, like, passes
 
 _CHARS = r"[A-Za-z0-9.\-_]+"
@@ -106,6 +107,7 @@ CHECKS: Mapping[str, Check] = {
         _I,
     ),
     "pve-bridge-id": _bridge,
+    "pve-calendar-event": calendar.fault_of,
     "pve-configid": like("[a-z][a-z0-9_-]+", "invalid configuration ID '{}'", _I),
     "pve-day-of-week": like("mon|tue|wed|thu|fri|sat|sun", "invalid day '{}'"),
     "pve-dir-override": _directory,

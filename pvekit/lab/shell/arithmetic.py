@@ -10,6 +10,7 @@ from pvekit.lab.shell.control import ShellError
 _TOKEN = re.compile(
     r"\s*(0[xX][0-9a-fA-F]+|\d+|[A-Za-z_]\w*|<<=|>>=|&&|\|\||<<|>>|[<>=!]=|[-+*/%&|^]=|[-+*/%&|^<>!~?:=()])"
 )
+_BASH_TOKEN = re.compile(rf"\s*(\+\+|--|\*\*|\d+#\w+|{_TOKEN.pattern[4:-1]})")
 _ASSIGNMENTS = {"=", "+=", "-=", "*=", "/=", "%=", "<<=", ">>=", "&=", "|=", "^="}
 _LEVELS: tuple[tuple[str, ...], ...] = (
     ("||",),
@@ -43,12 +44,15 @@ _OPERATIONS: dict[str, Callable[[int, int], int]] = {
 }
 
 
-def evaluate(text: str, variables: MutableMapping[str, str]) -> int:
+def evaluate(text: str, variables: MutableMapping[str, str], *, bash: bool = False) -> int:
     """Return an expression's value; assignments change ``variables``."""
     if not text.strip():
         return 0
-    expression = _Expression(text, variables)
+    expression = _Expression(text, variables, _BASH_TOKEN if bash else _TOKEN)
     value = expression.ternary(live=True)
+    while bash and expression.ahead == ",":
+        expression.next()
+        value = expression.ternary(live=True)
     if expression.ahead:
         raise expression.error("expecting EOF")
     return value
@@ -57,19 +61,23 @@ def evaluate(text: str, variables: MutableMapping[str, str]) -> int:
 class _Expression:
     """One expression; with ``live`` False a branch is parsed but has no effect."""
 
-    def __init__(self, text: str, variables: MutableMapping[str, str]) -> None:
+    def __init__(
+        self, text: str, variables: MutableMapping[str, str], token: re.Pattern[str]
+    ) -> None:
+        self._token = token
         self._text = text
         self._variables = variables
         self._at = 0
         self.ahead = ""
-        self._next()
+        self.next()
 
     def error(self, message: str) -> ShellError:
         return ShellError(f'arithmetic expression: {message}: "{self._text}"')
 
-    def _next(self) -> str:
+    def next(self) -> str:
+        """Return the present token and read the next one."""
         word = self.ahead
-        match = _TOKEN.match(self._text, self._at)
+        match = self._token.match(self._text, self._at)
         if match is None and self._text[self._at :].strip():
             raise self.error("expecting primary" if not word else "expecting EOF")
         self.ahead = match[1] if match else ""
@@ -80,19 +88,19 @@ class _Expression:
         value = self._binary(0, live=live)
         if self.ahead != "?":
             return value
-        self._next()
+        self.next()
         first = self.ternary(live=live and bool(value))
-        if self._next() != ":":
+        if self.next() != ":":
             raise self.error("expecting ':'")
         second = self.ternary(live=live and not value)
         return first if value else second
 
     def _binary(self, level: int, *, live: bool) -> int:
         if level == len(_LEVELS):
-            return self._unary(live=live)
+            return self._power(live=live)
         value = self._binary(level + 1, live=live)
         while self.ahead in _LEVELS[level]:
-            operator = self._next()
+            operator = self.next()
             if operator in {"&&", "||"}:
                 needed = bool(value) == (operator == "&&")
                 other = self._binary(level + 1, live=live and needed)
@@ -107,11 +115,29 @@ class _Expression:
             raise self.error("division by zero")
         return _wrapped(_OPERATIONS[operator](left, right))
 
+    def _power(self, *, live: bool) -> int:
+        value = self._unary(live=live)
+        if self.ahead != "**":
+            return value
+        self.next()
+        exponent = self._power(live=live)
+        if exponent < 0:
+            raise self.error("exponent less than 0")
+        return _wrapped(value**exponent) if live else 0
+
+    def _step(self, name: str, by: int, *, live: bool) -> int:
+        value = _wrapped(self._value_of(name) + by)
+        if live:
+            self._variables[name] = str(value)
+        return value
+
     def _unary(self, *, live: bool) -> int:
-        word = self._next()
+        word = self.next()
+        if word in {"++", "--"}:
+            return self._step(self.next(), 1 if word == "++" else -1, live=live)
         if word == "(":
             value = self.ternary(live=live)
-            if self._next() != ")":
+            if self.next() != ")":
                 raise self.error("expecting ')'")
             return value
         if word in {"-", "+", "!", "~"}:
@@ -124,9 +150,12 @@ class _Expression:
         return self._variable(word, live=live)
 
     def _variable(self, name: str, *, live: bool) -> int:
+        if self.ahead in {"++", "--"}:
+            by = 1 if self.next() == "++" else -1
+            return self._step(name, by, live=live) - by
         if self.ahead not in _ASSIGNMENTS:
             return self._value_of(name) if live else 0
-        operator = self._next()
+        operator = self.next()
         value = self.ternary(live=live)
         if live:
             if operator != "=":
@@ -145,6 +174,9 @@ class _Expression:
         return sign * self._number(digits)
 
     def _number(self, text: str) -> int:
+        base, mark, digits = text.partition("#")
+        if mark:
+            return _wrapped(int(digits, int(base)))
         if text.lower().startswith("0x"):
             return _wrapped(int(text, 16))
         try:

@@ -46,6 +46,10 @@ async def leave(shell: Shell, words: list[str]) -> int:
 
 async def give_back(shell: Shell, words: list[str]) -> int:
     """``return``."""
+    if shell.language.bash and not (shell.variables.in_function or shell.sourcing):
+        why = "can only `return' from a function or sourced script"
+        await shell.complain(f"return: {why}")
+        return 2
     raise Return(_count(words, shell.status) & 255)
 
 
@@ -55,13 +59,16 @@ async def jump(shell: Shell, words: list[str]) -> int:
     if levels < 1:
         raise ShellError(f"{words[0]}: Illegal number: {words[1]}")
     if not shell.loops:
+        if shell.language.bash:
+            loops = "only meaningful in a `for', `while', or `until' loop"
+            await shell.complain(f"{words[0]}: {loops}")
         return 0
     raise Jump(min(levels, shell.loops), again=words[0] == "continue")
 
 
 async def evaluate(shell: Shell, words: list[str]) -> int:
     """``eval``."""
-    return await shell.run(parse(" ".join(words[1:])))
+    return await shell.run(parse(" ".join(words[1:]), bash=shell.language.bash))
 
 
 async def source(shell: Shell, words: list[str]) -> int:
@@ -75,15 +82,20 @@ async def source(shell: Shell, words: list[str]) -> int:
     if place is None or not files.exists(place) or files.is_dir(place):
         raise ShellError(f".: cannot open {path}: No such file")
     text = files.read(place).decode(errors="surrogateescape")
+    shell.sourcing += 1
     try:
-        return await shell.run(parse(text))
+        return await shell.run(parse(text, bash=shell.language.bash))
     except Return as end:
         return end.status
+    finally:
+        shell.sourcing -= 1
 
 
 async def shift(shell: Shell, words: list[str]) -> int:
     """``shift``."""
     count = _count(words, 1)
+    if count > len(shell.arguments) and shell.language.bash:
+        return 1
     if count > len(shell.arguments):
         raise ShellError("shift: can't shift that many")
     del shell.arguments[:count]
@@ -111,7 +123,9 @@ def read_options(shell: Shell, words: list[str]) -> list[str] | None:
         if word == "--":
             return left
         for letter in word[1:]:
-            if letter == "o":
+            if letter == "o" and left[:1] == ["pipefail"] and shell.language.bash:
+                (shell.options.add if word[0] == "-" else shell.options.discard)(left.pop(0))
+            elif letter == "o":
                 _set_option(shell, word[0], _long_option(left))
             else:
                 _set_option(shell, word[0], letter)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from pvekit.lab import machine
+from pvekit.lab.layout import PATH
 from pvekit.lab.process import NotSimulated
 from pvekit.lab.processes import LiveProcess
 from pvekit.lab.shell.builtins_flow import signal_number
@@ -52,9 +52,17 @@ async def condition(shell: Shell, words: list[str]) -> int:
     try:
         held = Condition(shell.machine, shell.cwd, shell.process.user, rest).holds()
     except ConditionError as error:
-        await shell.complain(f"{words[0]}: {error}")
+        odd = _odd(rest) if shell.language.bash and "number" not in str(error) else str(error)
+        await shell.complain(f"{words[0]}: {odd}")
         return 2
     return 0 if held else 1
+
+
+def _odd(words: list[str]) -> str:
+    """Return bash's words for what is no condition."""
+    if len(words) == 2:
+        return f"{words[0]}: unary operator expected"
+    return f"{words[1]}: binary operator expected" if len(words) == 3 else "too many arguments"
 
 
 async def command(shell: Shell, words: list[str]) -> int:
@@ -64,11 +72,7 @@ async def command(shell: Shell, words: list[str]) -> int:
         rest = rest[1:]
     if rest[:1] == ["-v"]:
         # Like dash, it looks at the first name only.
-        place = _meaning(shell, rest[1]) if rest[1:] else None
-        if place is None:
-            return 127 if rest[1:] else 2
-        await shell.write(f"{place}\n")
-        return 0
+        return await _tell_meaning(shell, rest[1:])
     if rest[:1] == ["-V"]:
         return await describe(shell, ["type", *rest[1:]])
     if not rest:
@@ -78,18 +82,32 @@ async def command(shell: Shell, words: list[str]) -> int:
     return await program(shell, rest)
 
 
-def _meaning(shell: Shell, name: str) -> str | None:
+async def _tell_meaning(shell: Shell, names: list[str]) -> int:
+    place = meaning(shell, names[0]) if names else None
+    if place is not None:
+        await shell.write(f"{place}\n")
+        return 0
+    missing = 1 if shell.language.bash else 127
+    return missing if names else 2
+
+
+def meaning(shell: Shell, name: str) -> str | None:
+    """Return what a command's name stands for: itself, or a program's path; None if nothing."""
     known = name in shell.functions or name in shell.language.builtins or name in RESERVED
     if known or name == "exec":
         return name
-    return shell.machine.locate(name, shell.variables.get("PATH", machine.PATH), shell.cwd)
+    return shell.machine.locate(name, shell.variables.get("PATH", PATH), shell.cwd)
 
 
 async def describe(shell: Shell, words: list[str]) -> int:
     """``type``."""
     status = 0
     for name in words[1:]:
-        place = _meaning(shell, name)
+        place = meaning(shell, name)
+        if place is None and shell.language.bash:
+            await shell.complain(f"type: {name}: not found")
+            status = 1
+            continue
         if name in RESERVED:
             text = "is a shell keyword"
         elif name in shell.functions:
@@ -121,13 +139,19 @@ async def wait(shell: Shell, words: list[str]) -> int:
             return 2
         live_or_none = shell.jobs.get(int(word))
         if live_or_none is None:
-            status = 127
+            status = await _no_child(shell, word)
             continue
         ended = await _wait_for(shell, live_or_none)
         if ended is None:
             return 128 + shell.pending[0]
         status = ended
     return status
+
+
+async def _no_child(shell: Shell, word: str) -> int:
+    if shell.language.bash:
+        await shell.complain(f"wait: pid {word} is not a child of this shell")
+    return 127
 
 
 async def _wait_for(shell: Shell, live: LiveProcess) -> int | None:
@@ -171,7 +195,8 @@ async def _kill_one(shell: Shell, number: int, target: str) -> int:
     processes = shell.machine.processes
     found = [processes[pid]] if pid in processes else processes.group(-pid) if pid < -1 else []
     if not found:
-        await shell.complain("kill: No such process\n")
+        bash = f"kill: ({pid}) - No such process"
+        await shell.complain(bash if shell.language.bash else "kill: No such process\n")
         return 1
     for live in found:
         live.deliver(number)

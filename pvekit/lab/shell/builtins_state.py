@@ -13,6 +13,9 @@ from pvekit.lab.shell.state import BLANKS, Builtin, Shell
 async def change_directory(shell: Shell, words: list[str]) -> int:
     """``cd``."""
     rest = [word for word in words[1:] if word not in {"--", "-L", "-P"}]
+    if len(rest) > 1 and shell.language.bash:
+        await shell.complain("cd: too many arguments")
+        return 1
     target = rest[0] if rest else shell.variables.get("HOME", "")
     if target == "-":
         target = shell.variables.get("OLDPWD", "")
@@ -21,8 +24,10 @@ async def change_directory(shell: Shell, words: list[str]) -> int:
         return 0
     path = posixpath.normpath(posixpath.join(shell.cwd, target))
     if not shell.machine.files.is_dir(path):
-        await shell.complain(f"cd: can't cd to {target}")
-        return 2
+        file = shell.language.bash and shell.machine.files.exists(path)
+        why = f"cd: {target}: Not a directory" if file else f"cd: can't cd to {target}"
+        await shell.complain(why)
+        return 1 if shell.language.bash else 2
     shell.variables["OLDPWD"], shell.cwd = shell.cwd, path
     shell.variables["PWD"] = path
     return 0

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 
 from pvekit.lab import machine
+from pvekit.lab.layout import PATH
 from pvekit.lab.process import NotSimulated, Process
 from pvekit.lab.shell import expansion
-from pvekit.lab.shell.control import Exit, Return
+from pvekit.lab.shell.control import Exit, Return, ShellError
 from pvekit.lab.shell.redirection import Redirection, RedirectionError
 from pvekit.lab.shell.state import Shell
 from pvekit.lab.shell.syntax import Assignment, Command, Simple
@@ -34,7 +35,7 @@ async def simple(shell: Shell, command: Simple, *, last: bool = False) -> int:
         if words and words[0] in shell.language.special:
             raise
         await shell.complain(error.message)
-        return shell.check(error.status)
+        return shell.check(1 if shell.language.bash else error.status)
 
 
 async def assign(shell: Shell, assignments: Sequence[Assignment]) -> None:
@@ -60,6 +61,10 @@ async def _exec(shell: Shell, command: Simple, words: list[str]) -> int:
         return 0
     for item in command.assignments:
         shell.variables.exported.add(item.name)
+    path = shell.variables.get("PATH", PATH)
+    if shell.language.bash and shell.machine.locate(words[0], path, shell.cwd) is None:
+        await shell.complain(f"exec: {words[0]}: not found")
+        raise Exit(127)
     raise Exit(await program(shell, words, replace=True))
 
 
@@ -112,6 +117,12 @@ async def builtin(shell: Shell, words: list[str]) -> int:
     except NotSimulated as refusal:
         await shell.complain(f"lab: not simulated: {words[0]}: {refusal}")
         raise Exit(machine.NOT_SIMULATED) from None
+    except ShellError as error:
+        # Only dash ends the whole shell for a mistake in a call of its own commands.
+        if not shell.language.bash:
+            raise
+        await shell.complain(error.message)
+        return 2 if words[0] == "set" else 1
     except OSError as error:
         await shell.complain(f"{words[0]}: {error.strerror}")
         return 2 if words[0] in shell.language.special else 1
@@ -132,7 +143,7 @@ async def _function(shell: Shell, body: Command, arguments: list[str]) -> int:
 
 async def program(shell: Shell, words: list[str], *, replace: bool = False) -> int:
     """Run a program: as a process of its own, or in the place of this shell's process."""
-    path = shell.variables.get("PATH", machine.PATH)
+    path = shell.variables.get("PATH", PATH)
     if shell.machine.locate(words[0], path, shell.cwd) is None:
         return await _missing(shell, words[0])
     process = process_for(shell, words)
@@ -166,6 +177,9 @@ def process_for(shell: Shell, words: Sequence[str]) -> Process:
 
 async def _missing(shell: Shell, name: str) -> int:
     if "/" in name and shell.machine.files.exists(expansion.absolute(shell, name)):
+        if shell.language.bash and shell.machine.files.is_dir(expansion.absolute(shell, name)):
+            await shell.complain(f"{name}: Is a directory")
+            return 126
         await shell.complain(f"{name}: Permission denied")
         return 126
     await shell.complain(f"{name}: not found")

@@ -17,13 +17,16 @@ _NUMERIC: dict[str, Callable[[int, int], bool]] = {
 }
 _TEXTUAL: dict[str, Callable[[str, str], bool]] = {
     "=": lambda a, b: a == b,
+    "==": lambda a, b: a == b,
     "!=": lambda a, b: a != b,
     "<": lambda a, b: a < b,
     ">": lambda a, b: a > b,
 }
 _FILE_PAIRS = frozenset(("-nt", "-ot", "-ef"))
-_BINARY = frozenset((*_NUMERIC, *_TEXTUAL, *_FILE_PAIRS))
-_UNARY = frozenset(("-z", "-n", *(f"-{kind}" for kind in "bcdefghLprSstuwxkOG")))
+BINARY = frozenset((*_NUMERIC, *_TEXTUAL, *_FILE_PAIRS))
+"""The operators between two operands."""
+UNARY = frozenset(("-z", "-n", *(f"-{kind}" for kind in "bcdefghLprSstuwxkOG")))
+"""The operators before one."""
 
 
 class ConditionError(Exception):
@@ -49,9 +52,9 @@ class Condition:
             return words[0] != ""
         if len(words) == 2 and words[0] == "!":
             return words[1] == ""
-        if len(words) == 3 and words[1] in _BINARY:
+        if len(words) == 3 and words[1] in BINARY:
             return self._compare(*words)
-        if len(words) == 4 and words[0] == "!" and words[2] in _BINARY:
+        if len(words) == 4 and words[0] == "!" and words[2] in BINARY:
             return not self._compare(*words[1:])
         self._words = list(reversed(words))
         value = self._or()
@@ -91,14 +94,14 @@ class Condition:
 
     def _primary(self) -> bool:
         word = self._next()
-        if self._words and self._words[-1] in _BINARY and len(self._words) > 1:
+        if self._words and self._words[-1] in BINARY and len(self._words) > 1:
             return self._compare(word, self._next(), self._next())
         if word == "(":
             value = self._or()
             if not self._words or self._next() != ")":
                 raise ConditionError("closing paren expected")
             return value
-        if word in _UNARY and self._words:
+        if word in UNARY and self._words:
             return self._unary(word, self._next())
         return word != ""
 

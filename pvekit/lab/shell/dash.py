@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import posixpath
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pvekit.lab.machine import descriptors_of
 from pvekit.lab.process import Process
+from pvekit.lab.shell import bash
 from pvekit.lab.shell.builtins_flow import FLOW, read_options
 from pvekit.lab.shell.builtins_jobs import JOBS
 from pvekit.lab.shell.builtins_state import STATE
@@ -16,6 +17,7 @@ from pvekit.lab.shell.state import Language, Shell
 
 _SPECIAL = (": . break continue eval exec exit export readonly return set shift times trap unset",)
 DASH = Language(execute, {**FLOW, **STATE, **JOBS}, frozenset(_SPECIAL[0].split()))
+BASH = Language(execute, bash.BUILTINS, frozenset(), bash=True, words=bash.words)
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,17 @@ class _Invocation:
 
 async def sh(process: Process) -> int:
     """``sh [-aefuxC] [-c TEXT [NAME]] [-s] [FILE] [ARGUMENT]...``."""
-    shell = Shell(process, DASH, process.argv[0], ())
+    return await _run(process, DASH)
+
+
+async def run_bash(process: Process) -> int:
+    """``bash``, with the options of ``sh``."""
+    words = [word for word in process.argv[1:] if word not in {"--norc", "--noprofile", "-l"}]
+    return await _run(replace(process, argv=(process.argv[0], *words)), BASH)
+
+
+async def _run(process: Process, language: Language) -> int:
+    shell = Shell(process, language, process.argv[0], ())
     shell.streams = {number: stream.share() for number, stream in descriptors_of(process).items()}
     if shell.live is not None:
         shell.live.on_signal = shell.take_signal
@@ -37,6 +49,7 @@ async def sh(process: Process) -> int:
         invocation = await _invocation(process)
         read_options(shell, invocation.options)
         shell.name, shell.arguments = invocation.name, invocation.arguments
+        shell.from_option = invocation.command
         return await whole(shell, invocation.text, tail=invocation.command)
     except ShellError as error:
         await process.complain(f"{process.argv[0]}: 0: {error.message}\n")

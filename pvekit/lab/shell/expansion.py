@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from pvekit.lab import patterns
-from pvekit.lab.shell import arithmetic
+from pvekit.lab.shell import arithmetic, braces, substitution
 from pvekit.lab.shell.control import ShellError
 from pvekit.lab.shell.state import BLANKS, Shell
 from pvekit.lab.shell.subshells import substitute
@@ -48,6 +48,8 @@ class _Field:
 async def fields(shell: Shell, words: Iterable[Word]) -> list[str]:
     """Return the fields that words expand to."""
     result: list[str] = []
+    if shell.language.bash:
+        words = [one for word in words for one in braces.expand(word)]
     for word in words:
         if len(word) == 1 and isinstance(word[0], Literal) and _is_plain(word[0]):
             result.append(word[0].text)
@@ -86,6 +88,12 @@ async def pattern(shell: Shell, word: Word) -> str:
     )
 
 
+async def regex(shell: Shell, word: Word) -> str:
+    """Return the regular expression that a word expands to: quoted parts stand for themselves."""
+    fragments = [fragment async for fragment in _fragments(shell, word)]
+    return "".join(re.escape(item.text) if item.quoted else item.text for item in fragments)
+
+
 async def _fragments(
     shell: Shell, word: Word, *, tilde: bool = False, colons: bool = False
 ) -> AsyncIterator[_Fragment]:
@@ -105,7 +113,7 @@ async def _computed(shell: Shell, part: Substitution | Arithmetic) -> str:
     if isinstance(part, Substitution):
         return await substitute(shell, part.script)
     expression = await text(shell, part.expression)
-    return str(arithmetic.evaluate(expression, shell.variables))
+    return str(arithmetic.evaluate(expression, shell.variables, bash=shell.language.bash))
 
 
 def _tilde(shell: Shell, content: str, *, colons: bool) -> str:
@@ -137,6 +145,9 @@ async def _parameter(shell: Shell, part: Parameter) -> AsyncIterator[_Fragment]:
             for fragment in _arguments(shell, quoted=part.quoted):
                 yield fragment
         return
+    if part.name.startswith("!") and len(part.name) > 1:
+        named = shell.parameter(part.name[1:]) or ""
+        part = Parameter(named, part.quoted, operator, part.word)
     yield _Fragment(await _value(shell, part), part.quoted, splits=not part.quoted)
 
 
@@ -158,7 +169,11 @@ async def _with_word(shell: Shell, part: Parameter) -> AsyncIterator[_Fragment]:
     sign = part.operator[-1]
     if sign == "?":
         default = "parameter not set" if part.operator == "?" else "parameter not set or null"
-        raise ShellError(f"{part.name}: {await text(shell, part.word) or default}")
+        status = 127 if shell.language.bash else 2
+        given = await text(shell, part.word)
+        if shell.language.bash and part.operator == ":?":
+            default = "parameter null or not set"
+        raise ShellError(f"{part.name}: {given or default}", status)
     if sign == "=":
         value = await text(shell, part.word)
         shell.assign(part.name, value)
@@ -177,13 +192,32 @@ async def _value(shell: Shell, part: Parameter) -> str:
     value = shell.parameter(part.name)
     if value is None:
         if "u" in shell.options and part.operator not in {"+", ":+"}:
+            if shell.language.bash:
+                dollar = "$" if part.name.isdigit() else ""
+                raise ShellError(f"{dollar}{part.name}: unbound variable", 127)
             raise ShellError(f"{part.name}: parameter not set")
         value = ""
     if part.operator == "length":
         return str(len(value.encode(errors="surrogateescape")))
     if part.operator in {"%", "%%", "#", "##"}:
         return _trimmed(value, part.operator, await pattern(shell, part.word))
+    if part.operator and part.operator[0] in "/^,:" and part.operator[-1] not in "-+=?":
+        return await _of_bash(shell, value, part)
     return "" if part.operator in {"+", ":+"} else value
+
+
+async def _of_bash(shell: Shell, value: str, part: Parameter) -> str:
+    if part.operator[0] in "^,":
+        return substitution.cased(value, part.operator)
+    if part.operator[0] == "/":
+        wanted, replacement = substitution.split(part.word)
+        found = await pattern(shell, wanted)
+        return substitution.replace(value, part.operator, found, await text(shell, replacement))
+    start, colon, length = (await text(shell, part.word)).partition(":")
+    numbers = [
+        arithmetic.evaluate(item or "0", shell.variables, bash=True) for item in (start, length)
+    ]
+    return substitution.cut(value, numbers[0], numbers[1] if colon else None)
 
 
 def _trimmed(value: str, operator: str, wanted: str) -> str:

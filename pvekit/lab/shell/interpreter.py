@@ -9,7 +9,8 @@ from typing import Any
 
 from pvekit.lab import patterns
 from pvekit.lab.processes import LiveProcess
-from pvekit.lab.shell import expansion, subshells
+from pvekit.lab.shell import arithmetic, expansion, subshells
+from pvekit.lab.shell.bracket import bracket
 from pvekit.lab.shell.commands import simple
 from pvekit.lab.shell.control import Jump, ShellError
 from pvekit.lab.shell.parser import parse
@@ -18,6 +19,8 @@ from pvekit.lab.shell.state import Shell
 from pvekit.lab.shell.syntax import (
     AndOr,
     Background,
+    Bracket,
+    Calculation,
     Case,
     Command,
     For,
@@ -46,13 +49,21 @@ async def execute(shell: Shell, command: Command) -> int:
     return shell.status
 
 
+async def _calculate(shell: Shell, command: Calculation) -> int:
+    shell.line = command.line
+    expression = await expansion.text(shell, command.expression)
+    return shell.check(
+        int(not arithmetic.evaluate(expression, shell.variables, bash=shell.language.bash))
+    )
+
+
 async def run_traps(shell: Shell) -> None:
     """Run the actions of the signals that arrived."""
     while shell.pending:
         action = shell.traps.get(shell.pending.pop(0))
         before = shell.status
         if action:
-            await shell.run(parse(action))
+            await shell.run(parse(action, bash=shell.language.bash))
         shell.status = before
 
 
@@ -69,7 +80,7 @@ async def replace(command: Command, shell: Shell) -> int:
 
 async def whole(shell: Shell, text: str, *, tail: bool) -> int:
     """Run a text as the shell's whole script; ``tail`` as ``sh -c`` does (see :func:`replace`)."""
-    script = parse(text)
+    script = parse(text, bash=shell.language.bash)
     if tail and len(script) == 1:
         return await subshells.finish(shell, partial(replace, script[0]))
     return await subshells.finish(shell, lambda one: one.run(script))
@@ -104,8 +115,10 @@ async def _pipeline(shell: Shell, command: Pipeline) -> int:
     elements.append(_element(shell, command.commands[-1], source, shell.streams.get(1)))
     if source is not None:
         source.close()
-    for element in elements:
-        status = await element.wait()
+    statuses = [await element.wait() for element in elements]
+    status = statuses[-1]
+    if "pipefail" in shell.options:
+        status = next((one for one in reversed(statuses) if one), 0)
     return int(not status) if command.negated else shell.check(status)
 
 
@@ -206,7 +219,7 @@ async def _redirected(shell: Shell, command: Redirected, *, last: bool = False) 
             return await run
     except RedirectionError as error:
         await shell.complain(error.message)
-        return shell.check(error.status)
+        return shell.check(1 if shell.language.bash else error.status)
 
 
 async def _define(shell: Shell, command: Function) -> int:
@@ -232,5 +245,7 @@ _RUNNERS: dict[type, Callable[[Shell, Any], Awaitable[int]]] = {
     Subshell: _subshell,
     Redirected: _redirected,
     Function: _define,
+    Bracket: bracket,
+    Calculation: _calculate,
     Invalid: _refuse,
 }

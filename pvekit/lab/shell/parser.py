@@ -6,11 +6,14 @@ import re
 from collections.abc import Callable
 from functools import lru_cache
 
+from pvekit.lab.process import NotSimulated
 from pvekit.lab.shell.lexer import NAME, Lexer, ShellSyntaxError, Token
 from pvekit.lab.shell.syntax import (
     AndOr,
     Assignment,
     Background,
+    Bracket,
+    Calculation,
     Case,
     Command,
     For,
@@ -20,6 +23,7 @@ from pvekit.lab.shell.syntax import (
     Invalid,
     Literal,
     Loop,
+    Operand,
     Pipeline,
     Redirect,
     Redirected,
@@ -31,22 +35,34 @@ from pvekit.lab.shell.syntax import (
 
 _CLOSING = frozenset(("}", "do", "done", "elif", "else", "esac", "fi", "then"))
 RESERVED = _CLOSING | {"!", "{", "case", "for", "if", "in", "until", "while"}
-_REDIRECTS = frozenset(("<", ">", ">|", ">>", "<<", "<<-", "<&", ">&", "<>"))
+_REDIRECTS = frozenset(("<", ">", ">|", ">>", "<<", "<<-", "<&", ">&", "<>", "<<<", "&>", "&>>"))
 _ASSIGNMENT = re.compile(rf"({NAME.pattern})=")
 
 
 @lru_cache(maxsize=512)
-def parse(text: str) -> Script:
+def parse(text: str, *, bash: bool = False) -> Script:
     """Return a script's commands; after a syntax error comes :class:`Invalid` as the last one."""
-    lexer = Lexer(text, _parse_substitution)
+    lexer = Lexer(text, _parse_substitution, bash)
     commands: list[Command] = []
     try:
         parser = _Parser(lexer)
         while parser.token.kind != "end":
             commands.extend(parser.line())
     except ShellSyntaxError as error:
-        commands.append(Invalid(f"Syntax error: {error}", lexer.line))
+        commands.append(_invalid(str(error), lexer))
     return tuple(commands)
+
+
+def _invalid(message: str, lexer: Lexer) -> Invalid:
+    """Return a mistake; bash shows the line where it is, unless the text just ended."""
+    if not lexer.bash:
+        return Invalid(f"Syntax error: {message}", lexer.line)
+    lines = lexer.text.split("\n")
+    if message.endswith("unexpected end of file"):
+        return Invalid(f"Syntax error: {message}", len(lines) + (lines[-1] != ""))
+    if message.startswith("syntax error near"):
+        message += f"\n`{lines[min(lexer.line, len(lines)) - 1]}'"
+    return Invalid(f"Syntax error: {message}", lexer.line)
 
 
 def _parse_substitution(lexer: Lexer) -> Script:
@@ -71,6 +87,8 @@ class _Parser:
         return self.token.kind in {"operator", "word"} and self.token.text in texts
 
     def _unexpected(self, expected: str = "") -> ShellSyntaxError:
+        if self._lexer.bash:
+            return self._unexpected_in_bash(expected)
         wanted = f' (expecting "{expected}")' if expected else ""
         if self.token.kind == "word" and self.token.text not in RESERVED:
             return ShellSyntaxError(f"word unexpected{wanted}")
@@ -78,6 +96,14 @@ class _Parser:
             self.token.kind, f'"{self.token.text}"'
         )
         return ShellSyntaxError(f"{shown} unexpected{wanted}")
+
+    def _unexpected_in_bash(self, expected: str) -> ShellSyntaxError:
+        if self.token.kind == "end" and expected == ")":
+            return ShellSyntaxError("unexpected EOF while looking for matching `)'")
+        if self.token.kind == "end":
+            return ShellSyntaxError("syntax error: unexpected end of file")
+        shown = "newline" if self.token.kind == "newline" else self.token.text
+        return ShellSyntaxError(f"syntax error near unexpected token `{shown}'")
 
     def require(self, text: str) -> None:
         """Refuse any other present token, without reading past it."""
@@ -144,8 +170,10 @@ class _Parser:
             self._advance()
             negated = not negated
         commands = [self._command()]
-        while self._is("|"):
-            self._advance()
+        while self._is("|", "|&"):
+            if self._advance().text == "|&":
+                both = Redirect(2, ">&", (Literal("1", quoted=False),))
+                commands[-1] = Redirected(commands[-1], (both,), self._lexer.line)
             self._newlines()
             commands.append(self._command())
         if len(commands) == 1 and not negated:
@@ -154,6 +182,9 @@ class _Parser:
 
     def _command(self) -> Command:
         line = self._lexer.line
+        if self._lexer.bash and (command := self._of_bash(line)) is not None:
+            redirects = self._redirects()
+            return Redirected(command, redirects, line) if redirects else command
         compound = self._COMPOUNDS.get(self.token.text) if self.token.kind != "newline" else None
         if compound is None:
             return self._simple(line)
@@ -162,25 +193,72 @@ class _Parser:
         redirects = self._redirects()
         return Redirected(command, redirects, line) if redirects else command
 
+    def _of_bash(self, line: int) -> Command | None:
+        """Return a compound command that only bash knows, or None."""
+        if self._is("[["):
+            return self._bracket(line)
+        if self._is("select", "coproc"):
+            raise NotSimulated(self.token.text)
+        if self._is("function"):
+            self._advance()
+            name = self._advance()
+            if self._is("("):
+                return self._function(name)
+            self._newlines()
+            return Function(name.text, self._command())
+        if self._is("(") and self._lexer.text.startswith("(", self._lexer.at):
+            expression = self._lexer.calculation()
+            if expression is not None:
+                self._advance()
+                return Calculation(expression, line)
+        return None
+
+    def _bracket(self, line: int) -> Command:
+        operands: list[Operand] = []
+        self._advance()
+        while not self._is("]]"):
+            if self.token.kind in {"end", "newline"}:
+                raise ShellSyntaxError(
+                    "unexpected token `newline', conditional binary operator expected"
+                )
+            token = self.token
+            operands.append(Operand(token.text, token.parts))
+            if token.kind == "word" and token.text == "=~":
+                self.token = self._lexer.regex()
+                operands.append(Operand(self.token.text, self.token.parts))
+            self._advance()
+        self._advance()
+        return Bracket(tuple(operands), line)
+
     def _redirects(self) -> tuple[Redirect, ...]:
         redirects: list[Redirect] = []
         while self.token.kind == "number" or self._is(*_REDIRECTS):
-            redirects.append(self._redirect())
+            redirects.extend(self._redirect())
         return tuple(redirects)
 
-    def _redirect(self) -> Redirect:
+    def _redirect(self) -> list[Redirect]:
         number = int(self._advance().text) if self.token.kind == "number" else None
         operator = self._advance().text
         if self.token.kind != "word":
             raise self._unexpected()
+        if operator in {"&>", "&>>"} or (self._lexer.bash and operator == ">&" and number is None):
+            return self._both(operator)
         if number is None:
             number = 0 if operator.startswith("<") else 1
         if operator in {"<<", "<<-"}:
             # Announced before the line end is read as a token: its text begins there.
             body = self._lexer.expect_document(self.token, strip=operator == "<<-")
             self._advance()
-            return Redirect(number, "<<", body)
-        return Redirect(number, operator, self._advance().parts)
+            return [Redirect(number, "<<", body)]
+        return [Redirect(number, operator, self._advance().parts)]
+
+    def _both(self, operator: str) -> list[Redirect]:
+        """Return the redirections of ``&>file``; ``>&2`` is an ordinary one."""
+        token = self._advance()
+        if operator == ">&" and (token.text.isdigit() or token.text == "-" or "$" in token.text):
+            return [Redirect(1, ">&", token.parts)]
+        first = Redirect(1, ">>" if operator == "&>>" else ">", token.parts)
+        return [first, Redirect(2, ">&", (Literal("1", quoted=False),))]
 
     def _simple(self, line: int) -> Command:
         assignments: list[Assignment] = []
@@ -190,9 +268,11 @@ class _Parser:
             raise self._unexpected()
         while self.token.kind in {"word", "number"} or self._is(*_REDIRECTS):
             if self.token.kind != "word":
-                redirects.append(self._redirect())
+                redirects.extend(self._redirect())
             elif not words and (found := _ASSIGNMENT.match(self.token.text)):
                 assignments.append(Assignment(found[1], _value(self._advance().parts)))
+                if self._lexer.bash and self._is("("):
+                    raise NotSimulated("arrays")
             else:
                 token = self._advance()
                 words.append(token.parts)
@@ -205,7 +285,7 @@ class _Parser:
     def _function(self, name: Token) -> Command:
         self._advance()
         self._expect(")")
-        if NAME.fullmatch(name.text) is None:
+        if NAME.fullmatch(name.text) is None and not self._lexer.bash:
             raise ShellSyntaxError("Bad function name")
         self._newlines()
         return Function(name.text, self._command())

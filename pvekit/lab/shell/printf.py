@@ -55,8 +55,32 @@ def unescape(text: str, *, format_string: bool = False) -> bytes:
     return b"".join(parts)
 
 
+def plain_words(words: Sequence[str]) -> bytes:
+    """Return what bash's ``echo`` prints for its arguments, without a line end."""
+    return " ".join(words).encode(errors="surrogateescape")
+
+
+def escaped_words(words: Sequence[str]) -> tuple[bytes, bool]:
+    """Return what bash's ``echo -e`` prints, and whether the output goes on after it."""
+    text = " ".join(words).replace("\\e", "\x1b")
+    text = re.sub(r"\\x([0-9a-fA-F]{1,2})", lambda found: f"\\0{int(found[1], 16):03o}", text)
+    try:
+        return unescape(text), True
+    except Stopped as stop:
+        return stop.output, False
+
+
+def shell_quoted(word: str) -> str:
+    """Return a word as ``printf %q`` quotes it for a shell."""
+    if not word:
+        return "''"
+    if not word.isprintable():
+        return "$'" + word.encode("unicode_escape").decode().replace("'", "\\'") + "'"
+    return re.sub(r"([^\w@%+=:,./-])", r"\\\1", word)
+
+
 def echo(words: Sequence[str]) -> bytes:
-    """Return what ``echo`` prints for its arguments."""
+    """Return what dash's ``echo`` prints for its arguments."""
     end = b"\n"
     if words[:1] == ["-n"]:
         words, end = words[1:], b""

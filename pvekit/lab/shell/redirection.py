@@ -15,7 +15,7 @@ from pvekit.lab.streams import BytesReader, FileWriter, Stream, descriptor_of
 
 
 class RedirectionError(ShellError):
-    """A file could not be opened; ends the shell only for a special builtin."""
+    """A file could not be opened; ends the shell only for a special builtin of dash."""
 
 
 class Redirection:
@@ -78,6 +78,8 @@ class Redirection:
 
 async def _open(shell: Shell, item: Redirect) -> Stream | None:
     target = await expansion.text(shell, item.target)
+    if item.operator == "<<<":
+        return Stream(reader=BytesReader(f"{target}\n".encode(errors="surrogateescape")))
     if item.operator == "<<":
         return Stream(reader=BytesReader(target.encode(errors="surrogateescape")))
     if item.operator in {"<&", ">&"}:

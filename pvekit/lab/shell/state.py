@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -21,12 +22,14 @@ Builtin = Callable[["Shell", list[str]], Awaitable[int]]
 class Language:
     """What a shell understands: how it runs a command, and its own commands by name.
 
-    Errors of ``special`` builtins end the shell.
+    Errors of ``special`` builtins end the shell. ``bash`` is whether it is bash and not dash.
     """
 
     execute: Callable[[Shell, Command], Awaitable[int]]
     builtins: Mapping[str, Builtin]
     special: frozenset[str]
+    bash: bool = False
+    words: Callable[[str], str] = str
 
 
 class Shell:
@@ -58,6 +61,8 @@ class Shell:
         self.loops = 0
         self.tested = 0  # how many surrounding constructs expect failure
         self.steps = 0
+        self.sourcing = 0  # how many files are being sourced
+        self.from_option = False  # whether the script was given after -c
         self.option_offset = 0  # of getopts within a word such as -abc
         self.interrupted = asyncio.Event()
 
@@ -77,13 +82,26 @@ class Shell:
             return separator.join(self.arguments) if self.arguments else None
         if name == "!":
             return None if self.last_background is None else str(self.last_background)
-        return {
+        values = {
             "#": str(len(self.arguments)),
             "?": str(self.status),
             "$": str(self.process.pid),
-            "-": "".join(sorted(self.options)),
+            "-": "".join(sorted(option for option in self.options if len(option) == 1)),
             "LINENO": str(self.line),
-        }.get(name)
+        }
+        return values.get(name) or (self._of_bash(name) if self.language.bash else None)
+
+    def _of_bash(self, name: str) -> str | None:
+        account = self.machine.account(self.process.user) or (0, 0, "")
+        values = {
+            "UID": str(account[0]),
+            "EUID": str(account[0]),
+            "HOSTNAME": self.machine.hostname,
+            "BASH": "/bin/bash",
+            "BASH_VERSION": "5.2.15(1)-release",
+            "PPID": str(self.live.parent if self.live else 1),
+        }
+        return str(secrets.randbelow(1 << 15)) if name == "RANDOM" else values.get(name)
 
     def assign(self, name: str, value: str) -> None:
         """Set a variable."""
@@ -104,9 +122,18 @@ class Shell:
         await stream.write(text.encode(errors="surrogateescape"))
 
     async def complain(self, message: str) -> None:
-        """Write a message to stderr as dash does: name, line, message."""
-        if 2 in self.streams:
+        """Write a message to stderr as the shell does: name, line, message."""
+        if 2 not in self.streams:
+            return
+        if not self.language.bash:
             await self.write(f"{self.name}: {self.line}: {message}\n", 2)
+        elif message.startswith("Syntax error: "):
+            where = f"{self.name}: {'-c: ' if self.from_option else ''}line"
+            lines = message.removeprefix("Syntax error: ").split("\n")
+            await self.write("".join(f"{where} {self.line}: {line}\n" for line in lines), 2)
+        else:
+            said = self.language.words(message)
+            await self.write(f"{self.name}: line {self.line}: {said}\n", 2)
 
     async def run(self, script: Script) -> int:
         """Run commands one after the other and return the last one's status."""
@@ -148,6 +175,7 @@ class Shell:
         child.status, child.line = self.status, self.line
         child.tested = self.tested
         child.live = self.live
+        child.from_option = self.from_option
         child.streams = {number: stream.share() for number, stream in streams.items()}
         return child
 

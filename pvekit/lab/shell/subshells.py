@@ -25,7 +25,7 @@ async def finish(shell: Shell, body: Body) -> int:
         return status
     shell.status = status
     try:
-        await shell.run(parse(action))
+        await shell.run(parse(action, bash=shell.language.bash))
     except Exit as end:
         return end.status
     except (ShellError, Jump, Return, BrokenPipeError):
@@ -44,7 +44,8 @@ async def _contained(shell: Shell, body: Body) -> int:
         return BROKEN_PIPE
     except ShellError as error:
         await shell.complain(error.message)
-        return error.status
+        plain = shell.language.bash and not error.message.startswith("Syntax error")
+        return 1 if plain and error.status == 2 else error.status
 
 
 async def inside(shell: Shell, body: Body, streams: Mapping[int, Stream]) -> int:
@@ -94,6 +95,8 @@ async def substitute(shell: Shell, script: Script) -> str:
 
     async def body(child: Shell) -> int:
         child.tested = 0  # unlike ( ... ), it obeys `set -e` even where failure is expected
+        if child.language.bash:
+            child.options.discard("e")
         return await child.run(script)
 
     shell.substituted = await inside(shell, body, {**shell.streams, 1: stream})

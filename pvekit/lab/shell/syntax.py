@@ -143,6 +143,30 @@ class Subshell:
 
 
 @dataclass(frozen=True)
+class Operand:
+    """An operator (by its text) or a word between bash's ``[[`` and ``]]``."""
+
+    text: str
+    word: Word = ()
+
+
+@dataclass(frozen=True)
+class Bracket:
+    """Bash's ``[[ ... ]]``."""
+
+    operands: tuple[Operand, ...]
+    line: int
+
+
+@dataclass(frozen=True)
+class Calculation:
+    """Bash's ``((expression))`` as a command."""
+
+    expression: Word
+    line: int
+
+
+@dataclass(frozen=True)
 class Redirected:
     """A compound command with redirections."""
 
@@ -180,6 +204,8 @@ Command = (
     | Subshell
     | Redirected
     | Function
+    | Bracket
+    | Calculation
     | Invalid
 )
 Script = tuple[Command, ...]

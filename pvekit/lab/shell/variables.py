@@ -62,6 +62,11 @@ class Variables(MutableMapping[str, str]):
             else:
                 self._values[name] = value
 
+    @property
+    def in_function(self) -> bool:
+        """Tell whether a function is running."""
+        return bool(self._scopes)
+
     def make_local(self, name: str) -> None:
         """Make a variable local to the present function; it keeps its value."""
         if not self._scopes:

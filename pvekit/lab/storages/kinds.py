@@ -11,17 +11,6 @@ from pvekit.lab.sections import Layout
 Family = Literal["files", "lvm", "lvmthin", "zfs", "rbd", "backup", "none"]
 State = Literal["current", "base", "snap"]
 
-CONTENT = (
-    "images",
-    "rootdir",
-    "vztmpl",
-    "iso",
-    "backup",
-    "snippets",
-    "none",
-    "import",
-)
-
 
 @dataclass(frozen=True)
 class Kind:

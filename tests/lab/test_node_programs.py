@@ -1,0 +1,133 @@
+"""Programs of a node besides Proxmox VE's own: users, keys, processes, other nodes."""
+
+import asyncio
+import re
+
+import pytest
+
+from pvekit.lab.machine import collect
+from pvekit.lab.site import Site, SiteSpec
+
+
+@pytest.fixture
+def site():
+    return Site(SiteSpec(nodes=2))
+
+
+async def run(site, line, stdin=b"", node="pve1", user="root"):
+    status, out, err = await collect(site.nodes[node].machine, line, stdin, user=user)
+    return status, out.decode(), err.decode()
+
+
+def told(site, line, stdin=b"", **where):
+    return asyncio.run(run(site, line, stdin, **where))
+
+
+def test_a_login_is_bash_and_sh_is_dash(site):
+    assert told(site, "b") == (127, "", "bash: line 1: b: command not found\n")
+    assert told(site, "sh -c b") == (127, "", "sh: 1: b: not found\n")
+
+
+def test_key_pairs_are_real(site):
+    line = 'ssh-keygen -q -t {0} -N "" -C "a key" -f /root/{0} <<<y && cat /root/{0}.pub'
+    for kind, begins in (("ed25519", "ssh-ed25519 AAAAC3"), ("rsa", "ssh-rsa AAAAB3")):
+        status, out, _ = told(site, line.format(kind))
+        assert (status, out[: len(begins)], out[-7:]) == (0, begins, " a key\n")
+    public = told(site, "cut -d' ' -f1,2 /root/ed25519.pub")[1]
+    assert told(site, "ssh-keygen -y -f /root/ed25519")[1] == public
+    assert told(site, "stat -c %a /root/rsa /root/rsa.pub")[1] == "600\n644\n"
+    asked = told(site, "ssh-keygen -q -t rsa -N '' -f /root/rsa", b"n\n")
+    assert asked == (1, "/root/rsa already exists.\nOverwrite (y/n)? ", "")
+
+
+def test_permissions_count_for_other_users(site):
+    line = "cat /root/x; touch /root/y /tmp/z; ls -l /tmp; rm /tmp/w; chmod 600 /tmp/w"
+    told(site, "echo a > /root/x; touch /tmp/w")
+    _, out, err = told(site, f"su nobody -s /bin/sh -c '{line}'")
+    assert re.search(r"-rw-r--r-- 1 nobody nogroup|nobody nobody", out)
+    assert err == (
+        "cat: /root/x: Permission denied\n"
+        "touch: cannot touch '/root/y': Permission denied\n"
+        "rm: cannot remove '/tmp/w': Operation not permitted\n"
+        "chmod: changing permissions of '/tmp/w': Operation not permitted\n"
+    )
+
+
+def test_su_takes_the_users_shell_or_another_one(site):
+    assert told(site, "su nobody -c id")[:2] == (1, "This account is currently not available.\n")
+    assert told(site, "su nobody -s /bin/sh -c 'id -un; echo $HOME'")[1] == "nobody\n/nonexistent\n"
+    assert told(site, "su nope -c id")[0] == 1
+
+
+def test_nodes_reach_each_other_as_root(site):
+    line = "ssh pve2 'hostname; echo err >&2; cat; exit 3'"
+    assert told(site, line, b"in\n") == (3, "pve2\nin\n", "err\n")
+    assert told(site, "ssh root@192.168.64.2 hostname")[1] == "pve2\n"
+    missing = "ssh: Could not resolve hostname nope: Name or service not known\n"
+    assert told(site, "ssh nope true") == (255, "", missing)
+    route = "ssh: connect to host 10.1.2.3 port 22: No route to host\n"
+    assert told(site, "ssh u@10.1.2.3 true") == (255, "", route)
+
+
+def test_processes_are_listed_as_procps_does(site):
+    status, out, _ = told(site, "sleep 5 & ps ax -o pid,ppid,args | grep -E '[s]leep 5$|PPI[D]'")
+    assert status == 0
+    head, row = out.splitlines()
+    assert head == "    PID    PPID COMMAND"
+    assert re.fullmatch(r" {3}\d{4} {4}\d{4} sleep 5", row)
+    assert told(site, "ps aux | head -1")[1] == (
+        "USER         PID %CPU %MEM    VSZ   RSS TTY      STAT START   TIME COMMAND\n"
+    )
+    assert told(site, "ps ax -o pid,ppid,args | grep -E '[q]m clone'")[0] == 1
+
+
+def test_timeout_ends_with_the_wanted_signal(site):
+    line = "timeout -s INT 1 sh -c 'trap \"echo got; exit 5\" INT; while :; do sleep 0.1; done'"
+    assert told(site, line)[:2] == (124, "got\n")
+
+
+def test_services(site):
+    assert told(site, "systemctl is-active pvedaemon corosync nope")[:2] == (
+        0,
+        "active\nactive\ninactive\n",
+    )
+    assert told(site, "systemctl stop pvestatd; systemctl is-active pvestatd")[:2] == (
+        3,
+        "inactive\n",
+    )
+    assert told(site, "systemctl restart nope")[0] == 5
+
+
+def test_space_as_df_shows_it(site):
+    head = told(site, "df -h / | head -1")[1]
+    assert head == "Filesystem            Size  Used Avail Use% Mounted on\n"
+    assert told(site, "df -P /etc/pve | tail -1")[1].startswith("/dev/fuse")
+    assert told(site, "df -B1 --output=avail / | tail -1")[1].strip().isdigit()
+
+
+def test_hard_links_share_their_content(site):
+    line = (
+        "echo a > /root/a; ln /root/a /root/b; echo b >> /root/b; cat /root/a; stat -c %h /root/a"
+    )
+    assert told(site, line)[1] == "a\nb\n2\n"
+    assert told(site, "rm /root/a; cat /root/b; stat -c %h /root/b")[1] == "a\nb\n1\n"
+    again = Site.from_data(site.to_data())
+    assert told(again, "ln /root/b /root/c; stat -c %h /root/c")[1] == "2\n"
+    assert "Operation not permitted" in told(site, "ln /etc/pve/user.cfg /etc/pve/x")[2]
+
+
+def test_what_a_node_does_not_have_says_so(site):
+    for line in ("python3 -c 1", "tail -f /etc/passwd", "ssh pve2", "perl -e 1", "awk 1", "lvs"):
+        assert told(site, line)[0] == 99
+
+
+def test_small_programs(site):
+    told(site, "printf 'a\\n\\nb\\n' > /root/f; printf 'a\\nx\\n' > /root/g")
+    assert told(site, "which qm nope ls")[:2] == (1, "/usr/sbin/qm\n/usr/bin/ls\n")
+    assert told(site, "tac /root/g; nl /root/f")[1] == "x\na\n     1\ta\n       \n     2\tb\n"
+    assert told(site, "cmp /root/f /root/g")[:2] == (1, "/root/f /root/g differ: byte 3, line 2\n")
+    assert told(site, "cmp /root/f /root/f")[0] == 0
+    assert told(site, "paste -s -d, /root/g; paste /root/g /root/f")[1] == "a,x\na\ta\nx\t\n\tb\n"
+    assert told(site, "getent hosts pve2")[1].split()[:2] == ["192.168.64.2", "pve2.lab.lan"]
+    assert told(site, "getent passwd nope")[0] == 2
+    assert re.fullmatch(r" [\d:]{8} up 0 min,  0 users,  load .*\n", told(site, "uptime")[1])
