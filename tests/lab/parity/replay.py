@@ -11,6 +11,8 @@ from pvekit.lab.machine import Machine, collect
 from pvekit.lab.site import Site
 from pvekit.lab.streams import BytesReader
 from tests.lab.parity import worlds
+from tests.lab.parity.before import prepare
+from tests.lab.parity.evidence import provide, withhold
 from tests.lab.parity.excluded import reason
 from tests.lab.parity.foreign import Foreign
 from tests.lab.parity.heal import heal
@@ -21,6 +23,7 @@ from tests.lab.parity.virtual import run
 
 # Perl's programs on that node were called in this locale; some commands set their own.
 _LOCALE = {"LC_ALL": "C.UTF-8"}
+_HEAD_START = 12.0  # lab seconds until something in the background is at work
 _PATIENCE = 600.0  # lab seconds for one command
 
 
@@ -75,7 +78,9 @@ class Replay:
         """Replay everything."""
         entries = read(self.recording)
         foreign = Foreign.of(entries)
-        await worlds.prepare(self.site, self.recording)
+        await prepare(self.site, self.recording)
+        withhold(self.site, entries)
+        provide(self.site, entries)
         for group in groups(entries):
             await self._meanwhile(group[0])
             worlds.add_storages(self.site, group)
@@ -91,18 +96,18 @@ class Replay:
         return self.results
 
     async def _meanwhile(self, entry: Entry) -> None:
-        for command in worlds.MEANWHILE.get((entry.recording, entry.number), ()):
-            if command == "hang up":
-                self.link.lost = True
-            elif command.startswith("& "):
-                self.link = Link()
-                run_there = self._machine(entry).execute(
-                    command.removeprefix("& "), BytesReader(), self.link, self.link, env=_LOCALE
-                )
-                self.background.append(asyncio.ensure_future(run_there))
-            else:
-                await worlds.perform(self.site, command)
-            await asyncio.sleep(3)
+        """Begin or break off what ran beside the recorded commands."""
+        if found := worlds.RUNNING.search(entry.note):
+            self.link = Link()
+            line = found[1] + worlds.LEFT_OUT.get(found[1], "")
+            beside = self._machine(entry).execute(
+                line, BytesReader(), self.link, self.link, env=_LOCALE
+            )
+            self.background.append(asyncio.ensure_future(beside))
+            await asyncio.sleep(_HEAD_START)
+        elif worlds.HANGING_UP.search(entry.note):
+            self.link.lost = True
+            await asyncio.sleep(_HEAD_START)
 
     async def _wait(self, entry: Entry) -> None:
         """Let time pass before what was tried in vain until it succeeded, as the recorder did."""

@@ -13,10 +13,9 @@ from pvekit.lab.figures import realistic
 from pvekit.lab.guests import packagedb
 from pvekit.lab.guests.catalogue import PACKAGES
 from pvekit.lab.guests.disk import Disk, image_bytes, read_image
-from pvekit.lab.machine import collect
 from pvekit.lab.process import Process
 from pvekit.lab.site import Site, SiteSpec
-from tests.lab.parity.recordings import Entry, names, read
+from tests.lab.parity.recordings import Entry
 from tests.lab.parity.virtual import VirtualClock
 
 _DIR = (
@@ -29,45 +28,21 @@ _THIN = (
 )
 STORAGES = {"lvmthin": _THIN}
 
-# A storage that did not answer: it broke off what scanned all of them.
-_DEAD = "pvesm add rbd pk-rbd --pool p --monhost 10.99.0.250"
-
+# The machine had Debian's packages, and those of Proxmox VE only unpacked.
+_PACKAGES = "".join(
+    f"Package: {name}\nVersion: {version}\n\n"
+    for name, version in (
+        ("corosync", "3.1.7-1+deb12u2"),
+        ("ifupdown2", "3.0.0-1.1"),
+        ("libknet1", "1.25-1"),
+    )
+)
 _ROUND = 15.0  # seconds until the status daemon has told its figures once more
 _UNKNOWN = re.compile(r"status\W+unknown|│ unknown |(?m:^qemu/.* unknown )")
-# What had been done on the site before: commands, or "@recording:first-last".
-BEFORE: tuple[tuple[str, Sequence[str]], ...] = (
-    ("01-", ()),
-    ("", ("@01-create:9", "@01-create:22", "@01-create:24", "@01-create:27")),
-    ("06b|10-", ("@06-full-flow:0-4", "@06-full-flow:8")),
-    (
-        "1[1-9]-",
-        (
-            "@06-full-flow:0-2",
-            "qm set 9000 --scsi0 local-lvm:9000/vm-9000-disk-0.raw,discard=on "
-            "--scsi1 local-lvm:cloudinit --boot order=scsi0 --name debian-tmpl-scsi-ci",
-            "qm template 9000",
-            "qm clone 9000 9001 --full 1 --name debian-tmpl-scsi-ci",
-            "qm template 9001",
-        ),
-    ),
-    # The directory of the jobs' states was not there before 13.
-    ("0|1[0-2]-", ("rmdir /var/lib/pve-manager/jobs",)),
-    ("1[23]-", (_DEAD,)),
-    (
-        "13-",
-        (
-            "qm clone 9001 701 --name ha2",
-            "@12-import-vmdk-ovf:0-20",
-            "qm destroy 701 --purge 1 --destroy-unreferenced-disks 1",
-            "pvesm remove pk-rbd",
-        ),
-    ),
-)
-# What others did on the site in the middle of a recording: before which command, on which node.
-MEANWHILE: dict[tuple[str, int], Sequence[str]] = {
-    ("10-interrupted-clone", 0): ("& qm clone 9000 9020 --full 1 --bwlimit 4000 --name slow",),
-    ("10-interrupted-clone", 11): ("hang up",),
-}
+# What the notes of a recording say that went on beside it, with what they leave out.
+RUNNING = re.compile(r'while "(.+)" runs')
+HANGING_UP = re.compile(r"after the ssh client .* was killed")
+LEFT_OUT = {"qm clone 9000 9020 --full 1 --bwlimit 4000": " --name slow"}
 
 
 def build() -> Site:
@@ -86,13 +61,12 @@ def build() -> Site:
     site.clusters[0].tree.write("storage.cfg", _DIR.encode())
     for node in site.nodes.values():
         node.machine.programs["python3"] = _python
-        node.machine.programs.pop("ha-manager", None)  # was not installed there
         files = node.machine.files
         files.mkdir("/var/lib/vz/import", parents=True)
         files.mkdir("/mnt/guest", parents=True)
         files.write("/etc/network/interfaces", b"auto lo\niface lo inet loopback\n")
         files.rmdir("/sys/class/net/eno1")  # that machine was a container
-        files.write("/var/lib/dpkg/status", b"Package: ifupdown2\nVersion: 3.0.0-1.1\n\n")
+        files.write("/var/lib/dpkg/status", _PACKAGES.encode())
         files.write("/etc/resolv.conf", b"nameserver 10.255.255.53\n")
     files = site.nodes["pve1"].machine.files
     size = 32 << 20
@@ -167,29 +141,3 @@ async def stop_status(site: Site, entries: Sequence[Entry]) -> None:
 def _unknown(entry: Entry) -> bool:
     figures = entry.program == "pvesh" and _UNKNOWN.search(entry.stdout)
     return bool(figures) or ("rrddata" in entry.cmd and not entry.succeeded)
-
-
-async def prepare(site: Site, recording: str) -> None:
-    """Do what had been done on the site before."""
-    if recording.startswith("0"):
-        for node in site.nodes.values():
-            node.machine.programs.pop("sendmail", None)  # installed later
-    for pattern, commands in BEFORE:
-        if re.match("01-", recording) or not re.match(pattern, recording):
-            continue
-        for command in commands:
-            await perform(site, command)
-
-
-async def perform(site: Site, command: str) -> None:
-    """Run a command of the preparation; one that begins with ``@`` names recorded ones."""
-    if not command.startswith("@"):
-        await collect(site.nodes["pve1"].machine, command, env={"LC_ALL": "C.UTF-8"})
-        return
-    name, _, numbers = command[1:].partition(":")
-    if name not in names():
-        return
-    first, _, last = numbers.partition("-")
-    for entry in read(name)[int(first) : int(last or first) + 1]:
-        machine = site.nodes[entry.node].machine
-        await collect(machine, entry.cmd, entry.stdin.encode(), env={"LC_ALL": "C.UTF-8"})
