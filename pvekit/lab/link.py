@@ -7,6 +7,7 @@ import errno
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from pvekit.lab.faults import Fault, Faults
 from pvekit.lab.machine import Machine
@@ -40,15 +41,27 @@ class Request:
     vmid: int | None = None
 
 
+class Session(Protocol):
+    """What is served over a link instead of a command: it takes its faults upon itself."""
+
+    async def run(self, link: Link, cut: str | None, rate: float) -> int:
+        """Serve to the end and return the status; ``rate`` is in bytes per second, 0: no limit."""
+        ...
+
+
 @dataclass
 class Link:
-    """The streams between a command and its client; ``sever`` drops the connection at once."""
+    """The streams between a command and its client; ``sever`` drops the connection at once.
+
+    ``session`` is served instead of the command, if there is one.
+    """
 
     stdin: Reader
     stdout: Writer
     stderr: Writer
     sever: Callable[[], None]
     cut: bool = False
+    session: Session | None = None
 
     def lose(self) -> None:
         """Drop the connection: whoever writes from now on gets a broken pipe."""
@@ -169,23 +182,27 @@ async def _run(
     machine: Machine, request: Request, link: Link, plan: _Plan, faults: LinkFaults
 ) -> int:
     """Run the command under what is ordered for it."""
-    stdout, stderr = _outputs(link, plan.cut)
+    rate = 0.0
     if plan.slow is not None:
         await asyncio.sleep(plan.slow.number_of("seconds", _SLOW_SECONDS))
         rate = plan.slow.number_of("rate", 0)
-        if rate:
-            stdout, stderr = _Slow(stdout, rate), _Slow(stderr, rate)
     if plan.restart == "during":
         asyncio.get_running_loop().call_later(_RESTART_SECONDS, faults.restart, request)
-    status = await machine.execute(request.line, link.stdin, stdout, stderr, user=request.user)
+    if link.session is not None:
+        status = await link.session.run(link, plan.cut, rate)
+    else:
+        stdout, stderr = _outputs(link, plan.cut, rate)
+        status = await machine.execute(request.line, link.stdin, stdout, stderr, user=request.user)
     if plan.restart == "after":
         faults.restart(request)
     return status
 
 
-def _outputs(link: Link, moment: str | None) -> tuple[Writer, Writer]:
+def _outputs(link: Link, moment: str | None, rate: float) -> tuple[Writer, Writer]:
     if moment == "during":
         return _Fragile(link), _Fragile(link)
     if moment == "after":
         return _Unheard(), _Unheard()
+    if rate:
+        return _Slow(link.stdout, rate), _Slow(link.stderr, rate)
     return link.stdout, link.stderr

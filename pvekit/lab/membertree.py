@@ -99,6 +99,12 @@ class MemberTree:
         if owner and owner != (found[1], TYPES[found[2]]) and not moves:
             raise fault(errno.EEXIST, path)
 
+    def _length(self, path: str) -> int:
+        try:
+            return self._tree.stat(path).size
+        except FileNotFoundError:
+            return 0
+
     def write(
         self,
         path: str,
@@ -110,7 +116,7 @@ class MemberTree:
     ) -> None:
         """Create or change a file; ``exclusive`` is atomic over the whole PVE cluster."""
         real = self._writable(path)
-        if len(data) > MAX_FILE:
+        if len(data) + (self._length(real) if append else 0) > MAX_FILE:
             raise fault(errno.EFBIG, path)
         self._claim(real)
         self._tree.write(real, data, append=append, exclusive=exclusive)

@@ -204,6 +204,7 @@ def _admit(machine: Machine) -> None:
     if machine.account(ADMIN) is None:
         machine.files.write("/etc/passwd", _ADMIN_ACCOUNT.encode(), append=True)
         machine.files.mkdir(f"/home/{ADMIN}", mode=0o700)
+        machine.files.chown(f"/home/{ADMIN}", ADMIN, ADMIN)
 
 
 def bind(names: Sequence[str], before: Mapping[str, Address]) -> dict[str, socket.socket]:

@@ -6,12 +6,14 @@ import asyncio
 import errno
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import asyncssh
 
 from pvekit.lab.link import Link, LinkCut, LinkFaults, Request, answer
 from pvekit.lab.machine import Machine
+from pvekit.lab.sftpsession import SFTP_SERVER, Factory, Transfer
+from pvekit.lab.streams import BytesReader, BytesWriter
 
 MAX_SESSIONS = 10
 """Open sessions that one connection may have, as OpenSSH's sshd has it by default."""
@@ -150,7 +152,7 @@ class MachineServer(asyncssh.SSHServer):
         """Open a session, unless the connection has as many as sshd allows."""
         if len(self._sessions) >= MAX_SESSIONS:
             return False
-        session = _Session(self._start, self._sessions.discard)
+        session = _Session(self._start, self._transfer, self._sessions.discard)
         self._sessions.add(session)
         return session
 
@@ -171,6 +173,30 @@ class MachineServer(asyncssh.SSHServer):
             raise
         finally:
             self._sessions.discard(process)
+
+    async def _transfer(self, channel: asyncssh.channel.SSHChannel[bytes]) -> asyncssh.SFTPServer:
+        user = self._connection.get_extra_info("username")
+        server_channel = cast(
+            "asyncssh.SSHServerChannel[bytes]", channel
+        )  # as all that a server has
+        transfer = Transfer(self.host.machine, user, server_channel)
+        self.host.traffic.start(self._attend(transfer))
+        return await transfer.server()
+
+    async def _attend(self, transfer: Transfer) -> None:
+        """See a client's transfer to its end."""
+        request = Request(self.host.node, SFTP_SERVER, transfer.user, self.host.vmid)
+        outputs = BytesWriter(), BytesWriter()
+        link = Link(BytesReader(), *outputs, self._connection.abort, session=transfer)
+        try:
+            await answer(self.host.machine, request, link, self.host.faults)
+        except LinkCut:
+            pass
+        except asyncio.CancelledError:
+            self._connection.abort()
+            raise
+        finally:
+            transfer.end()
 
     async def _answer(self, process: asyncssh.SSHServerProcess[bytes]) -> int:
         line = process.command
@@ -196,19 +222,20 @@ def _outputs(
 
 
 class _Session(asyncssh.SSHServerProcess[bytes]):
-    """A session that serves no subsystem (so no SFTP)."""
+    """A session for a command or for SFTP; no other subsystem is served."""
 
     def __init__(
         self,
         start: Callable[[asyncssh.SSHServerProcess[bytes]], None],
+        transfer: Factory,
         closed: Callable[[asyncssh.SSHServerProcess[bytes]], None],
     ) -> None:
-        super().__init__(start, None, 3, allow_scp=False)
+        super().__init__(start, transfer, 3, allow_scp=False)
         self._closed = closed
 
-    def subsystem_requested(self, subsystem: str) -> bool:  # noqa: ARG002
-        """Refuse every subsystem."""
-        return False
+    def subsystem_requested(self, subsystem: str) -> bool:
+        """Serve SFTP only."""
+        return subsystem == "sftp"
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Count the session as ended."""

@@ -106,6 +106,18 @@ def test_paramiko_reaches_a_guest_through_any_node(with_paramiko: Paramiko, gues
                 look_for_keys=False,
             )
             assert client.exec_command("sudo -n whoami")[1].read() == b"root\n"
+            check_transfers(client, node)
+
+
+def check_transfers(client: paramiko.SSHClient, node: str) -> None:
+    with client.open_sftp() as sftp:
+        with sftp.open(node, "w") as file:
+            file.write(b"copied")
+        with pytest.raises(PermissionError):
+            sftp.open("/etc/shadow2", "w")
+    copied = client.exec_command(f"cat /home/ubuntu/{node}; stat -c ' %U' {node}")[1]
+    assert copied.read() == b"copied ubuntu\n"
+    assert b"lab: not simulated" in client.exec_command("scp -t file")[2].read()
 
 
 def test_other_ports_of_a_guest_are_closed(openssh: OpenSsh, guest: RunningGuest):

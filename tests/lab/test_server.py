@@ -71,14 +71,14 @@ def test_a_command_on_a_terminal_has_one_stream(openssh: OpenSsh):
     assert (done.returncode, done.stdout) == (7, b"out\r\nerr\r\n")
 
 
-def test_no_shell_no_sftp(served: ServedSite, openssh: OpenSsh):
+def test_no_shell_no_subsystem_but_sftp(served: ServedSite, openssh: OpenSsh):
     def ssh(*words: str) -> subprocess.CompletedProcess[bytes]:
         node = openssh.words("pve1")
         return subprocess.run([*node[:-1], *words], capture_output=True, stdin=subprocess.DEVNULL)
 
     target = openssh.words("pve1")[-1]
     assert b"no interactive shell" in ssh(target).stderr
-    assert b"subsystem request failed" in ssh("-s", target, "sftp").stderr
+    assert b"subsystem request failed" in ssh("-s", target, "netconf").stderr
 
 
 @pytest.mark.parametrize(

@@ -136,7 +136,7 @@ def base_programs() -> Mapping[str, Program]:
 def equip(system: System, run: CloudInit) -> None:
     """Give a machine the programs of the system on it, those of its packages included."""
     programs = system.machine.programs
-    chosen = dict(_SYSTEM)
+    chosen = {**_SYSTEM, "scp": _unsimulated}
     if system.family == "redhat":
         chosen = {name: one for name, one in chosen.items() if not name.startswith(("apt", "dpkg"))}
         chosen |= _RED_HAT
