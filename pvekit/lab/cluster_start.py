@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
-from pvekit.lab import certificates
+from pvekit.lab import installed
+from pvekit.lab.certificates import Certificates
 from pvekit.lab.machine import Machine
 from pvekit.lab.membership import Member
 from pvekit.lab.pmxcfs import ClusterFileSystem
@@ -103,33 +105,28 @@ def corosync(name: str, members: Sequence[Member]) -> str:
 
 def _promise_keys(cluster: ClusterFileSystem, domain: str) -> None:
     """Name the keys and certificates; they are made when somebody looks into them."""
-    name = cluster.name or cluster.members[0].name
+    made = Certificates(cluster.name or cluster.members[0].name, domain)
     cluster.lazy |= {
-        "authkey.pub": lambda: certificates.public(f"auth {name}"),
-        "priv/authkey.key": lambda: certificates.private(f"auth {name}"),
-        "pve-www.key": lambda: certificates.private(f"www {name}"),
-        "pve-root-ca.pem": lambda: certificates.root(name),
-        "priv/pve-root-ca.key": lambda: certificates.private(f"ca {name}"),
+        "authkey.pub": lambda: made.public("auth"),
+        "priv/authkey.key": lambda: made.private("auth"),
+        "pve-www.key": lambda: made.private("www"),
+        "pve-root-ca.pem": made.root,
+        "priv/pve-root-ca.key": made.private,
     }
     for member in cluster.members:
-        _promise_node_keys(cluster, member, name, domain)
+        base = f"nodes/{member.name}"
+        cluster.lazy |= {
+            f"{base}/pve-ssl.pem": partial(made.of_node, member),
+            f"{base}/pve-ssl.key": partial(made.private, member.name),
+        }
+        cluster.tree.write(f"{base}/ssh_known_hosts", b"")
     for path in cluster.lazy:
         cluster.tree.write(path, b"")
 
 
-def _promise_node_keys(cluster: ClusterFileSystem, member: Member, name: str, domain: str) -> None:
-    base = f"nodes/{member.name}"
-    cluster.lazy |= {
-        f"{base}/pve-ssl.pem": lambda: certificates.node(name, member.name, domain, member.address),
-        f"{base}/pve-ssl.key": lambda: certificates.private(f"node {member.name}"),
-    }
-    cluster.tree.write(f"{base}/ssh_known_hosts", b"")
-
-
-_PACKAGES = "Package: ifupdown2\nStatus: install ok installed\nVersion: 3.2.0-1+pmx11\n\n"
-
-
-def install(machine: Machine, member: Member, members: Sequence[Member], domain: str) -> None:
+def install(
+    machine: Machine, member: Member, members: Sequence[Member], domain: str, release: str
+) -> None:
     """Write the files of a newly installed node."""
     network, _, _ = member.address.rpartition(".")
     texts = {
@@ -138,7 +135,7 @@ def install(machine: Machine, member: Member, members: Sequence[Member], domain:
         "/etc/resolv.conf": f"search {domain}\nnameserver {network}.254\n",
         "/etc/timezone": "Etc/UTC\n",
         "/etc/network/interfaces": _interfaces(member.address),
-        "/var/lib/dpkg/status": _PACKAGES,
+        installed.FILE: installed.stock(release),
     }
     for path in ("/etc/network", "/var/lib/dpkg"):
         machine.files.mkdir(path, parents=True)

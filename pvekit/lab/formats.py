@@ -9,7 +9,6 @@ from pvekit.lab.schema.verify import (
     check_all,
     properties,
     refused,
-    split_list,
 )
 
-__all__ = ["CHECKS", "Invalid", "check", "check_all", "properties", "refused", "split_list"]
+__all__ = ["CHECKS", "Invalid", "check", "check_all", "properties", "refused"]

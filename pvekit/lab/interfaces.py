@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
 FILE = "/etc/network/interfaces"
 NEW = "/etc/network/interfaces.new"
-PACKAGES = "/var/lib/dpkg/status"
-"""Which packages a node has, as far as that decides about its network."""
 _NET = "/sys/class/net"
 _PHYSICAL = re.compile(r"(eth\d+|en[^:.]+|ib[^:.]+)")
 _SIMPLE = frozenset(

@@ -130,10 +130,11 @@ class ClusterFileSystem:
         return self.now() - self.born.get(str(vmid), 0.0)
 
     def materialize(self, path: str) -> None:
-        """Make the content of a file that is made when it is first looked into."""
-        make = self.lazy.pop(path, None)
-        if make is not None:
-            self.tree.write(path, make())
+        """Make the files that are made when one of them is first looked into: they fit together."""
+        if path in self.lazy:
+            for name, make in self.lazy.items():
+                self.tree.write(name, make())
+            self.lazy.clear()
 
     def changed(self, path: str) -> None:
         """Count a change of a file: that it was written, moved here or removed."""

@@ -52,6 +52,16 @@ class Section:
     type: str
     values: dict[str, str] = field(default_factory=dict)
 
+    def change(
+        self, layout: Layout, wanted: Mapping[str, str], gone: list[str], *, disjoint: bool = False
+    ) -> None:
+        """Set and delete properties; what is in both goes, or with ``disjoint`` is refused."""
+        layout.check(wanted, new=False)
+        layout.check_deletion(gone, wanted if disjoint else ())
+        self.values.update(wanted)
+        for name in gone:
+            self.values.pop(name, None)
+
 
 @dataclass
 class Sections:

@@ -128,7 +128,7 @@ class Site:
             machine.files.mkdir(f"/var/lib/vz/{path}", parents=True)
         for path in ("/sys/class/net/vmbr0/bridge", "/sys/class/net/eno1", jobs.STATES):
             machine.files.mkdir(path, parents=True)
-        install(machine, member, cluster.members, self._domain)
+        install(machine, member, cluster.members, self._domain, self.spec.pve)
         machine.files.mount("/etc/pve", MemberTree(cluster, member.name))
         machine.files.usages["/etc/pve"] = lambda: Usage("/dev/fuse", 128 << 20, cluster.tree.used)
         return machine

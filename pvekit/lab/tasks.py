@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
+from pvekit.lab.amounts import render_bytes
 from pvekit.lab.clock import Clock
 from pvekit.lab.files import FileSystem
 from pvekit.lab.storage import Pool
@@ -135,16 +136,6 @@ def _row(task: Task) -> Row:
     return Row(task.upid, bool(task.endtime), task.endtime, task.status)
 
 
-def render_bytes(size: int) -> str:
-    """Write bytes as progress lines do: ``2.0 GiB``."""
-    value = float(size)
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if value < 1024:
-            return f"{value:.1f} {unit}"
-        value /= 1024
-    return f"{value:.1f} TiB"
-
-
 class Telling(Protocol):
     """How the progress of a copy is told."""
 
@@ -163,7 +154,7 @@ class Converting:
     def at(self, done: int, size: int) -> str:
         """Return the line at some point on the way."""
         percent = 100 * done / size if size else 100.0
-        return f"transferred {render_bytes(done)} of {render_bytes(size)} ({percent:.2f}%)\n"
+        return f"transferred {render_bytes(done, 1)} of {render_bytes(size, 1)} ({percent:.2f}%)\n"
 
     def end(self, size: int) -> str:
         """Return the last line, which is told twice."""

@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
+from pvekit.lab.lists import split_list
+
 _LINE = re.compile(r"([a-z][a-z_-]*\d*):\s*(.+?)\s*", re.DOTALL)
 _SECTION = re.compile(r"\[(?P<name>[A-Za-z][\w:-]*)\]\s*", re.IGNORECASE)
 _SIZES = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
@@ -136,7 +138,7 @@ class VmConfig:
 
     def pending_deletions(self) -> dict[str, bool]:
         """Return the options that the next start removes, and whether their volumes go too."""
-        names = filter(None, re.split(r"[,;\s]+", self.pending.get("delete", "")))
+        names = split_list(self.pending.get("delete", ""))
         return {name.removeprefix("!"): name.startswith("!") for name in names}
 
     def mark_deletions(self, names: Mapping[str, bool]) -> None:

@@ -226,3 +226,36 @@ def test_what_is_no_calendar_event(text: str, why: str) -> None:
 
 def test_what_looks_wrong_is_read_as_minutes_and_seconds() -> None:
     assert calendar.parse("25:00") == calendar.parse("*:25:00")
+
+
+def test_a_schedule_that_makes_no_sense_is_refused() -> None:
+    lab = Lab()
+    status, out, err = lab.sh("pvesh create /cluster/backup --all 1 --schedule nonsense")
+    why = "unable to parse calendar event at 'nonsense' - Context(\"weekday\")"
+    assert (status, out) == (255, "")
+    assert f"schedule: invalid format - invalid calendar event 'nonsense' - {why}\n\n\n" in err
+    assert lab.sh("cat /etc/pve/jobs.cfg")[0] != 0
+    asked = "pvesh get /cluster/jobs/schedule-analyze --schedule 'mon 3:00' --starttime 0"
+    found = json.loads(lab.sh(f"{asked} --iterations 2 --output-format json")[1])
+    assert [entry["utc"] for entry in found] == [
+        "Mon Jan  5 03:00:00 1970",
+        "Mon Jan 12 03:00:00 1970",
+    ]
+
+
+def test_a_pool_without_vms_and_a_pool_that_is_not_there() -> None:
+    lab = Lab()
+    lab.sh("pvesh create /pools --poolid empty")
+    assert lab.sh("vzdump --pool empty") == (0, "", "")
+    assert lab.sh("vzdump --pool nosuch") == (255, "", "pool 'nosuch' does not exist\n")
+
+
+def test_a_running_backup_is_stopped_from_elsewhere() -> None:
+    lab = Lab()
+    lab.sh("qm create 100 --memory 64 --scsi0 local-lvm:8")
+    started = "vzdump 100 --mode stop >/root/log 2>&1 &"
+    out = lab.sh(f"{started} sleep 3; vzdump --stop 1; wait; cat /root/log")[1]
+    assert "interrupted by signal" in out
+    assert "successfully" not in out
+    assert lab.archive() == "Volid"
+    assert lab.sh("vzdump --stop 1") == (0, "", "")

@@ -116,8 +116,7 @@ def test_a_playbook_clones_and_starts(node: OpenSsh, vmid: int, tmp_path: Path, 
     )
     environ = {
         "PATH": os.environ["PATH"],
-        "HOME": str(tmp_path),
-        "ANSIBLE_HOME": str(short_path),
+        "HOME": str(short_path),
         "LC_ALL": "C.UTF-8",
     }
     words = [str(program), "-i", str(inventory), str(PLAYBOOK)]

@@ -318,10 +318,38 @@ def test_lines_that_make_no_sense_are_told_and_not_read():
         ("", "unable to parse config: rubbish"),
         ("nosuch", "unable to parse value of 'nosuch' - unknown setting 'nosuch'"),
     )
+    assert broken("memory: lots\nonboot: 7\n", "9.2") == (
+        (
+            "memory",
+            "unable to parse value of 'memory' - format error\n"
+            "current: type check ('integer') failed - got 'lots'",
+        ),
+        ("onboot", "unable to parse value of 'onboot' - type check ('boolean') failed - got '7'"),
+    )
     desk = Desk()
     desk.run("qm create 100 --name a", "touch e.pub; qm set 100 --sshkeys e.pub")
     assert "sshkeys: " in desk.node.config_text(100)
     assert "sshkeys" not in desk.config(100)
+
+
+def test_a_value_that_cannot_be_read_counts_as_none():
+    desk = Desk()
+    line = "qm create 100; echo 'cores: many' >> /etc/pve/qemu-server/100.conf; qm set 100 --name a"
+    warning = (
+        "vm 100 - unable to parse value of 'cores' - type check ('integer') failed - got 'many'"
+    )
+    status, _, err = desk.run(line)
+    assert (status, err.splitlines()[0]) == (0, warning)
+    assert "cores" not in desk.node.config_text(100)
+
+
+def test_each_release_has_its_own_emulator():
+    for release, qemu in {"8.4": "10.0.13", "9.2": "11.0.0"}.items():
+        desk = Desk(pve=release)
+        desk.run("qm create 100 --ostype win11 --machine q35")
+        config = desk.config(100)
+        assert config["meta"].startswith(f"creation-qemu={qemu},")
+        assert config["machine"] == f"pc-q35-{qemu.rpartition('.')[0]}"
 
 
 def test_values_are_written_in_their_own_forms():

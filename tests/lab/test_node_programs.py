@@ -131,3 +131,15 @@ def test_small_programs(site):
     assert told(site, "getent hosts pve2")[1].split()[:2] == ["192.168.64.2", "pve2.lab.lan"]
     assert told(site, "getent passwd nope")[0] == 2
     assert re.fullmatch(r" [\d:]{8} up 0 min,  0 users,  load .*\n", told(site, "uptime")[1])
+
+
+def test_versions_are_those_of_the_packages(site):
+    shown = told(site, "pveversion -v")[1].splitlines()
+    assert shown[0].startswith("proxmox-ve: 8.4.0 (running kernel: ")
+    assert shown[1].startswith("pve-manager: 8.4.21 (running version: 8.4.21/")
+    assert shown[2:] == sorted(shown[2:])
+    remove = "sed -i '/^Package: ceph-fuse$/,/^$/d; /^Package: corosync$/,/^$/d'"
+    told(site, f"{remove} /var/lib/dpkg/status")
+    without = told(site, "pveversion -v")[1]
+    assert "ceph-fuse: not correctly installed\n" in without
+    assert "corosync" not in without

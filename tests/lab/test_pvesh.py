@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from pvekit.lab.amounts import render_bytes
 from pvekit.lab.api import serial
 from pvekit.lab.api.all import listed, routes
 from pvekit.lab.api.text import Look, render
@@ -320,3 +321,25 @@ def test_yaml_quotes_only_what_would_be_read_as_something_else():
         "---\n- a: B,a c\n  b: '100'\n  c: 100\n  d: ''\n  e: ~\n  f: 'true'\n  g: yes\n"
     )
     assert serial.yaml("UPID:x:") == "--- 'UPID:x:'\n"
+
+
+def test_the_log_of_all_members(site):
+    ask(site, "qm create 100", node="pve2")
+    first, second = told(site, "pvesh get /cluster/log --max 2")
+    assert first["msg"].startswith("end task UPID:pve2:")
+    assert second["msg"].startswith("starting task UPID:pve2:")
+    assert first["id"] == f"{first['uid']}:pve2"
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "shown"),
+    [
+        (0, 2, "0.00 B"),
+        (1023, 2, "1023.00 B"),
+        (1024, 1, "1.0 KiB"),
+        (1023.5 * 1024, 2, "1023.50 KiB"),
+        (3 << 60, 2, "3072.00 PiB"),
+    ],
+)
+def test_bytes_are_shown_in_the_largest_unit_below_them(value, digits, shown):
+    assert render_bytes(value, digits) == shown

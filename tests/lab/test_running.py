@@ -347,3 +347,58 @@ def test_container_software_adds_interfaces():
         assert [entry["name"] for entry in told] == ["lo", "eth0", "docker0"]
 
     on_host(work)
+
+
+def test_what_a_start_refuses_and_what_holds_a_guest() -> None:
+    refused = (
+        ("--numa 1 --numa0 cpus=0,memory=32", "total memory for NUMA nodes must be equal to"),
+        ("--numa0 cpus=0", "missing NUMA node0 memory value"),
+        ("--delete numa,numa0 --usb0 mapping=foo", "USB device mapping not found for 'foo'"),
+        ("--delete usb0 --hostpci0 mapping=foo", "PCI device mapping not found for 'foo'"),
+        ("--delete hostpci0 --serial1 /dev/ttyS9", "no such serial device"),
+        ("--delete serial1 --kvm 0", "start failed: QEMU exited with code 1"),
+    )
+
+    async def work(host: Host) -> None:
+        for change, why in refused:
+            await host.do(f"qm set 100 {change}")
+            assert why in await host.fails("qm start 100")
+        await host.do("qm set 100 --delete kvm --freeze 1")
+        await host.do("qm start 100")
+        assert await host.do("qm status 100") == "status: prelaunch\n"
+        assert await host.fails("qm shutdown 100") == "VM is paused - cannot shutdown\n"
+        await host.do("qm resume 100")
+        assert await host.do("qm status 100") == "status: running\n"
+
+    on_host(work)
+
+
+def test_a_hook_script_is_heard_until_the_stop_and_its_loss_prevents_a_start() -> None:
+    path = "/var/lib/vz/snippets/h.sh"
+    make = (
+        f"mkdir -p /var/lib/vz/snippets; printf '#!/bin/sh\\necho $2\\n' >{path}; chmod +x {path}"
+    )
+
+    async def work(host: Host) -> None:
+        await host.do(make)
+        await host.do("pvesm set local --content snippets,iso")
+        await host.do("qm set 100 --hookscript local:snippets/h.sh")
+        assert (await host.do("qm start 100")).endswith("pre-start\npost-start\n")
+        assert await host.do("qm stop 100") == "pre-stop\n"
+        host.node.machine.files.unlink(path)
+        why = "script 'local:snippets/h.sh' does not exist\n\n"
+        assert await host.fails("qm start 100") == f"hookscript error for 100 on pre-start: {why}"
+
+    on_host(work)
+
+
+def test_a_snapshot_asks_the_agent_unless_it_keeps_the_memory() -> None:
+    async def work(host: Host) -> None:
+        await host.do("qm start 100")  # the agent does not run yet
+        silent = "QEMU Guest Agent is not running - VM 100 qmp command 'guest-ping' failed"
+        assert silent in await host.do("qm snapshot 100 without")
+        assert silent not in await host.do("qm snapshot 100 with --vmstate 1")
+        await asyncio.sleep(60)
+        assert silent not in await host.do("qm snapshot 100 later")
+
+    on_host(work)

@@ -355,3 +355,13 @@ def test_a_download_is_kept_only_with_the_right_checksum():
     assert "d.qcow2" not in told(on, "pvesm list local")
     assert "finished" in told(on, line)
     assert "local:import/d.qcow2" in told(on, "pvesm list local")
+
+
+def test_what_lvm_and_directories_refuse():
+    on = site()
+    status, _, err = run(on, "pvesm scan lvmthin nosuch")
+    assert status == 255
+    assert err.startswith('  Volume group "nosuch" not found\n  Cannot process volume group')
+    assert err.endswith(",time nosuch' failed: exit code 5\n")
+    refused = run(on, "pvesm alloc local 100 '' 1G --format subvol")
+    assert refused == (255, "", "storage does not support subvol quotas\n")

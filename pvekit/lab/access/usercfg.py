@@ -16,6 +16,7 @@ from pvekit.lab.access.model import (
     User,
     UserConfig,
 )
+from pvekit.lab.lists import split_list
 from pvekit.lab.vmconfig import encode_text
 
 NAME = re.compile(r"[A-Za-z0-9.\-_]+")
@@ -23,11 +24,6 @@ REALM = r"[A-Za-z][A-Za-z0-9.\-_]+"
 USER = re.compile(rf"[^\s:/]+@{REALM}")
 TOKEN = re.compile(rf"(?P<user>[^\s:/]+@{REALM})!(?P<token>{REALM})")
 _STORAGE = re.compile(r"[a-z][a-z0-9\-_.]*[a-z0-9]", re.IGNORECASE)
-
-
-def split_list(text: str) -> list[str]:
-    """Return the parts of a list that commas, semicolons or blanks separate."""
-    return [part for part in re.split(r"[,;\s\0]+", text) if part]
 
 
 def normal_path(path: str) -> str:

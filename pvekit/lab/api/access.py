@@ -8,12 +8,13 @@ from pvekit.lab.access import permissions as computed
 from pvekit.lab.access import roles as known_roles
 from pvekit.lab.access import store
 from pvekit.lab.access.model import Entry, Kind, Token, User, UserConfig
-from pvekit.lab.access.usercfg import TOKEN, normal_path, split_list
+from pvekit.lab.access.usercfg import TOKEN, normal_path
 from pvekit.lab.api import realms, roles
 from pvekit.lab.api.routes import Route
 from pvekit.lab.api.tokens import TOKEN_ROUTES, token_data
 from pvekit.lab.commands.call import Call
 from pvekit.lab.failure import Failure
+from pvekit.lab.lists import split_list
 
 Data = dict[str, Any]
 _TEXTS = ("firstname", "lastname", "email", "comment", "keys")

@@ -5,17 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from pvekit.lab.access import store
-from pvekit.lab.access.usercfg import split_list
 from pvekit.lab.api.routes import Route
 from pvekit.lab.api.sdn_checks import wrong
 from pvekit.lab.backup import calendar, dump, jobs
 from pvekit.lab.backup.archive import Archive
 from pvekit.lab.commands.call import Call
 from pvekit.lab.failure import Failure
+from pvekit.lab.lists import split_list
 from pvekit.lab.sections import Section
 
 Data = dict[str, Any]
-_TAKEN = frozenset({"id", "delete", "api_path", "noproxy", "output-format", "dow", "starttime"})
 _DELETABLE = frozenset({"comment", "repeat-missed"})
 
 
@@ -42,7 +41,7 @@ async def read_job(call: Call) -> Data:
 
 
 def _given(call: Call, *, new: bool) -> dict[str, str]:
-    wanted = {key: value for key, value in call.values.items() if key not in _TAKEN}
+    wanted = call.properties("id", "dow", "starttime")
     start = call.get("starttime")
     if "schedule" in wanted:
         if start:

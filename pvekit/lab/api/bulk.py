@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pvekit.lab.access.usercfg import split_list
 from pvekit.lab.api.routes import Route
 from pvekit.lab.commands.call import Call
 from pvekit.lab.failure import Failure
 from pvekit.lab.ha import config as ha
+from pvekit.lab.lists import split_list
 from pvekit.lab.machine import collect
 from pvekit.lab.tasks import Say
 from pvekit.lab.workers import worker

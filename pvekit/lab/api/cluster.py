@@ -1,9 +1,10 @@
-"""``/cluster``: its members, the next free id."""
+"""``/cluster``: its members, its log, the next free id."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Any
 
 from pvekit.lab.api.routes import Route
@@ -114,6 +115,13 @@ async def qdevice(call: Call) -> Entry:
     return {}
 
 
+async def log(call: Call) -> list[Entry]:
+    """Return what the members logged last, newest first."""
+    newest = list(call.node.cluster.log.newest())
+    asked = int(call.get("max", str(len(newest))))
+    return [{**asdict(entry), "id": f"{entry.uid}:{entry.node}"} for entry in newest[:asked]]
+
+
 async def api_version(call: Call) -> int:
     """Return the version of the methods for joining a cluster."""
     del call
@@ -125,6 +133,7 @@ ROUTES = (
     Route("get", "/cluster/config/qdevice", qdevice),
     Route("get", "/cluster/config/totem", totem),
     Route("get", "/cluster/config/nodes", config_nodes),
+    Route("get", "/cluster/log", log),
     Route("get", "/cluster/nextid", next_id),
     Route("get", "/cluster/status", status),
 )

@@ -8,6 +8,7 @@ from typing import Any
 from pvekit.lab.api.routes import Route
 from pvekit.lab.cfslock import cfs_lock, file_lock
 from pvekit.lab.commands.call import Call
+from pvekit.lab.lists import split_list
 from pvekit.lab.vmconfig import encode_text
 
 _PATH = "/etc/pve/datacenter.cfg"
@@ -63,7 +64,7 @@ def _allowed_tags(call: Call, values: dict[str, str]) -> list[str]:
         directory = "qemu-server" if kind == "qemu" else "lxc"
         text = tree.read(f"nodes/{node}/{directory}/{vmid}.conf").decode(errors="replace")
         for tags in _TAGS.findall(text.partition("\n[")[0]):
-            found |= set(re.split(r"[,;\s]+", tags))
+            found |= set(split_list(tags))
     return sorted(found - {""})
 
 
@@ -73,7 +74,7 @@ async def set_options(call: Call) -> None:
         values, description = _read(call)
         values |= {k: v for k, v in call.values.items() if k not in {"delete", "description"}}
         description = call.get("description", description)
-        for name in re.split(r"[,;\s\0]+", call.get("delete")):
+        for name in split_list(call.get("delete")):
             values.pop(name, None)
             description = "" if name == "description" else description
         comments = "".join(f"#{encode_text(line)}\n" for line in description.splitlines())

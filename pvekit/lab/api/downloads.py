@@ -7,13 +7,13 @@ import re
 
 from pvekit.lab.api.routes import Route
 from pvekit.lab.commands.call import Call
+from pvekit.lab.commands.download import seconds_of
 from pvekit.lab.failure import Failure
 from pvekit.lab.guests.images import HttpError, ResolveError
 from pvekit.lab.process import NotSimulated
 from pvekit.lab.storages.naming import listed_format
 from pvekit.lab.tasks import Say
 
-_SECONDS = 6.0
 _PATH = "/nodes/{node}/storage/{storage}/download-url"
 
 
@@ -46,7 +46,8 @@ async def _fetch(call: Call, path: str, say: Say) -> None:
         data = call.node.world.internet.fetch(url)
     except (HttpError, ResolveError) as error:
         raise Failure(f"download failed: {error}") from error
-    await call.node.machine.clock.sleep(_SECONDS)
+    clock = call.node.machine.clock
+    await clock.sleep(seconds_of(data, clock.figures))
     if kind := call.get("checksum-algorithm"):
         await say("calculating checksum...")
         found = hashlib.new(kind, data).hexdigest()

@@ -13,6 +13,7 @@ from typing import Any
 from pvekit.lab.api.routes import Route
 from pvekit.lab.commands.call import Call
 from pvekit.lab.failure import Failure
+from pvekit.lab.lists import split_list
 from pvekit.lab.process import NotSimulated
 
 Place = Callable[[Call], str]
@@ -83,7 +84,7 @@ def _setter(place: Place) -> Callable[[Call], Any]:
                 "detected modified configuration - file changed by other user? Try again."
             )
         values |= {k: v for k, v in call.values.items() if k not in _SKIPPED}
-        for name in re.split(r"[,;\s\0]+", call.get("delete")):
+        for name in split_list(call.get("delete")):
             values.pop(name, None)
         lines = "".join(f"{key}: {value}\n" for key, value in sorted(values.items()))
         call.node.write(path, f"[OPTIONS]\n\n{lines}\n" if lines else "")

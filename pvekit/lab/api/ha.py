@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
-from pvekit.lab.access.usercfg import split_list
 from pvekit.lab.api import ha_rules
 from pvekit.lab.api.routes import Route
 from pvekit.lab.commands.call import Call
 from pvekit.lab.failure import Failure
 from pvekit.lab.ha import config, crm
 from pvekit.lab.ha.state import Status, current
-from pvekit.lab.sections import Layout, Section, Sections
+from pvekit.lab.lists import split_list
+from pvekit.lab.sections import Section, Sections
 
 Data = dict[str, Any]
 
@@ -83,12 +82,6 @@ async def read_resource(call: Call) -> Data:
     return shown(sid, "sid", sections.ids[sid], sections.digest)
 
 
-def given(call: Call, *taken: str) -> dict[str, str]:
-    """Return the options that become properties."""
-    known = {*taken, "type", "delete", "digest", "api_path", "noproxy", "output-format"}
-    return {k: v for k, v in call.values.items() if k not in known}
-
-
 def _check_type(call: Call, kind: str) -> None:
     if call.get("type", kind) != kind:
         raise Failure("types does not match")
@@ -111,7 +104,7 @@ async def create_resource(call: Call) -> None:
     kind = sid.partition(":")[0]
     _check_type(call, kind)
     _check_exists(call, sid)
-    wanted = given(call, "sid")
+    wanted = call.properties("sid")
     config.layouts(call.node.capacity.pve)[kind].check(wanted, new=True)
     failing = "create resource failed"
     complain = call.process.complain
@@ -143,18 +136,8 @@ async def update_resource(call: Call) -> None:
             raise Failure(f"no such resource '{sid}'")
         section = sections.ids[sid]
         layout = config.layouts(call.node.capacity.pve)[section.type]
-        change(call, section, layout, given(call, "sid"))
+        section.change(layout, call.properties("sid"), split_list(call.get("delete")))
     crm.wake(call.node)
-
-
-def change(call: Call, section: Section, layout: Layout, wanted: Mapping[str, str]) -> None:
-    """Set and delete a section's properties; those to delete go last."""
-    layout.check(wanted, new=False)
-    section.values.update(wanted)
-    gone = split_list(call.get("delete"))
-    layout.check_deletion(gone)
-    for name in gone:
-        section.values.pop(name, None)
 
 
 async def delete_resource(call: Call) -> None:
@@ -233,7 +216,7 @@ async def create_group(call: Call) -> None:
     call.node.check_quorum()
     name = call.values["group"]
     _check_type(call, "group")
-    wanted = given(call, "group")
+    wanted = call.properties("group")
     config.GROUP_LAYOUTS["group"].check(wanted, new=True)
     complain = call.process.complain
     failing = "create ha group failed"
@@ -253,7 +236,8 @@ async def update_group(call: Call) -> None:
         if call.values["group"] not in sections.ids:
             raise Failure(f"no such ha group '{call.values['group']}'")
         section = sections.ids[call.values["group"]]
-        change(call, section, config.GROUP_LAYOUTS["group"], given(call, "group"))
+        layout, gone = config.GROUP_LAYOUTS["group"], split_list(call.get("delete"))
+        section.change(layout, call.properties("group"), gone)
 
 
 async def delete_group(call: Call) -> None:

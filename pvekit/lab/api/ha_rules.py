@@ -4,26 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from pvekit.lab.access.usercfg import split_list
 from pvekit.lab.api.routes import Route
 from pvekit.lab.commands.call import Call
 from pvekit.lab.failure import Failure
 from pvekit.lab.ha import config
+from pvekit.lab.lists import split_list
 from pvekit.lab.sections import Section, Sections
 
 Data = dict[str, Any]
 _PATH = "/cluster/ha/rules"
-_TAKEN = frozenset({"rule", "type", "delete", "digest", "api_path", "noproxy", "output-format"})
 
 
 def _shown(sections: Sections, name: str) -> Data:
     section = sections.ids[name]
     values = {k: int(v) if k in config.INTEGERS else v for k, v in section.values.items()}
     return {**values, "digest": sections.digest, "rule": name, "type": section.type}
-
-
-def _given(call: Call) -> dict[str, str]:
-    return {key: value for key, value in call.values.items() if key not in _TAKEN}
 
 
 async def list_rules(call: Call) -> list[Data]:
@@ -50,7 +45,7 @@ async def create_rule(call: Call) -> None:
     """Make a rule about resources that are managed already."""
     call.node.check_quorum()
     name, kind = call.values["rule"], call.values["type"]
-    wanted = _given(call)
+    wanted = call.properties("rule")
     config.RULE_LAYOUTS[kind].check(wanted, new=True)
     managed = config.load(call.node, config.RESOURCES).ids
     for sid in split_list(wanted["resources"]):
@@ -75,12 +70,7 @@ async def update_rule(call: Call) -> None:
             raise Failure(f"HA rule '{name}' does not exist")
         section = sections.ids[name]
         layout = config.RULE_LAYOUTS[section.type]
-        layout.check(_given(call), new=False)
-        section.values |= _given(call)
-        gone = split_list(call.get("delete"))
-        layout.check_deletion(gone)
-        for key in gone:
-            section.values.pop(key, None)
+        section.change(layout, call.properties("rule"), split_list(call.get("delete")))
 
 
 async def delete_rule(call: Call) -> None:

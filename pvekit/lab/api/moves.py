@@ -1,4 +1,4 @@
-"""Snapshots and migration of VMs, what their storages can do, and the end of a running task."""
+"""Snapshots and migration of VMs, and what their storages can do."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from pvekit.lab.api.routes import Route
 from pvekit.lab.commands import qm_migrate, snapshots
 from pvekit.lab.commands.call import Call
 from pvekit.lab.features import has_feature
-from pvekit.lab.tasks import is_upid
-from pvekit.lab.workers import stop
 
 _VM = "/nodes/{node}/qemu/{vmid}"
 _SNAPSHOTS = f"{_VM}/snapshot"
@@ -31,19 +29,7 @@ async def feature(call: Call) -> dict[str, Any]:
     return {"hasFeature": int(able), "nodes": nodes}
 
 
-async def stop_task(call: Call) -> None:
-    """End a running task; one that has ended is left as it is."""
-    upid = call.values["upid"]
-    if not is_upid(upid):
-        raise call.refuse(upid="unable to parse worker upid")
-    task = call.node.tasks.find(upid)
-    if task is None:
-        raise call.refuse(upid="no such task")
-    await stop(call.node.machine, task)
-
-
 ROUTES = (
-    Route("delete", "/nodes/{node}/tasks/{upid}", stop_task),
     Route("get", f"{_VM}/feature", feature),
     Route("get", f"{_VM}/migrate", qm_migrate.preconditions),
     Route("create", f"{_VM}/migrate", qm_migrate.migrate),

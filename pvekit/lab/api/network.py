@@ -6,13 +6,13 @@ import ipaddress
 import re
 from typing import Any
 
-from pvekit.lab import formats, interfaces
+from pvekit.lab import formats, installed, interfaces
 from pvekit.lab.access.store import text_of
-from pvekit.lab.access.usercfg import split_list
 from pvekit.lab.api.routes import Route
 from pvekit.lab.commands.call import Call
 from pvekit.lab.failure import Failure
 from pvekit.lab.interfaces import Interface, Interfaces
+from pvekit.lab.lists import split_list
 from pvekit.lab.sdn import config as sdn
 from pvekit.lab.sdn import local
 from pvekit.lab.workers import worker
@@ -163,13 +163,13 @@ async def revert(call: Call) -> None:
 
 def _check_tools(call: Call) -> None:
     """Die unless the tool that reloads interfaces is Proxmox VE's own build of it."""
-    text = text_of(call.node, interfaces.PACKAGES)
-    found = re.search(r"(?m)^Package: ifupdown2\n(?:.+\n)*?Version: (\S+)", text)
-    if found is None:
+    text = text_of(call.node, installed.FILE)
+    version = installed.versions(text).get("ifupdown2")
+    if version is None:
         raise Failure("you need ifupdown2 to reload network configuration")
-    if not re.fullmatch(r"\d+\.\d+\.\d+-\d+\+pmx\d+", found[1]):
+    if not re.fullmatch(r"\d+\.\d+\.\d+-\d+\+pmx\d+", version):
         asked = "Did you installed from Proxmox repositories?"
-        raise Failure(f"incompatible 'ifupdown2' package version '{found[1]}'! {asked}")
+        raise Failure(f"incompatible 'ifupdown2' package version '{version}'! {asked}")
 
 
 async def reload(call: Call) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from pvekit.lab.api.routes import Route
 from pvekit.lab.commands.call import Call
 from pvekit.lab.failure import Failure
+from pvekit.lab.lists import split_list
 from pvekit.lab.vmconfig import digest
 
 Entry = dict[str, Any]
@@ -110,7 +111,7 @@ async def set_config(call: Call) -> None:
     """Change or delete options of the node."""
     skipped = {"node", "delete", "digest"}
     values = _config(call) | {k: v for k, v in call.values.items() if k not in skipped}
-    for name in re.split(r"[,;\s\0]+", call.get("delete")):
+    for name in split_list(call.get("delete")):
         values.pop(name, None)
     comments = values.pop("description", "").splitlines()
     lines = [f"#{line}" for line in comments] + [f"{k}: {v}" for k, v in sorted(values.items())]

@@ -7,10 +7,10 @@ from typing import Any
 from pvekit.lab import status as figures
 from pvekit.lab.access import store
 from pvekit.lab.access.model import ResourcePool, UserConfig
-from pvekit.lab.access.usercfg import split_list
 from pvekit.lab.api.routes import Route
 from pvekit.lab.commands.call import Call
 from pvekit.lab.failure import Failure
+from pvekit.lab.lists import split_list
 from pvekit.lab.node import Node
 from pvekit.lab.process import NotSimulated
 

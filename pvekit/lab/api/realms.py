@@ -7,11 +7,11 @@ import re
 from typing import Any
 
 from pvekit.lab.access import store
-from pvekit.lab.access.usercfg import split_list
 from pvekit.lab.api.routes import Route
 from pvekit.lab.cfslock import cfs_lock, file_lock
 from pvekit.lab.commands.call import Call
 from pvekit.lab.failure import Failure
+from pvekit.lab.lists import split_list
 from pvekit.lab.node import Node
 from pvekit.lab.process import NotSimulated
 from pvekit.lab.sections import Layout, Section, Sections

@@ -12,6 +12,11 @@ from pvekit.lab.storages import reach
 
 Entry = dict[str, Any]
 _SCAN = "/nodes/{node}/scan"
+_LVS = (
+    "/sbin/lvs --separator : --noheadings --units b --unbuffered --nosuffix "
+    "--config 'report/time_format=\"%s\"' --options vg_name,lv_name,lv_size,lv_attr,pool_lv,"
+    "data_percent,metadata_percent,snap_percent,uuid,tags,metadata_size,time"
+)
 _METHODS = ("cifs", "glusterfs", "iscsi", "lvm", "lvmthin", "nfs", "pbs", "zfs")
 
 
@@ -35,6 +40,11 @@ async def lvm(call: Call) -> list[Entry]:
 async def lvmthin(call: Call) -> list[Entry]:
     """Return the thin pools of a volume group."""
     group = call.values["vg"]
+    if group not in _pools(call, "lvm"):
+        await call.process.complain(
+            f'  Volume group "{group}" not found\n  Cannot process volume group {group}\n'
+        )
+        raise Failure(f"command '{_LVS} {group}' failed: exit code 5")
     found = [name.partition("/") for name in _pools(call, "lvmthin")]
     return [{"lv": pool} for vg, _, pool in found if vg == group]
 

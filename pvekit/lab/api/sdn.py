@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from pvekit.lab.access.usercfg import split_list
 from pvekit.lab.api import sdn_checks, sdn_subnets
 from pvekit.lab.api.routes import Method, Route
 from pvekit.lab.commands.call import Call
 from pvekit.lab.failure import Failure
+from pvekit.lab.lists import split_list
 from pvekit.lab.machine import collect
 from pvekit.lab.process import NotSimulated
 from pvekit.lab.sdn import config, local
@@ -17,14 +17,6 @@ from pvekit.lab.sections import Section, Sections
 from pvekit.lab.workers import worker
 
 Data = dict[str, Any]
-_TAKEN = frozenset(
-    {"type", "delete", "digest", "api_path", "noproxy", "output-format", "lock-token"}
-)
-
-
-def given(call: Call, *taken: str) -> dict[str, str]:
-    """Return the options that become properties."""
-    return {k: v for k, v in call.values.items() if k not in _TAKEN and k not in taken}
 
 
 # Reading
@@ -82,7 +74,7 @@ def _check_exists(sections: Sections, name: str) -> None:
 async def create_zone(call: Call) -> None:
     """Define a zone."""
     name, kind = call.values["zone"], call.values["type"]
-    wanted = given(call, "zone")
+    wanted = call.properties("zone")
     ZONES.layouts[kind].check(wanted, new=True)
     call.node.check_quorum()
     async with config.changing(call, ZONES, "create") as sections:
@@ -99,7 +91,7 @@ async def update_zone(call: Call) -> None:
     async with config.changing(call, ZONES, "update") as sections:
         sections.check_digest(call.get("digest"))
         _check_exists(sections, name)
-        section, wanted = sections.ids[name], given(call, "zone")
+        section, wanted = sections.ids[name], call.properties("zone")
         before = section.values.get("ipam")
         change(call, ZONES, section, wanted)
         if section.values.get("ipam") != before:
@@ -110,13 +102,8 @@ async def update_zone(call: Call) -> None:
 
 def change(call: Call, kind: Kind, section: Section, wanted: dict[str, str]) -> None:
     """Set and delete properties of an object."""
-    layout = kind.layouts[section.type]
-    layout.check(wanted, new=False)
     gone = split_list(call.get("delete"))
-    layout.check_deletion(gone, wanted)
-    for key in gone:
-        section.values.pop(key, None)
-    section.values |= wanted
+    section.change(kind.layouts[section.type], wanted, gone, disjoint=True)
 
 
 async def delete_zone(call: Call) -> None:
@@ -139,7 +126,7 @@ async def create_vnet(call: Call) -> None:
     name = call.values["vnet"]
     call.node.check_quorum()
     async with config.changing(call, VNETS, "create") as sections:
-        wanted = given(call, "vnet")
+        wanted = call.properties("vnet")
         VNETS.layouts["vnet"].check(wanted, new=True)
         if name in sections.ids:
             raise Failure(f"sdn vnet object ID '{name}' already defined")
@@ -155,7 +142,7 @@ async def update_vnet(call: Call) -> None:
         sections.check_digest(call.get("digest"))
         section = sections.ids[name]
         before = section.values.get("zone")
-        change(call, VNETS, section, given(call, "vnet"))
+        change(call, VNETS, section, call.properties("vnet"))
         if section.values.get("zone") != before and sdn_checks.subnets_of(call.node, name):
             raise sdn_checks.wrong("zone", "can't change zone if subnets exist")
         sdn_checks.vnet(call.node, sections, name)
@@ -177,7 +164,7 @@ async def delete_vnet(call: Call) -> None:
 async def create_controller(call: Call) -> None:
     """Define a controller."""
     name, kind = call.values["controller"], call.values["type"]
-    wanted = given(call, "controller")
+    wanted = call.properties("controller")
     CONTROLLERS.layouts[kind].check(wanted, new=True)
     async with config.changing(call, CONTROLLERS, "create") as sections:
         if name in sections.ids:
@@ -191,7 +178,7 @@ async def update_controller(call: Call) -> None:
         sections.check_digest(call.get("digest"))
         _check_exists(sections, call.values["controller"])
         section = sections.ids[call.values["controller"]]
-        change(call, CONTROLLERS, section, given(call, "controller"))
+        change(call, CONTROLLERS, section, call.properties("controller"))
 
 
 async def delete_controller(call: Call) -> None:
@@ -208,7 +195,7 @@ async def delete_controller(call: Call) -> None:
 async def _external(call: Call) -> None:
     kind = IPAMS if "ipam" in call.values else DNS
     name = call.values[kind.key]
-    wanted = given(call, kind.key)
+    wanted = call.properties(kind.key)
     if call.get("type") == "pve" and kind is IPAMS:
         raise Failure("create sdn ipam object failed: sdn ipam object ID 'pve' already defined")
     if call.get("type") in kind.layouts:

@@ -5,20 +5,18 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from pvekit.lab.access.usercfg import split_list
 from pvekit.lab.api import sdn_checks
 from pvekit.lab.api.routes import Route
 from pvekit.lab.commands.call import Call
 from pvekit.lab.failure import Failure
+from pvekit.lab.lists import split_list
+from pvekit.lab.process import NotSimulated
 from pvekit.lab.sdn import config
 from pvekit.lab.sdn.config import SUBNETS, VNETS, Object
 from pvekit.lab.sections import Section
 
 Data = dict[str, Any]
 _PATH = "/cluster/sdn/vnets/{vnet}/subnets"
-_TAKEN = frozenset(
-    {"subnet", "type", "delete", "digest", "api_path", "noproxy", "output-format", "lock-token"}
-)
 
 
 def _check_vnet(call: Call) -> None:
@@ -27,7 +25,7 @@ def _check_vnet(call: Call) -> None:
 
 
 def _given(call: Call) -> dict[str, str]:
-    found = {k: v for k, v in call.values.items() if k not in _TAKEN}
+    found = call.properties("subnet")
     if "dhcp-range" in found:
         ranges = re.findall(r"[a-z]+-address=[^,]+,[a-z]+-address=[^,]+", found["dhcp-range"])
         found["dhcp-range"] = "\n".join(ranges)
@@ -78,6 +76,8 @@ async def create_subnet(call: Call) -> None:
     _check_vnet(call)
     call.node.check_quorum()
     cidr = call.values["subnet"]
+    if "/" not in cidr:
+        raise NotSimulated("a new subnet by its id")
     async with config.changing(call, SUBNETS, "create") as sections:
         zone = config.load(call.node, VNETS).ids[call.values["vnet"]].values["zone"]
         name = f"{zone}-{cidr.replace('/', '-')}"
@@ -98,13 +98,8 @@ async def update_subnet(call: Call) -> None:
             raise Failure(f"sdn subnet '{name}' does not exist")
         sections.check_digest(call.get("digest"))
         section, layout = sections.ids[name], SUBNETS.layouts["subnet"]
-        wanted = _given(call)
-        layout.check(wanted, new=False)
         gone = split_list(call.get("delete"))
-        layout.check_deletion(gone, wanted)
-        for key in gone:
-            section.values.pop(key, None)
-        section.values |= wanted
+        section.change(layout, _given(call), gone, disjoint=True)
         sdn_checks.subnet(call.node, "/".join(name.split("-")[1:]), section)
 
 

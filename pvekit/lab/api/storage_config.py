@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -13,6 +13,7 @@ from pvekit.lab.api.routes import Route
 from pvekit.lab.cfslock import cfs_lock, file_lock
 from pvekit.lab.commands.call import Call
 from pvekit.lab.failure import Failure
+from pvekit.lab.lists import split_list
 from pvekit.lab.node import Node
 from pvekit.lab.process import NotSimulated
 from pvekit.lab.sections import Section, Sections
@@ -29,10 +30,6 @@ _NUMBERS = frozenset(
     ]
 )
 _FLAGS = _NUMBERS - {"maxfiles", "max-protected-backups", "port"}
-_OUTPUT = frozenset(
-    {"output-format", "human-readable", "noborder", "noheader", "quiet", "noproxy", "api_path"}
-)
-_WORDS = frozenset({"storage", "type", "delete", "digest"}) | _OUTPUT
 _DIRECTORY = re.compile(r"/[-/a-zA-Z0-9_.@]+")
 _OLD_MKDIR = (
     "NOTE: The 'mkdir' option set for '{}' is deprecated and will be removed in Proxmox VE 9. Use "
@@ -138,7 +135,7 @@ async def update(call: Call) -> Entry:
     """Change a definition."""
     name = call.values["storage"]
     given = _given(call)
-    deleted = [part for part in re.split(r"[,;\s]+", call.get("delete")) if part]
+    deleted = split_list(call.get("delete"))
     async with _changing(call, "update storage failed") as sections:
         sections.check_digest(call.get("digest"))
         section = _section(sections, name)
@@ -179,7 +176,7 @@ async def delete(call: Call) -> None:
 
 
 def _given(call: Call) -> dict[str, str]:
-    values = {k: v for k, v in call.values.items() if k not in _WORDS}
+    values = call.properties("storage")
     for key in _FLAGS & values.keys():
         values[key] = "1" if values[key].lower() in {"1", "on", "yes", "true"} else "0"
     return values
@@ -198,7 +195,7 @@ def _checked(kind: str, given: Mapping[str, str], *, new: bool) -> tuple[dict[st
     if "format" in values and values["format"] not in KINDS[kind].formats:
         warnings.append(f"storage does not support format '{values.pop('format')}'\n")
     if "nodes" in values:
-        values["nodes"] = ",".join(sorted(set(_split(values["nodes"]))))
+        values["nodes"] = ",".join(sorted(set(split_list(values["nodes"]))))
     if new and kind == "dir":
         if not _DIRECTORY.fullmatch(values["path"]):
             raise Failure(f"illegal path for directory storage: {values['path']}")
@@ -206,13 +203,9 @@ def _checked(kind: str, given: Mapping[str, str], *, new: bool) -> tuple[dict[st
     return values, warnings
 
 
-def _split(text: str) -> Iterable[str]:
-    return (part for part in re.split(r"[,;\s]+", text) if part)
-
-
 def _content(kind: str, text: str) -> tuple[str, list[str]]:
     able = KINDS[kind].content
-    wanted = list(dict.fromkeys(_split(text)))
+    wanted = list(dict.fromkeys(split_list(text)))
     kept = [content for content in wanted if content in able]
     if "none" in kept and len(kept) > 1:
         raise Failure("unable to combine 'none' with other content types")

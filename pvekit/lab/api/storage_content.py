@@ -49,6 +49,10 @@ async def allocate(call: Call) -> str:
     definition = call.node.storages.usable(call.values["storage"])
     wanted = wanted or definition.default_format
     wish = Wish(definition.id, call.vmid, wanted, _stem(definition, name, wanted))
+    if wanted == "subvol" and definition.kind.family == "files":
+        if size:
+            raise Failure("storage does not support subvol quotas")
+        raise NotSimulated("directories as volumes")
     volumes = Volumes(call.node, call.process.say, warn=call.process.complain)
     return await volumes.allocate(wish, size, Disk(size))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from pvekit.lab.api.routes import Route
@@ -93,11 +92,6 @@ def volumes_table(rows: list[Entry]) -> str:
         owner = f" {row['vmid']}" if "vmid" in row else ""
         lines.append(shape.format(*(row[key] for key in cells)) + f"{owner}\n")
     return "".join(lines)
-
-
-def split(text: str) -> list[str]:
-    """Return the parts of a list in one value."""
-    return [part for part in re.split(r"[,;\s]+", text) if part]
 
 
 ROUTES = (

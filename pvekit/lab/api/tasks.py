@@ -8,7 +8,9 @@ from typing import Any
 
 from pvekit.lab.api.routes import Route
 from pvekit.lab.commands.call import Call
+from pvekit.lab.lists import split_list
 from pvekit.lab.tasks import Task, is_upid
+from pvekit.lab.workers import stop
 
 _TASKS = "/nodes/{node}/tasks"
 _PAGE = 50
@@ -62,7 +64,9 @@ def _fits(call: Call, task: Task) -> bool:
         and re.search(re.escape(call.get("userfilter")), "root@pam", re.IGNORECASE) is not None
         and not (call.on("errors") and _ended_well(task))
         and int(wanted.get("since", moment)) <= moment <= int(wanted.get("until", moment))
-        and ("statusfilter" not in wanted or _kind_of_end(task) in _words(wanted["statusfilter"]))
+        and (
+            "statusfilter" not in wanted or _kind_of_end(task) in split_list(wanted["statusfilter"])
+        )
     )
 
 
@@ -76,10 +80,6 @@ def _kind_of_end(task: Task) -> str:
     if task.status.startswith("WARNINGS: "):
         return "warning"
     return "unknown" if task.status in {"", "unexpected status"} else "error"
-
-
-def _words(text: str) -> list[str]:
-    return re.split(r"[,;\s\0]+", text)
 
 
 def _task(call: Call) -> Task:
@@ -111,9 +111,15 @@ async def log(call: Call) -> list[Entry]:
     return [{"n": number, "t": text} for number, text in numbered]
 
 
+async def stop_task(call: Call) -> None:
+    """End a running task; one that has ended is left as it is."""
+    await stop(call.node.machine, _task(call))
+
+
 ROUTES = (
     Route("get", "/cluster/tasks", cluster_tasks),
     Route("get", _TASKS, tasks),
+    Route("delete", f"{_TASKS}/{{upid}}", stop_task),
     Route("get", f"{_TASKS}/{{upid}}/status", status),
     Route("get", f"{_TASKS}/{{upid}}/log", log),
 )

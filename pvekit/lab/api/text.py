@@ -10,13 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pvekit.lab.amounts import render_bytes
 from pvekit.lab.api import serial
 from pvekit.lab.api.table import Cell, Column, draw
 from pvekit.lab.commands import perl
 from pvekit.lab.dates import stamp
 from pvekit.lab.schema.apitree import Returns
 
-_UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 _PERIODS = (("w", 604800), ("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
 
 
@@ -174,14 +174,6 @@ def as_text(data: Any, shape: Returns | None, look: Look) -> str:  # noqa: ANN40
     if isinstance(data, Mapping | list):
         return serial.json(data)
     return serial.scalar(data)
-
-
-def render_bytes(value: float) -> str:
-    """Write bytes in the largest unit below them."""
-    number, unit = float(value), 0
-    while number > 1023 and unit < len(_UNITS) - 1:
-        number, unit = number / 1024, unit + 1
-    return f"{number:.2f} {_UNITS[unit]}"
 
 
 def render_duration(value: float) -> str:

@@ -11,7 +11,7 @@ from pvekit.lab.backup.target import Target
 from pvekit.lab.backup.task import GuestBackup
 from pvekit.lab.failure import Failure
 from pvekit.lab.process import NotSimulated
-from pvekit.lab.workers import worker
+from pvekit.lab.workers import stop, worker
 
 if TYPE_CHECKING:
     from pvekit.lab.commands.call import Call
@@ -43,7 +43,7 @@ _LOCK = "/var/run/vzdump.lock"
 _NOT_TOLD = frozenset(
     {"vmid", "id", "starttime", "dow", "stdout", "enabled", "api_path", "noproxy", "output-format"}
 )
-_NOT_SIMULATED = ("stdout", "script", "fleecing", "stop")
+_NOT_SIMULATED = ("stdout", "script", "fleecing")
 
 
 def is_option(call: Call, name: str) -> bool:
@@ -115,6 +115,8 @@ async def vzdump(call: Call) -> str | None:
     owners = node.cluster.guests()
     chosen = jobs.covered(node, wanted)
     mine = [vmid for vmid in chosen if vmid not in owners or owners[vmid][0] == node.name]
+    if wanted.get("stop") == "1":
+        await _stop_running(node)
     if not mine and wanted.get("all") != "1":
         return "OK"
     subject = str(mine[0]) if len(mine) == 1 else ""
@@ -122,6 +124,14 @@ async def vzdump(call: Call) -> str | None:
         quiet = wanted.get("quiet") == "1" and call.command.program == "vzdump"
         await _run(call, wanted, mine, sorted({*chosen} - {*mine}), _silence if quiet else say)
     return None
+
+
+async def _stop_running(node: Node) -> None:
+    running = [task for task in node.tasks.all if task.kind == "vzdump" and not task.endtime]
+    for task in running:
+        await stop(node.machine, task)
+        if not task.endtime:
+            raise Failure(f"stopping backup process {task.pid} failed")
 
 
 async def _silence(_: str) -> None:

@@ -8,8 +8,9 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from pvekit.lab.access import store
-from pvekit.lab.access.usercfg import split_list
 from pvekit.lab.cfslock import cfs_lock, file_lock
+from pvekit.lab.failure import Failure
+from pvekit.lab.lists import split_list
 from pvekit.lab.sections import Layout, Section, Sections
 from pvekit.lab.tasks import Say
 from pvekit.lab.vmconfig import VmConfig
@@ -76,7 +77,9 @@ def covered(node: Node, values: Mapping[str, str]) -> list[int]:
     owners = node.cluster.guests()
     if pool := values.get("pool"):
         known = store.load(node).pools
-        members = known[pool].vms if pool in known else set()
+        if pool not in known:
+            raise Failure(f"pool '{pool}' does not exist")
+        members = known[pool].vms & owners.keys()
         excluded = set(map(int, split_list(values.get("exclude", ""))))
         wanted = sorted(members - excluded)
     elif values.get("vmid"):

@@ -176,7 +176,7 @@ class _Restore:
 
     async def _progress(self, images: tuple[Image, ...]) -> None:
         total = sum(image.disk.size_bytes for image in images)
-        limit = int(self.call.get("bwlimit") or 0) << 10
+        limit = self.call.bandwidth
         clock, passed = self.call.node.machine.clock, 0.0
         for percent in range(1, 101 if total else 1):
             passed += await transfer.wait(clock, total // 100, limit)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -45,6 +46,25 @@ class Target:
             raise NotSimulated("a backup server")
         kept = wanted.get("prune-backups") or definition.options.get("prune-backups", "")
         return cls(node, definition.directory("backup"), storage, _rules(kept))
+
+    def check_count(self, vmid: int, options: Mapping[str, str]) -> None:
+        """Refuse one backup more than are kept, where old ones may not be removed."""
+        limit = sum(self.rules.values())
+        if not limit or options["remove"] == "1" or options["protected"] == "1":
+            return
+        files = self.node.machine.files
+        names = files.names(self.directory) if files.is_dir(self.directory) else []
+        pattern = re.compile(rf"vzdump-qemu-{vmid}-[\d_-]+\.vma(\.\w+)?")
+        count = sum(
+            pattern.fullmatch(name) is not None
+            and not files.exists(f"{self.directory}/{name}.protected")
+            for name in names
+        )
+        if count >= limit:
+            raise Failure(
+                f"There is a max backup limit of {limit} enforced by the target storage "
+                "or the vzdump parameters. Either increase the limit or delete old backups."
+            )
 
     async def prune(self, vmid: int, say: Say) -> None:
         """Remove the backups of a VM that need not be kept."""

@@ -14,6 +14,7 @@ from pvekit.lab.backup.contents import Contents
 from pvekit.lab.backup.notes import notes_of
 from pvekit.lab.commands.cloudinit import generate
 from pvekit.lab.failure import Failure
+from pvekit.lab.guests.hardware import hardware
 from pvekit.lab.ha import config as ha
 from pvekit.lab.images import written
 from pvekit.lab.machine import collect
@@ -92,7 +93,7 @@ class GuestBackup:
         if owner is None or owner != (node.name, "qemu"):
             raise Failure(f"unable to find VM '{self.vmid}'")
         self._check_ha()
-        self._check_count()
+        self.target.check_count(self.vmid, self.options)
         stamp = dates.file_stamp(self._now)
         extension = _EXTENSIONS.get(self.options["compress"], "")
         name = f"vzdump-qemu-{self.vmid}-{stamp}.vma{extension}"
@@ -113,25 +114,6 @@ class GuestBackup:
             raise Failure(
                 "Cannot execute a backup with stop mode on a HA managed and enabled Service. "
                 "Use snapshot mode or disable the Service."
-            )
-
-    def _check_count(self) -> None:
-        """Refuse one backup more than are kept, where old ones may not be removed."""
-        limit = sum(self.target.rules.values())
-        if not limit or self.options["remove"] == "1" or self.options["protected"] == "1":
-            return
-        files, directory = self.call.node.machine.files, self.target.directory
-        names = files.names(directory) if files.is_dir(directory) else []
-        pattern = re.compile(rf"vzdump-qemu-{self.vmid}-[\d_-]+\.vma(\.\w+)?")
-        count = sum(
-            pattern.fullmatch(name) is not None
-            and not files.exists(f"{directory}/{name}.protected")
-            for name in names
-        )
-        if count >= limit:
-            raise Failure(
-                f"There is a max backup limit of {limit} enforced by the target storage "
-                "or the vzdump parameters. Either increase the limit or delete old backups."
             )
 
     async def _locked(self, *, running: bool) -> None:
@@ -171,11 +153,8 @@ class GuestBackup:
             await self._command(f"qm suspend {self.vmid} --skiplock")
 
     async def _command(self, line: str) -> None:
-        token = ha.acting.set(True)
-        try:
+        with ha.without_asking():
             status, out, err = await collect(self.call.node.machine, line)
-        finally:
-            ha.acting.reset(token)
         for text in (out + err).decode(errors="replace").splitlines():
             await self.info(text)
         if status:
@@ -228,7 +207,7 @@ class GuestBackup:
         if not on:
             await self.info("starting kvm to execute backup task")
             await generate(node, self.vmid, config, self.say)
-        elif _agent(config):
+        elif hardware(config.values).agent:
             await self._freeze()
         await self.info(f"started backup task '{node.new_uuid()}'")
         if running and not on:
@@ -252,11 +231,8 @@ class GuestBackup:
             await self.info(f"skipping guest-agent 'fs-freeze', {why}")
 
     async def _start_again(self) -> None:
-        token = ha.acting.set(True)
-        try:
+        with ha.without_asking():
             await collect(self.call.node.machine, f"qm start {self.vmid} --skiplock")
-        finally:
-            ha.acting.reset(token)
 
     async def _resume(self) -> None:
         await self.info("resume vm")
@@ -302,11 +278,6 @@ def _with(config: VmConfig, values: dict[str, str], *, bare: bool = False) -> Vm
 def _kept(values: Mapping[str, str]) -> dict[str, str]:
     gone = re.compile(r"lock|parent|unused\d+")
     return {key: value for key, value in values.items() if not gone.fullmatch(key)}
-
-
-def _agent(config: VmConfig) -> bool:
-    text = config.values.get("agent", "0")
-    return re.search(r"(^|,)(enabled=)?1", text) is not None
 
 
 def _size(size: int) -> str:

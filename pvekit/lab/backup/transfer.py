@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
+from pvekit.lab.amounts import render_bytes
 from pvekit.lab.backup.archive import Image
 from pvekit.lab.clock import Clock
 from pvekit.lab.images import written
@@ -39,29 +40,21 @@ async def run(clock: Clock, images: Sequence[Image], limit: int, info: Info) -> 
         done += step
         seconds += step / pace
         percent = done * 100 // total
-        rates = f"read: {_bytes(pace, 1)}/s, write: {_bytes(pace * data / total, 1)}/s"
-        said = f"{percent:3}% ({_bytes(done, 1)} of {_bytes(total, 1)}) in {seconds:.0f}s, {rates}"
-        await info(said)
+        rates = f"read: {render_bytes(pace, 1)}/s, write: {render_bytes(pace * data / total, 1)}/s"
+        share = f"{percent:3}% ({render_bytes(done, 1)} of {render_bytes(total, 1)})"
+        await info(f"{share} in {seconds:.0f}s, {rates}")
     zero = total - data
     if zero:
-        share = zero * 100 // total
-        await info(f"backup is sparse: {_bytes(zero, 2)} ({share}%) total zero data")
+        empty = f"{render_bytes(zero)} ({zero * 100 // total}%)"
+        await info(f"backup is sparse: {empty} total zero data")
     if whole := round(seconds):
-        rate = _bytes(total / whole, 1)
-        await info(f"transferred {_bytes(total, 2)} in {whole} seconds ({rate}/s)")
+        rate = render_bytes(total / whole, 1)
+        await info(f"transferred {render_bytes(total)} in {whole} seconds ({rate}/s)")
     else:
-        await info(f"transferred {_bytes(total, 2)} in <1 seconds")
+        await info(f"transferred {render_bytes(total)} in <1 seconds")
 
 
 def _pace(clock: Clock, limit: int) -> float:
     """Return bytes per second; a limit of 0 is none."""
     most = clock.figures.backup * (1 << 20)
     return min(most, limit or most)
-
-
-def _bytes(value: float, digits: int) -> str:
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if value < 1024:
-            return f"{value:.{digits}f} {unit}"
-        value /= 1024
-    return f"{value:.{digits}f} TiB"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from pvekit.lab import snapshots
 from pvekit.lab.commands.call import Call
 from pvekit.lab.commands.presence import check_on, is_on
 from pvekit.lab.failure import Failure
@@ -112,5 +113,8 @@ async def nbdstop(call: Call) -> None:
 
 async def refuse_to_show(call: Call) -> None:
     """``qm showcmd``: there is no emulator whose command line could be shown."""
-    call.node.config(call.vmid)
+    config = call.node.config(call.vmid)
+    snapname = call.get("snapshot")
+    if snapname and snapshots.find(config, snapname) is None:
+        raise Failure(f"snapshot '{snapname}' does not exist")
     raise NotSimulated("the emulator's command line")

@@ -14,6 +14,7 @@ from pvekit.lab.configcheck import broken
 from pvekit.lab.failure import Failure
 from pvekit.lab.options import HELP, Arguments, Command, Refused, Table, table
 from pvekit.lab.process import NotSimulated, Process
+from pvekit.lab.schema.command import OUTPUT
 from pvekit.lab.tasks import Say, Task
 from pvekit.lab.workers import worker
 
@@ -25,6 +26,7 @@ _NOT_ROOT = (
     "ipcc_send_rec[3] failed: Unknown error -1\nUnable to load access control list: "
     "Unknown error -1\n"
 )
+_CONTROL = OUTPUT | {"api_path", "noproxy", "type", "delete", "digest", "lock-token"}
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,18 @@ class Call:
     def on(self, name: str) -> bool:
         """Return whether a boolean option is on."""
         return self.values.get(name) == "1"
+
+    @property
+    def bandwidth(self) -> int:
+        """The limit in bytes per second that is asked for; 0 is none."""
+        return int(self.get("bwlimit") or 0) << 10
+
+    def properties(self, *names: str) -> dict[str, str]:
+        """Return the options that a section of a file is to hold: all but its own ``names``.
+
+        How the call is to go and what it deletes is none of them.
+        """
+        return {k: v for k, v in self.values.items() if k not in _CONTROL and k not in names}
 
     def worker(self, kind: str, subject: str = "") -> AbstractAsyncContextManager[Say]:
         """Run the body as a task about ``subject``, or else about the VM."""

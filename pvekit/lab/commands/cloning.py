@@ -190,12 +190,8 @@ class Clone:
         source = Source(storages.path(drive.file), volume.format, disk)
         self._check_fault()
         return await Conversion(self.volumes, self.call.process, name).run(
-            source, wish, self._limit
+            source, wish, self.call.bandwidth
         )
-
-    @property
-    def _limit(self) -> int:
-        return int(self.call.get("bwlimit", "0")) << 10
 
     def _check_fault(self) -> None:
         if self.call.node.world.faults.take("clone-fails", f"{self.call.vmid} {self.new}"):
@@ -207,7 +203,7 @@ class Clone:
         volid = await self.volumes.allocate(wish, volume.size, Disk(volume.size))
         self._check_fault()
         pool = self.call.node.storages.pool(wish.storage)
-        await mirrors.start(slot, volume.size, pool, self._limit)
+        await mirrors.start(slot, volume.size, pool, self.call.bandwidth)
         await mirrors.ready()
         await self._end_mirrors(slot)
         mirrors.guest.flush()

@@ -40,10 +40,6 @@ class DriveCopy:
         kept = {key: value for key, value in drive.properties.items() if key != "format"}
         return Drive(volid, kept).having(size=format_size(self.volumes.get(volid).size))
 
-    @property
-    def _limit(self) -> int:
-        return int(self.call.get("bwlimit", "0")) << 10
-
     async def _convert(self, slot: str, drive: Drive, wish: Wish) -> str:
         volume = self.volumes.get(drive.file)
         disk = volume.disk or Disk(volume.size)
@@ -52,7 +48,9 @@ class DriveCopy:
         if slot == "tpmstate0":
             wish = Wish(wish.storage, wish.vmid, "raw")
         source = Source(self.call.node.storages.path(drive.file), volume.format, disk)
-        return await Conversion(self.volumes, self.call.process).run(source, wish, self._limit)
+        return await Conversion(self.volumes, self.call.process).run(
+            source, wish, self.call.bandwidth
+        )
 
     async def _mirror(self, slot: str, drive: Drive, wish: Wish) -> str:
         guest = self.call.node.guests[self.call.vmid]
@@ -60,7 +58,7 @@ class DriveCopy:
         volid = await self.volumes.allocate(wish, volume.size, Disk(volume.size))
         pool = self.call.node.storages.pool(wish.storage)
         mirrors = Mirrors(guest, self.volumes.say, hardware(self.config.values).agent)
-        await mirrors.start(slot, volume.size, pool, self._limit)
+        await mirrors.start(slot, volume.size, pool, self.call.bandwidth)
         await mirrors.ready()
         job = f"drive-{slot}"
         await self.volumes.say(

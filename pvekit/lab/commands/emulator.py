@@ -7,11 +7,13 @@ import shlex
 
 from pvekit.lab.commands.call import Call
 from pvekit.lab.failure import Failure
+from pvekit.lab.guests.hardware import properties
 from pvekit.lab.process import NotSimulated
 from pvekit.lab.qemu import QEMU
 from pvekit.lab.tasks import Say
 from pvekit.lab.vmconfig import VmConfig
 
+_MAX_NUMA = 8
 _STATIC_MEMORY = 1024  # MiB that a VM has outside its pluggable modules
 # Those of the emulator's own options that people give with --args.
 _WORDS = """
@@ -33,17 +35,14 @@ async def check_hardware(call: Call, config: VmConfig, say: Say) -> None:
     if values.get("bios") == "ovmf" and "efidisk0" not in values:
         await say("WARN: no efidisk configured! Using temporary efivars disk.\n")
     for key, text in sorted(values.items()):
-        if re.fullmatch(r"hostpci\d+", key):
-            _check_pci(text)
-        if re.fullmatch(r"serial\d+", key) and text.startswith("/dev/"):
-            _check_device(call, text, "serial device")
-        if re.fullmatch(r"parallel\d+", key):
-            _check_device(call, text, "parallel device")
+        _check_device(call, key, text)
     allowed = call.node.capacity.cpus
     if config.cpus > allowed:
         raise Failure(f"MAX {allowed} vcpus allowed per VM on this node")
     if "memory" in values.get("hotplug", ""):
         _check_pluggable_memory(config)
+    if values.get("numa") == "1":
+        _check_topology(config)
 
 
 def _check_machine(call: Call, text: str) -> None:
@@ -62,14 +61,27 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 def _check_pci(text: str) -> None:
     host = text.partition(",")[0].removeprefix("host=")
-    if "mapping=" in text:
-        raise NotSimulated("mapped PCI devices")
     raise Failure(f"no PCI device found for '{host.partition(';')[0]}'")
 
 
-def _check_device(call: Call, path: str, kind: str) -> None:
-    if not call.node.machine.files.exists(path):
-        raise Failure(f"no such {kind}")
+def _check_device(call: Call, key: str, text: str) -> None:
+    kind = key.rstrip("0123456789")
+    if kind in {"hostpci", "usb"} and "mapping=" in text:
+        _check_mapping(call, kind.removeprefix("host"), properties(text, "host")["mapping"])
+    elif kind == "hostpci":
+        _check_pci(text)
+    elif kind not in {"parallel", "serial"} or not text.startswith("/dev/"):
+        return
+    elif not call.node.machine.files.exists(text):
+        raise Failure(f"no such {kind} device")
+
+
+def _check_mapping(call: Call, kind: str, name: str) -> None:
+    path = f"/etc/pve/mapping/{kind}.cfg"
+    files = call.node.machine.files
+    if files.is_file(path) and re.search(rf"(?m)^{re.escape(name)}$", files.read(path).decode()):
+        raise NotSimulated("mapped devices")
+    raise Failure(f"{kind.upper()} device mapping not found for '{name}'")
 
 
 def _check_pluggable_memory(config: VmConfig) -> None:
@@ -79,6 +91,20 @@ def _check_pluggable_memory(config: VmConfig) -> None:
         raise Failure("cannot enable memory hotplugging with custom NUMA topology")
     if config.memory_mb < _STATIC_MEMORY:
         raise Failure(f"minimum memory must be {_STATIC_MEMORY}MB")
+
+
+def _check_topology(config: VmConfig) -> None:
+    total = 0
+    for number in range(_MAX_NUMA):
+        text = config.values.get(f"numa{number}")
+        if text is None:
+            continue
+        memory = int(float(properties(text, "cpus").get("memory", "0")))
+        if not memory:
+            raise Failure(f"missing NUMA node{number} memory value")
+        total += memory
+    if total not in (0, config.memory_mb):
+        raise Failure("total memory for NUMA nodes must be equal to vm static memory")
 
 
 async def check_emulator(call: Call, config: VmConfig, say: Say) -> None:
@@ -93,6 +119,9 @@ def _complaint(call: Call, config: VmConfig) -> str:
     for word in shlex.split(config.values.get("args", "")):
         if word.startswith("-") and word.lstrip("-") not in _OPTIONS:
             return f"{word}: invalid option"
+    model = properties(config.values.get("cpu", ""), "cputype").get("cputype")
+    if model == "host" and config.values.get("kvm") == "0":
+        return "CPU model 'host' requires KVM or HVF"
     if config.memory_mb > call.node.capacity.memory_mb:
         return "cannot set up guest memory 'pc.ram': Cannot allocate memory"
     return ""

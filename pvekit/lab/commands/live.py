@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pvekit.lab.amounts import render_bytes
 from pvekit.lab.commands.mirror import Mirroring
 from pvekit.lab.commands.transfer import make_alike
 from pvekit.lab.failure import Failure
-from pvekit.lab.tasks import Copy, render_bytes
+from pvekit.lab.tasks import Copy
 
 if TYPE_CHECKING:
     from pvekit.lab.commands.migration import Migration
@@ -58,8 +59,7 @@ class Live:
             socket = f"nbd:unix:/run/qemu-server/{call.vmid}_nbd.migrate"
             await log(f"{local.slot}: start migration to {socket}:exportname=drive-{local.slot}")
             await self.migration.say(f"drive mirror is starting for drive-{local.slot}\n")
-            limit = int(call.get("bwlimit", "0")) << 10
-            copy = Copy(call.node.machine.clock, there.storages.pool(local.target), limit)
+            copy = Copy(call.node.machine.clock, there.storages.pool(local.target), call.bandwidth)
             telling = Mirroring(f"drive-{local.slot}", copy.pace())
             await copy.run(local.size, self.migration.say, telling)
             await self.migration.say("all 'mirror' jobs are ready\n")
@@ -79,7 +79,7 @@ class Live:
             f"starting online/live migration on {socket}",
             "set migration capabilities",
             f"migration downtime limit: {_DOWNTIME} ms",
-            f"migration cachesize: {render_bytes(_cache(memory))}",
+            f"migration cachesize: {render_bytes(_cache(memory), 1)}",
             "set migration parameters",
             f"start migrate command to {socket}",
         ):
@@ -87,15 +87,15 @@ class Live:
         clock = self.migration.call.node.machine.clock
         speed = done = int(clock.figures.live_migration) << 20
         while done < memory:
-            told = f"transferred {render_bytes(done)} of {render_bytes(memory)} VM-state"
-            await log(f"migration active, {told}, {render_bytes(speed)}/s")
+            told = f"transferred {render_bytes(done, 1)} of {render_bytes(memory, 1)} VM-state"
+            await log(f"migration active, {told}, {render_bytes(speed, 1)}/s")
             await clock.sleep(1)
             done += speed
         await clock.sleep(min(1.0, memory / speed))
         await log(
-            f"average migration speed: {render_bytes(speed)}/s - downtime {_DOWNTIME // 2} ms"
+            f"average migration speed: {render_bytes(speed, 1)}/s - downtime {_DOWNTIME // 2} ms"
         )
-        await log(f"migration completed, transferred {render_bytes(memory)} VM-state")
+        await log(f"migration completed, transferred {render_bytes(memory, 1)} VM-state")
         await log("migration status: completed")
 
     async def _complete(self) -> None:

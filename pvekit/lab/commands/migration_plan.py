@@ -11,6 +11,7 @@ from pvekit.lab import formats, snapshots
 from pvekit.lab.commands.qm_destroy import owner_of
 from pvekit.lab.failure import Failure
 from pvekit.lab.features import format_of
+from pvekit.lab.lists import split_list
 from pvekit.lab.options import Spec
 from pvekit.lab.storage import parent_of
 from pvekit.lab.vmconfig import UNUSED_NAME, Drive, VmConfig
@@ -37,7 +38,7 @@ class StorageMap:
         """Read ``--targetstorage``; raises :class:`ValueError`."""
         entries: dict[str, str] = {}
         default, identity = "", False
-        for entry in filter(None, re.split(r"[,;\s]+", text)):
+        for entry in split_list(text):
             source, colon, target = entry.partition(":")
             if entry == "1":
                 identity = True

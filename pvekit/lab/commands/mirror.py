@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from pvekit.lab.amounts import render_bytes
 from pvekit.lab.guests.guest import Guest
 from pvekit.lab.storage import Pool
-from pvekit.lab.tasks import Copy, Say, render_bytes
+from pvekit.lab.tasks import Copy, Say
 
 _AGENT_TIMEOUT = 3  # seconds until the agent counts as not running
 
@@ -21,7 +22,7 @@ class Mirroring:
     def at(self, done: int, size: int) -> str:
         """Return the line at some point on the way."""
         share = 100 * done / size if size else 100.0
-        told = f"transferred {render_bytes(done)} of {render_bytes(size)} ({share:.2f}%)"
+        told = f"transferred {render_bytes(done, 1)} of {render_bytes(size, 1)} ({share:.2f}%)"
         return f"{self.job}: {told} in {int(done / self.pace)}s\n"
 
     def end(self, size: int) -> str:

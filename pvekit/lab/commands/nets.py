@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from pvekit.lab import formats
+from pvekit.lab.lists import split_list
 from pvekit.lab.options import table
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def tags_text(node: Node, text: str) -> str:
     found = _TAG_STYLE.search(node.machine.files.read(_DATACENTER).decode())
     style = dict(part.partition("=")[::2] for part in (found[1] if found else "").split(","))
     known = text if style.get("case-sensitive", "0") in {"1", "on", "yes"} else text.lower()
-    tags = list(dict.fromkeys(tag for tag in re.split(r"[,;\s]+", known) if tag))
+    tags = list(dict.fromkeys(split_list(known)))
     if style.get("ordering", "alphabetical") == "alphabetical":
         tags.sort(key=lambda tag: (tag.lower(), tag))
     return ";".join(tags)

@@ -12,6 +12,7 @@ from pvekit.lab.commands.nets import bridge_of
 from pvekit.lab.commands.pending import Applier, unmark_deleted
 from pvekit.lab.failure import Failure
 from pvekit.lab.guests.hardware import properties
+from pvekit.lab.lists import split_list
 from pvekit.lab.vmconfig import DRIVE_NAME, Drive, VmConfig
 
 _DEFAULT = "network,disk,usb"
@@ -41,7 +42,7 @@ def features(config: VmConfig) -> frozenset[str]:
     text = config.values.get("hotplug", "1")
     if text in {"0", ""}:
         return frozenset()
-    return frozenset(re.split(r"[,;\s]+", _DEFAULT if text == "1" else text))
+    return frozenset(split_list(_DEFAULT if text == "1" else text))
 
 
 class Plugging:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pvekit.lab.commands import ha_request, hooks
 from pvekit.lab.commands.call import Call
 from pvekit.lab.commands.guards import check_lock
-from pvekit.lab.commands.presence import check_on, is_on, is_paused
+from pvekit.lab.commands.presence import agent_answers, check_on, is_on, is_paused
 from pvekit.lab.commands.starting import start as start  # noqa: PLC0414 - others start VMs from here
 from pvekit.lab.failure import Failure
 from pvekit.lab.process import NotSimulated
@@ -17,7 +17,6 @@ from pvekit.lab.tasks import Say
 from pvekit.lab.vmconfig import VmConfig
 
 _SHUTDOWN_TIMEOUT = 60.0  # seconds, without --timeout
-_PING = 3.0  # seconds until an agent is given up
 _INCOMING = ("stateuri", "migratedfrom", "migration_type", "migration_network", "nets-host-mtu")
 
 
@@ -74,7 +73,7 @@ async def _stop(call: Call, say: Say) -> None:
     check_lock(config, skip=call.on("skiplock"))
     await hooks.run(call, config, "pre-stop", say)
     call.node.power_off(call.vmid)
-    await hooks.run(call, config, "post-stop", say)
+    await hooks.stopped(call, config)
 
 
 async def shutdown(call: Call) -> None:
@@ -103,29 +102,19 @@ async def _shut_down(call: Call, say: Say, *, force: bool = False) -> None:
     check_lock(config, skip=call.on("skiplock"))
     await hooks.run(call, config, "pre-stop", say)
     guest = call.node.guests[call.vmid]
-    by_agent = guest.hardware.agent and await _agent_answers(call, say)
+    by_agent = guest.hardware.agent and await agent_answers(call, say)
     if not await guest.shutdown(_patience(call, config), by_agent=by_agent):
         if not force:
             raise Failure("VM quit/powerdown failed - got timeout")
         await say("VM still running - terminating now with SIGTERM\n")
         call.node.power_off(call.vmid)
-    await hooks.run(call, config, "post-stop", say)
+    await hooks.stopped(call, config)
 
 
 def _patience(call: Call, config: VmConfig) -> float:
     down = re.search(r"(?:^|,)down=(\d+)", config.values.get("startup", ""))
     ordered = float(down[1]) if down else 0.0
     return float(call.values.get("timeout", ordered or _SHUTDOWN_TIMEOUT))
-
-
-async def _agent_answers(call: Call, say: Say) -> bool:
-    """Return whether the guest's agent answers a ping; it is told if not."""
-    if call.node.guests[call.vmid].agent_ready:
-        return True
-    await call.node.machine.clock.sleep(_PING)
-    why = f"VM {call.vmid} qmp command 'guest-ping' failed - got timeout"
-    await say(f"QEMU Guest Agent is not running - {why}\n")
-    return False
 
 
 async def reboot(call: Call) -> None:

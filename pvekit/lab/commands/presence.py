@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pvekit.lab.commands.call import Call
 from pvekit.lab.failure import Failure
+from pvekit.lab.tasks import Say
+
+_PING = 3.0  # seconds until an agent is given up
 
 
 def check_here(call: Call) -> None:
@@ -32,4 +35,14 @@ async def is_paused(call: Call) -> bool:
     except Failure as failure:
         await call.process.complain(f"{failure.message}\n\n")
         return False
-    return call.node.guests[call.vmid].state == "paused"
+    return call.node.guests[call.vmid].state != "running"
+
+
+async def agent_answers(call: Call, say: Say) -> bool:
+    """Return whether the agent of a VM that is on answers a ping; it is told if not."""
+    if call.node.guests[call.vmid].agent_ready:
+        return True
+    await call.node.machine.clock.sleep(_PING)
+    why = f"VM {call.vmid} qmp command 'guest-ping' failed - got timeout"
+    await say(f"QEMU Guest Agent is not running - {why}\n")
+    return False

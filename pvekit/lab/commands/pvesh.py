@@ -23,12 +23,12 @@ from pvekit.lab.options import (
     table,
 )
 from pvekit.lab.process import NotSimulated, Process
+from pvekit.lab.schema.command import OUTPUT
 
 if TYPE_CHECKING:
     from pvekit.lab.node import Node
 
 _VERBS = ("get", "set", "create", "delete")
-_OUTPUT = frozenset({"human-readable", "noborder", "noheader", "output-format", "quiet"})
 _OWN = frozenset({"api_path", "noproxy"})
 _SWITCHES = ("--noproxy", "--nooutput")
 _LISTING = Returns("array", items=Returns("object"))
@@ -48,12 +48,12 @@ class _Request:
     @property
     def options(self) -> Mapping[str, str]:
         """The options of the method itself."""
-        skipped = _OWN | (_OUTPUT if self._has_output else frozenset())
+        skipped = _OWN | (OUTPUT if self._has_output else frozenset())
         return {k: v for k, v in self.given.values.items() if k not in skipped}
 
     @property
     def _has_output(self) -> bool:
-        return self.info.command.options.keys() >= _OUTPUT
+        return self.info.command.options.keys() >= OUTPUT
 
     def look(self, *, bare: bool = False) -> Look:
         """How the answer is to be printed."""
@@ -214,7 +214,7 @@ class Pvesh(PveProgram):
 
 
 def _usage_line(info: ApiMethod, path: str) -> str:
-    skipped = _OWN | _OUTPUT
+    skipped = _OWN | OUTPUT
     options = {name: spec for name, spec in info.command.options.items() if name not in skipped}
     return Command("pvesh", f"{info.verb} {path}", (), options).usage()
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
+from pvekit.lab.api.serial import pretty
 from pvekit.lab.commands.call import Call
 from pvekit.lab.commands.presence import check_here
 from pvekit.lab.failure import Failure
@@ -53,12 +53,6 @@ async def ask(call: Call, vmid: int, command: str, /, **arguments: Any) -> Any: 
             where = "at /usr/share/perl5/PVE/RESTHandler.pm line 1008."
             await call.process.complain(f"Wide character in die {where}\n")
         raise Failure(message, 29) from error
-
-
-def pretty(data: Any) -> str:  # noqa: ANN401
-    """Write JSON as Perl's pretty printer does: three blanks, `` : ``, sorted keys."""
-    text = json.dumps(data, indent=3, sort_keys=True, separators=(",", " : "), ensure_ascii=False)
-    return f"{text}\n"
 
 
 async def guest_cmd(call: Call) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import posixpath
 
+from pvekit.lab.api.serial import pretty
 from pvekit.lab.commands.call import Call
 from pvekit.lab.commands.drives import default_boot
 from pvekit.lab.commands.qm_create import reserve
@@ -28,8 +28,7 @@ async def import_ovf(call: Call) -> None:
     for line in manifest.warnings:
         await call.process.complain(f"{line}\n")
     if call.on("dryrun"):
-        text = json.dumps(manifest.shown(), indent=3, sort_keys=True, separators=(",", " : "))
-        await call.process.say(text + "\n")
+        await call.process.say(pretty(manifest.shown()))
         return
     try:
         await reserve(call)

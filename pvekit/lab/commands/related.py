@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pvekit.lab.access.store import text_of
-from pvekit.lab.access.usercfg import split_list
 from pvekit.lab.backup import jobs
 from pvekit.lab.cfslock import cfs_lock, file_lock
 from pvekit.lab.failure import Failure
+from pvekit.lab.lists import split_list
 from pvekit.lab.sections import Layout, Sections
 from pvekit.lab.tasks import Say
 

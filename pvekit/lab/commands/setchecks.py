@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import posixpath
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from pvekit.lab.commands import drives
+from pvekit.lab.commands import drives, hooks
 from pvekit.lab.commands.call import Call
 from pvekit.lab.failure import Failure
-from pvekit.lab.formats import split_list
+from pvekit.lab.lists import split_list
 from pvekit.lab.options import table
-from pvekit.lab.storages.naming import parse_name
 from pvekit.lab.vmconfig import INTERNAL, Drive
 
 _NOT_STORED = frozenset(
@@ -82,19 +80,7 @@ def _read_deletions(call: Call, changes: Changes, text: str) -> None:
 
 
 def _check_hookscript(call: Call, volid: str) -> None:
-    """Refuse a script that is not there, no snippet or not executable."""
-    storages, files = call.node.storages, call.node.machine.files
     try:
-        content = parse_name(*storages.split(volid)).content
-        path = storages.path(volid)
+        hooks.find(call, volid)
     except Failure as failure:
         raise call.refuse(hookscript=f"{failure.message}\n") from failure
-    why = ""
-    if content != "snippets":
-        why = f"'{volid}' is not in the snippets directory"
-    elif not files.is_file(path):
-        why = f"script '{volid}' does not exist"
-    elif not files.stat(posixpath.normpath(path)).mode & 0o111:
-        why = f"script '{volid}' is not executable"
-    if why:
-        raise call.refuse(hookscript=f"{why}\n")

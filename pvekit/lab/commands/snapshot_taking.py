@@ -6,14 +6,17 @@ import asyncio
 from dataclasses import dataclass
 
 from pvekit.lab import snapshots
+from pvekit.lab.amounts import render_bytes
 from pvekit.lab.commands.call import Call
 from pvekit.lab.commands.guards import check_lock
+from pvekit.lab.commands.presence import agent_answers
 from pvekit.lab.commands.snapshot_removal import Removal
 from pvekit.lab.commands.vmstate import allocate
 from pvekit.lab.commands.volume_snapshots import VolumeSnapshots
 from pvekit.lab.commands.volumes import Volumes
 from pvekit.lab.failure import Failure
 from pvekit.lab.features import has_feature
+from pvekit.lab.guests.hardware import hardware
 from pvekit.lab.snapshots import Snapshot
 from pvekit.lab.vmconfig import VmConfig
 from pvekit.lab.workers import was_killed
@@ -83,6 +86,8 @@ class Taking:
             return
         if snapshot.vmstate:
             await self._save_memory(snapshot)
+        elif hardware(snapshot.values).agent:
+            await agent_answers(self.call, self.volumes.say)
         guest.flush()
 
     async def _save_memory(self, snapshot: Snapshot) -> None:
@@ -94,9 +99,9 @@ class Taking:
         seconds = 0
         for seconds in range(max(1, -(-total // pace))):
             done = max(512 << 10, seconds * pace)
-            await say(f"{_amount(done)} in {seconds}s\n")
+            await say(f"{render_bytes(done)} in {seconds}s\n")
             await clock.sleep(1)
-        await say(f"completed saving the VM state in {seconds + 1}s, saved {_amount(total)}\n")
+        await say(f"completed saving the VM state in {seconds + 1}s, saved {render_bytes(total)}\n")
 
     async def _commit(self) -> None:
         node, vmid = self.call.node, self.call.vmid
@@ -125,12 +130,3 @@ class Taking:
 
 def _is_disk(volid: str, is_cdrom: bool) -> bool:  # noqa: FBT001
     return not is_cdrom and volid != "none"
-
-
-def _amount(size: int) -> str:
-    value = float(size)
-    for unit in ("B", "KiB", "MiB"):
-        if value < 1024:
-            return f"{value:.2f} {unit}"
-        value /= 1024
-    return f"{value:.2f} GiB"

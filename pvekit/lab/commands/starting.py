@@ -53,6 +53,8 @@ async def _start(call: Call, config: VmConfig, say: Say, *, resume: bool) -> Non
     if node.world.faults.take("start-fails", str(call.vmid)):
         raise Failure("start failed: QEMU exited with code 1")
     node.power_on(call.vmid, config, iso, resume=resume)
+    if config.values.get("freeze") == "1" and not resume:
+        node.guests[call.vmid].hold()
     if resume:
         await _drop_state(call, config, say)
     await hooks.run(call, config, "post-start", say)

@@ -139,7 +139,7 @@ class Transfer:
             _FILE_BLOCK if here.storages.get(self.local.volid.partition(":")[0]).path else _BLOCK
         )
         network = self._network
-        limit = int(self.migration.call.get("bwlimit", "0")) << 10 or int(network)
+        limit = self.migration.call.bandwidth or int(network)
         copy = Copy(here.machine.clock, there.storages.pool(self.local.target), limit)
         telling = DdTelling(block, min(copy.pace(), network))
         quiet = self._kinds()[0] == "zfspool"

@@ -60,6 +60,7 @@ class Guest:
         self.running = False
         self._going = asyncio.Event()
         self._going.set()
+        self._held = False
         self.links: tuple[Link, ...] = ()
         self.machine = Machine("localhost", world.clock, world.log, base_programs())
         self.machine.cpus = self.hardware.cpus
@@ -122,8 +123,15 @@ class Guest:
 
     @property
     def state(self) -> str:
-        """What the emulator says of it: ``running`` or ``paused``."""
-        return "running" if self._going.is_set() else "paused"
+        """What the emulator says of it: ``running``, ``paused`` or held before its start."""
+        if self._going.is_set():
+            return "running"
+        return "prelaunch" if self._held else "paused"
+
+    def hold(self) -> None:
+        """Keep it from its first instruction until :meth:`resume`."""
+        self._held = True
+        self._going.clear()
 
     def pause(self) -> None:
         """Stop its processors: it neither boots on nor answers until :meth:`resume`."""
@@ -131,6 +139,7 @@ class Guest:
 
     def resume(self) -> None:
         """Let its processors go on."""
+        self._held = False
         self._going.set()
 
     def put_aside(self) -> None:

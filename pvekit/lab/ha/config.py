@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
@@ -44,6 +44,16 @@ INTEGERS = frozenset(
 
 acting: ContextVar[bool] = ContextVar("acting", default=False)
 """Whether it is the manager itself that runs a program: it does not ask itself."""
+
+
+@contextmanager
+def without_asking() -> Iterator[None]:
+    """Let programs in the body act on managed VMs, as the manager's own do."""
+    token = acting.set(True)
+    try:
+        yield
+    finally:
+        acting.reset(token)
 
 
 def layouts(version: str) -> dict[str, Layout]:

@@ -67,6 +67,12 @@ def _is_cidr(text: str) -> bool:
     return is_cidrv4(text) or is_cidrv6(text)
 
 
+def _is_subnet(text: str) -> bool:
+    """Return whether a text is a network, or the id of a subnet: its zone and its network."""
+    _, *network = text.split("-")
+    return _is_cidr(text if "/" in text else "/".join(network[:2]))
+
+
 def _is_host_and_port(text: str) -> bool:
     host = r"[a-zA-Z0-9.-]+"
     if re.search(rf"^({host}|\[{host}\])(:\d+)?$", text):
@@ -86,6 +92,7 @@ def _is_mask(text: str) -> bool:
 _NETWORK = "value does not look like a valid {} network configuration"
 CHECKS: Mapping[str, Check] = {
     "CIDR": passes(_is_cidr, "value does not look like a valid CIDR network"),
+    "pve-sdn-subnet-id": passes(_is_subnet, "value does not look like a valid CIDR network"),
     "CIDRv4": passes(is_cidrv4, "value does not look like a valid IPv4 CIDR network"),
     "CIDRv6": passes(is_cidrv6, "value does not look like a valid IPv6 CIDR network"),
     "IPorCIDR": passes(

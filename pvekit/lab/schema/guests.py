@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
+from pvekit.lab.lists import split_list
 from pvekit.lab.schema import names
 from pvekit.lab.schema.addresses import Check, like, passes
 
@@ -30,7 +31,7 @@ def _cpus(text: str) -> str:
 
 
 def _hotplug(text: str) -> str:
-    parts = [part for part in re.split(r"[,;\s]+", text) if part]
+    parts = split_list(text)
     wrong = [part for part in parts if part not in _HOTPLUG]
     return f"invalid hotplug feature '{wrong[0]}'" if wrong and text not in ("0", "1") else ""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
+from pvekit.lab.lists import split_list
 from pvekit.lab.schema import addresses, guests, names
 from pvekit.lab.schema.addresses import Check
 from pvekit.lab.schema.command import Command, boolean
@@ -160,13 +161,6 @@ def _check_format(spec: Spec, value: str, path: str) -> None:
             raise Invalid(f"invalid format - invalid privilege '{part}'\n")
         if checked and (why := checked(part)):
             raise Invalid(f"invalid format - {why}\n")
-
-
-def split_list(text: str) -> list[str]:
-    """Return the words of a list as the programs take it apart."""
-    if "\0" in text:
-        return text.split("\0")
-    return [part for part in re.split(r"[,;\s]+", text) if part]
 
 
 def _split(spec: Spec, text: str) -> dict[str, str]:

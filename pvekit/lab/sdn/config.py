@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pvekit.lab.access.store import text_of
-from pvekit.lab.access.usercfg import split_list
 from pvekit.lab.cfslock import cfs_lock, file_lock
+from pvekit.lab.lists import split_list
 from pvekit.lab.sections import Layout, Section, Sections
 
 if TYPE_CHECKING:

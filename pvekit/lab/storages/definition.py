@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import posixpath
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from pvekit.lab.lists import split_list
 from pvekit.lab.sections import Section, Sections
 from pvekit.lab.storages.kinds import KINDS, Kind
 
@@ -74,7 +74,7 @@ class Definition:
     def on(self, node: str) -> bool:
         """Return whether a node has it."""
         nodes = self.options.get("nodes", "")
-        return not nodes or node in re.split(r"[,;\s]+", nodes)
+        return not nodes or node in split_list(nodes)
 
 
 def parse(text: str) -> dict[str, Definition]:

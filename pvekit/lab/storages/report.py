@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from pvekit.lab.failure import Failure
+from pvekit.lab.lists import split_list
 from pvekit.lab.storage import Definition, Figures, Storages
 from pvekit.lab.storages import reach
 
@@ -25,7 +25,7 @@ class Report:
 def report(storages: Storages, content: str = "", *, formats: bool = False) -> Report:
     """Report on all storages, or on the enabled ones that may hold some type of content."""
     found = Report()
-    wanted = {part for part in re.split(r"[,;\s]+", content) if part}
+    wanted = set(split_list(content))
     for definition in storages.defined().values():
         enabled = not definition.disabled and definition.on(storages.node)
         if wanted and not (enabled and wanted & definition.content):

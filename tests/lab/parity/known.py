@@ -28,7 +28,7 @@ RULES: tuple[tuple[str, str], ...] = (
     ),
     (r"11-\S+:78\b", "the order of the nodes is that of a Perl hash"),
     (
-        r"(11-\S+:104|13-\S+:(40|43|45))\b",
+        r"(11-\S+:104|13-\S+:(40|43))\b",
         "calendar events were not checked there, so a job came to be that a real node refuses",
     ),
     (r"04-pvesh-pvesm:22\b", "failed there with a Perl error of that machine"),

@@ -107,9 +107,11 @@ def _counts(found: Sequence[Result]) -> str:
 def _commands(every: Sequence[Result]) -> Iterator[str]:
     yield "## By command\n"
     yield "| command | recorded | compared | agree |\n|---|---:|---:|---:|"
-    about = [result for result in every if result.entry.program]
-    for name in sorted({kind(result.entry) for result in about}):
-        found = [result for result in about if kind(result.entry) == name]
+    found_by_kind: dict[str, list[Result]] = {}
+    for result in every:
+        if result.entry.program:
+            found_by_kind.setdefault(kind(result.entry), []).append(result)
+    for name, found in sorted(found_by_kind.items()):
         yield f"| `{name}` | {len(found)} | {_counts(found)} |"
     yield ""
 

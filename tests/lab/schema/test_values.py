@@ -1,6 +1,7 @@
 """Which values are accepted and refused: by the limits in the tables, and by format."""
 
 import contextlib
+import functools
 import re
 
 import pytest
@@ -27,6 +28,7 @@ def commands(version):
         yield tree.info(*key).command
 
 
+@functools.cache
 def all_specs(version):
     """Every kind of option once, and every property of a property string."""
     seen = {}
