@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -50,6 +50,11 @@ class Faults:
         self._open: list[Fault] = []
         self._last = 0
         self._watchers: list[Callable[[], None]] = []
+        self._nodes: Collection[str] = ()
+
+    def know(self, nodes: Collection[str]) -> None:
+        """Take only these for names of nodes from now on."""
+        self._nodes = nodes
 
     def watch(self, watcher: Callable[[], None]) -> None:
         """Have a function called whenever the open orders changed."""
@@ -62,11 +67,14 @@ class Faults:
     def order(
         self, kind: str, match: str = "", when: str = "before", count: int = 1, **detail: str
     ) -> Fault:
-        """Order a fault; raises :class:`ValueError` for an unknown kind, moment or detail."""
+        """Order a fault; raises :class:`ValueError` for an unknown kind, moment, node or detail."""
         if kind not in KINDS:
             raise ValueError(f"unknown fault {kind!r}: one of {', '.join(KINDS)}")
         if when not in MOMENTS:
             raise ValueError(f"unknown moment {when!r}: one of {', '.join(MOMENTS)}")
+        strangers = [name for name in match.split(",") if match and name not in self._nodes]
+        if kind in NODES and self._nodes and strangers:
+            raise ValueError(f"no node {strangers[0]!r}: {', '.join(self._nodes)}")
         _check(kind, detail)
         self._last += 1
         fault = Fault(self._last, kind, match, when, -1 if kind in LASTING else count, detail)

@@ -75,6 +75,7 @@ class Site:
         self.nodes: dict[str, Node] = {}
         self.clusters: list[ClusterFileSystem] = []
         self._build()
+        self.faults.know(self.nodes)
         self.outages = Outages(self.nodes, self.faults, self.clock)
 
     def _build(self) -> None:

@@ -285,3 +285,10 @@ def test_open_faults_survive_in_json():
     again = Site.from_data(site.to_data())
     assert again.faults.to_data() == site.faults.to_data()
     assert not again.nodes["pve2"].machine.up
+
+
+def test_a_node_that_is_none_is_refused():
+    faults = Site(SiteSpec()).faults
+    with pytest.raises(ValueError, match="no node 'pve9': pve1, pve2"):
+        faults.order("node-down", "pve1,pve9")
+    assert faults.open() == ()
