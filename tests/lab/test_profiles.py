@@ -1,7 +1,6 @@
 """How long things take: the figures, and the files that change them."""
 
 import re
-import time
 import tomllib
 from importlib import resources
 from pathlib import Path
@@ -12,8 +11,9 @@ from hypothesis import strategies as st
 
 from pvekit.lab.clock import SkewedClock, clock_of
 from pvekit.lab.figures import NAMES, SPEEDS, ProfileError, read, realistic
-from pvekit.lab.inprocess import running_site
-from pvekit.lab.site import SiteSpec
+from pvekit.lab.machine import collect
+from pvekit.lab.site import Site, SiteSpec
+from tests.lab.parity.virtual import VirtualClock, run
 
 
 def profile(tmp_path: Path, text: str) -> Path:
@@ -69,12 +69,17 @@ def test_what_is_written_is_what_counts(tmp_path_factory, changed):
 
 def test_commands_take_the_time_of_the_profile(tmp_path):
     path = profile(tmp_path, "scale = 1\nprogram_start = 0.3\npvesm_start = 0.01\n")
-    with running_site(SiteSpec(nodes=1, clustered=False, profile=str(path))) as shell:
-        before = time.monotonic()
-        shell.run_line("pve1", "qm list")
-        slow = time.monotonic() - before
-        shell.run_line("pve1", "pvesm status")
-        quick = time.monotonic() - before - slow
+
+    async def durations():
+        clock = VirtualClock(figures=read(path).figures, start=0.0)
+        machine = Site(SiteSpec(nodes=1, clustered=False), clock=clock).nodes["pve1"].machine
+        before = clock.now()
+        await collect(machine, "qm list")
+        slow = clock.now() - before
+        await collect(machine, "pvesm status")
+        return slow, clock.now() - before - slow
+
+    slow, quick = run(durations())
     assert slow >= 0.3
     assert quick < 0.2
 
