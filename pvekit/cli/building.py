@@ -40,7 +40,8 @@ def build(app: App, request: Request, *, new: bool) -> int:
         found, journal = templates.begin(desk, request, found)
     built, report = templates.carry_out(desk, found, journal)
     progress.close()
-    return _ended(built, report)
+    ended(built, report)
+    return report.status
 
 
 def _tell(found: Decided, *, quiet: bool = False) -> None:
@@ -54,7 +55,8 @@ def _tell(found: Decided, *, quiet: bool = False) -> None:
         )
 
 
-def _ended(found: Decided, report: Report) -> int:
+def ended(found: Decided, report: Report) -> None:
+    """Say what became of the copies."""
     for work in found.works:
         outcome = report.outcomes[work.subject]
         if outcome.error is None:
@@ -63,4 +65,3 @@ def _ended(found: Decided, report: Report) -> int:
             click.echo(f"{told} ({seconds:.1f} s)")
         else:
             click.echo(shown(outcome.error), err=True)
-    return report.status

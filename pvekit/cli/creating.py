@@ -71,7 +71,7 @@ def create(app: App, asked: Request, *, form: str, explain: bool, new: bool) -> 
     progress.close()
     if explain:
         _tell(found, explain=True)
-    _results(found, report, form)
+    results(found, report, form)
     return report.status
 
 
@@ -93,7 +93,8 @@ def _tell(found: Decided, *, explain: bool) -> None:
             click.echo(f"  {reason}", err=True)
 
 
-def _results(found: Decided, report: Report, form: str) -> None:
+def results(found: Decided, report: Report, form: str) -> None:
+    """Say what became of the machines."""
     results = [creating.result(spec, at, report) for spec, at in found.decisions]
     emit({"run": report.run, "vms": results}, form, [_row(each) for each in results])
     for subject, outcome in report.outcomes.items():

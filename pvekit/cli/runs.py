@@ -12,18 +12,47 @@ from pvekit.cli.output import emit, format_option, shown
 
 @click.group(name="run")
 def runs() -> None:
-    """Look at runs, and take unfinished ones back. The same command again goes on with one."""
+    """Look at runs, go on with unfinished ones, or take them back."""
 
 
 @runs.command(name="list")
+@click.option("--unfinished", is_flag=True, help="Only those that have not come to an end.")
 @format_option
 @pass_app
-def list_runs(app: App, form: str) -> None:
+def list_runs(app: App, unfinished: bool, form: str) -> None:
     """List the runs of this machine, newest first."""
     from pvekit.operations.runs import listed
 
-    rows = [asdict(each) for each in listed(app.store)]
+    rows = [asdict(each) for each in listed(app.store, unfinished=unfinished)]
     emit(rows, form, rows)
+
+
+@runs.command()
+@click.argument("run")
+@format_option
+@pass_app
+def show(app: App, run: str, form: str) -> None:
+    """Show one run: request, decisions, steps, jobs, and what resuming or rolling back would do."""
+    from pvekit.cli import run_showing
+
+    run_showing.show(app, run, form)
+
+
+@runs.command()
+@click.argument("run")
+@format_option
+@click.option("--dry-run", is_flag=True, help="Show every command and change nothing.")
+@pass_app
+def resume(app: App, run: str, form: str, dry_run: bool) -> int:
+    """Go on with an unfinished run from what it has decided.
+
+    Refused if the site or the configuration has changed so that the decisions do not fit any more.
+    """
+    from pvekit.cli import resuming
+
+    if dry_run:
+        return resuming.foresee(app, run, form)
+    return resuming.resume(app, run, form)
 
 
 @runs.command()
@@ -32,12 +61,28 @@ def list_runs(app: App, form: str) -> None:
 @pass_app
 def rollback(app: App, run: str, yes: bool) -> int:
     """Remove what an unfinished run has made so far."""
+    from pvekit.operations import pinned
     from pvekit.operations.runs import roll_back
 
     app.confirm(f"Remove what run {run} has made?", yes=yes)
-    report = roll_back(app.desk(), app.store.open(run))
+    desk = app.desk()
+    journal = desk.store.open(run)
+    report = roll_back(desk, journal)
     for error in report.errors:
         click.echo(shown(error), err=True)
+    for line in pinned.lasting(pinned.plan(desk, journal), journal):
+        click.echo(f"Not taken back: {line}.", err=True)
     if not report.errors:
         click.echo(f"Run {report.run} is taken back.")
     return report.status
+
+
+@runs.command()
+@click.option("--older-than", default="30d", show_default=True, metavar="AGE", help="12h, 30d, 4w.")
+@click.option("--dry-run", is_flag=True, help="Say which would go and remove none.")
+@pass_app
+def prune(app: App, older_than: str, dry_run: bool) -> None:
+    """Remove the journals of runs that ended long ago. Those of unfinished runs are kept."""
+    from pvekit.cli import pruning
+
+    pruning.prune(app, older_than, dry_run=dry_run)

@@ -85,9 +85,9 @@ def show(app: App, name: str, form: str) -> None:
 def start(app: App, names: tuple[str, ...]) -> int:
     """Start VMs that pvekit made."""
     from pvekit.cli import changing
-    from pvekit.vms import power
+    from pvekit.operations.changing import Order
 
-    return changing.change(app, "start", names, power.start)
+    return changing.change(app, names, Order("start"))
 
 
 @vm.command()
@@ -98,11 +98,9 @@ def start(app: App, names: tuple[str, ...]) -> int:
 def stop(app: App, names: tuple[str, ...], timeout: int, force: bool) -> int:
     """Stop VMs that pvekit made, gracefully."""
     from pvekit.cli import changing
-    from pvekit.vms import power
+    from pvekit.operations.changing import Order
 
-    return changing.change(
-        app, "stop", names, lambda vm: power.stop(vm, seconds=timeout, force=force)
-    )
+    return changing.change(app, names, Order("stop", timeout, force))
 
 
 @vm.command()
@@ -114,18 +112,18 @@ def stop(app: App, names: tuple[str, ...], timeout: int, force: bool) -> int:
 def delete(app: App, names: tuple[str, ...], timeout: int, dry_run: bool, yes: bool) -> int:
     """Delete VMs that pvekit made, with their disks. Any other VM is refused."""
     from pvekit.cli import changing
-    from pvekit.vms import power
+    from pvekit.operations.changing import Order
+    from pvekit.vms.power import Target
 
+    order = Order("delete", timeout)
     if dry_run:
-        return changing.foresee(app, names, lambda vm: power.delete(vm, seconds=timeout))
+        return changing.foresee(app, names, order)
 
-    def agreed(targets: Sequence[power.Target]) -> None:
+    def agreed(targets: Sequence[Target]) -> None:
         told = ", ".join(f"VM {vm.vmid} ({vm.name} on {vm.node})" for vm in targets)
         app.confirm(f"Delete {told} with all disks?", yes=yes)
 
-    return changing.change(
-        app, "delete", names, lambda vm: power.delete(vm, seconds=timeout), agreed
-    )
+    return changing.change(app, names, order, agreed)
 
 
 @vm.command()

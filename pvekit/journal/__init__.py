@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from pvekit.journal.account import Account
 from pvekit.journal.journal import Journal
-from pvekit.journal.store import Store
+from pvekit.journal.store import Found, Store
 
-__all__ = ["Journal", "Store"]
+__all__ = ["Account", "Found", "Journal", "Store"]

@@ -14,6 +14,14 @@ if TYPE_CHECKING:
 T = TypeVar("T", bound="DataclassInstance")
 
 
+def part(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """Return a part of what was written down; raises :class:`UsageError` where it has none."""
+    found = data.get(name)
+    if isinstance(found, Mapping):
+        return found
+    raise _strange(f"It says nothing of {name}.")
+
+
 def thaw(kind: type[T], data: Mapping[str, Any]) -> T:
     """Return the decision that ``dataclasses.asdict`` wrote down.
 
@@ -28,8 +36,12 @@ def thaw(kind: type[T], data: Mapping[str, Any]) -> T:
     try:
         return kind(**values)
     except TypeError as error:
-        raise UsageError(
-            "Another version of pvekit began this run, and this one cannot go on with it.",
-            details=str(error),
-            hint="Say --new to start another run.",
-        ) from error
+        raise _strange(str(error)) from error
+
+
+def _strange(why: str) -> UsageError:
+    return UsageError(
+        "Another version of pvekit began this run, and this one cannot go on with it.",
+        details=why,
+        hint="Say --new to start another run.",
+    )

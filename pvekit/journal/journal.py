@@ -3,50 +3,59 @@
 from __future__ import annotations
 
 import fcntl
+import io
 import json
 import os
+import socket
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pvekit.errors import Conflict
+from pvekit.errors import Conflict, NotFound, PvekitError
+from pvekit.journal.account import Account
+from pvekit.journal.reading import FORMAT, read
+
+TRIES = 5
+"""How often the lock is tried: who only looks whether a run lives holds it for a moment."""
 
 
-class Journal:
+class Journal(Account):
     """An append-only file of events with one writer at a time.
 
-    Events: ``run`` (what was asked for), ``decided`` (a subject's pinned decisions), ``started``,
-    ``done`` and ``failed`` (of a step), ``finished`` (how the run ended).
+    Events: ``run`` (what was asked for), ``carried`` (another process goes on), ``decided`` (a
+    subject's pinned decisions), ``started``, ``done`` and ``failed`` (of a step that changes
+    something), ``job``, ``passed`` (how any step went), ``rolling-back`` and ``finished``.
     """
 
     def __init__(self, path: Path, now: Callable[[], float] = time.time) -> None:
-        """Open an existing journal as its only writer, or raise :class:`Conflict`."""
+        """Open an existing journal as its only writer.
+
+        Raises :class:`Conflict` if another process is, and why it cannot be read or understood.
+        """
         self.path = path
         self._now = now
-        self._file = path.open("r+b")
+        self._file = _locked(path)
         try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+            reading = read(path)
+            reading.check(path.stem)
+            self._file.truncate(reading.size)
+        except BaseException:
             self._file.close()
-            raise Conflict(f"Run {path.stem} is being carried out by another process.") from None
-        self.events = read(path)
-        self._cut_torn_line()
+            raise
+        super().__init__(path.stem, reading.events)
 
-    @property
-    def run(self) -> str:
-        """The run's id."""
-        return self.path.stem
-
-    @property
-    def request(self) -> Mapping[str, Any]:
-        """What was asked for: the first event."""
-        return self.events[0] if self.events else {}
-
-    def begin(self, kind: str, digest: str, request: Mapping[str, Any]) -> None:
+    def begin(self, kind: str, digest: str, request: Mapping[str, Any], site: str = "") -> None:
         """Write down what is asked for."""
-        self._append("run", kind=kind, digest=digest, request=request, pid=os.getpid())
+        facts = {"kind": kind, "digest": digest, "request": request, "site": site}
+        self._append("run", format=FORMAT, **facts, **_carrier())
+
+    def carried(self) -> None:
+        """Note which process carries the run out, if it is not who began it."""
+        mine = _carrier()
+        if {key: self.carrier.get(key) for key in mine} != mine:
+            self._append("carried", **mine)
 
     def decided(
         self, decisions: Mapping[str, Mapping[str, Any]], instead_of: Iterable[str] = ()
@@ -67,14 +76,6 @@ class Journal:
         if identity not in self.jobs().get(node, ()):
             self._append("job", node=node, id=identity)
 
-    def jobs(self) -> dict[str, list[str]]:
-        """Return the ids of all jobs by node."""
-        found: dict[str, list[str]] = {}
-        for event in self.events:
-            if event["event"] == "job":
-                found.setdefault(event["node"], []).append(event["id"])
-        return found
-
     def done(self, key: str) -> None:
         """Note that a step reached its goal."""
         self._append("done", key=key)
@@ -83,49 +84,23 @@ class Journal:
         """Note that a step failed."""
         self._append("failed", key=key, why=why)
 
+    def passed(self, key: str, state: str, seconds: float, says: str = "") -> None:
+        """Note for the reader how any step went: held, done or failed, and what was seen."""
+        self._append("passed", key=key, state=state, seconds=round(seconds, 3), says=says)
+
+    def rolling_back(self) -> None:
+        """Note that from now on the run is taken back, and not gone on with any more."""
+        if self.standing == "unfinished":
+            self._append("rolling-back")
+
     def finished(self, status: int) -> None:
         """Note that the run came to an end, with the exit status it had."""
         self._append("finished", status=status)
 
-    def attempts(self, key: str) -> int:
-        """Return how often a step was begun."""
-        return Counter(e["key"] for e in self.events if e["event"] == "started")[key]
-
-    def has_failed(self, key: str) -> bool:
-        """Whether a step's last attempt is known to have failed."""
-        return self._last_told(key) == "failed"
-
-    def is_done(self, key: str) -> bool:
-        """Whether a step has reached its goal before."""
-        return self._last_told(key) == "done"
-
-    def _last_told(self, key: str) -> str:
-        told = [str(event["event"]) for event in self._valid() if event.get("key") == key]
-        return told[-1] if told else ""
-
-    def touched(self) -> frozenset[str]:
-        """Return the keys of the steps that may have changed something that still stands."""
-        return frozenset(e["key"] for e in self._valid() if e["event"] == "started")
-
-    def _valid(self) -> list[dict[str, Any]]:
-        """Return the events but for those of steps that were taken back since."""
-        valid: list[dict[str, Any]] = []
-        for event in self.events:
-            for subject in event.get("instead_of", ()):
-                of = f"{subject}/"
-                valid = [e for e in valid if not str(e.get("key", "")).startswith(of)]
-            valid.append(event)
-        return valid
-
-    def decisions(self) -> dict[str, Mapping[str, Any]]:
-        """Return the pinned decisions by subject."""
-        pinned: dict[str, Mapping[str, Any]] = {}
-        for event in self.events:
-            if event["event"] == "decided":
-                for subject in event["instead_of"]:
-                    pinned.pop(subject, None)
-                pinned |= event["decisions"]
-        return pinned
+    def remove(self) -> None:
+        """Remove the file, and let go of it."""
+        self.path.unlink(missing_ok=True)
+        self.close()
 
     def close(self) -> None:
         """Let the next writer in."""
@@ -134,24 +109,77 @@ class Journal:
     def _append(self, event: str, **facts: object) -> None:
         entry = {"time": round(self._now(), 3), "event": event, **facts}
         line = json.dumps(entry, separators=(",", ":")).encode() + b"\n"
-        self._file.seek(0, os.SEEK_END)
-        self._file.write(line)
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        size = self._file.seek(0, os.SEEK_END)
+        try:
+            self._write(line)
+            if event != "passed":  # which no change waits for
+                os.fsync(self._file.fileno())
+        except OSError as error:
+            self._file.truncate(size)
+            raise PvekitError(
+                f"Cannot write the journal {self.path}: {error.strerror}.",
+                hint="What it was to speak of was not sent. The same command goes on once it can.",
+            ) from None
         self.events.append(json.loads(line))
 
-    def _cut_torn_line(self) -> None:
-        """Remove a last line that a crash left incomplete."""
-        whole = self.path.read_bytes()
-        self._file.truncate(whole.rfind(b"\n") + 1)
+    def _write(self, line: bytes) -> None:
+        while line:
+            line = line[self._file.write(line) :]
 
 
-def read(path: Path) -> list[dict[str, Any]]:
-    """Return the events of a journal; a torn last line is left out."""
-    events = []
-    for line in path.read_bytes().splitlines():
+def _carrier() -> dict[str, object]:
+    return {"pid": os.getpid(), "host": socket.gethostname()}
+
+
+def _locked(path: Path) -> io.FileIO:
+    try:
+        file = path.open("r+b", buffering=0)
+    except FileNotFoundError:
+        raise NotFound(f"There is no run {path.stem}.", hint="See `pvekit run list`.") from None
+    except OSError as error:
+        raise PvekitError(f"Cannot open the journal {path}: {error.strerror}.") from None
+    for _ in range(TRIES):
         try:
-            events.append(json.loads(line))
-        except ValueError:
-            break
-    return events
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(0.01)
+        else:
+            return file
+    file.close()
+    raise _busy(path)
+
+
+def is_locked(path: Path) -> bool:
+    """Whether a living process carries a run out."""
+    try:
+        with path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def _busy(path: Path) -> Conflict:
+    who = Account(path.stem, read(path).events).carrier
+    told = "another process"
+    if who.get("host") == socket.gethostname() and _lives(who.get("pid")):
+        since = datetime.fromtimestamp(who["time"], UTC).isoformat(timespec="seconds")
+        told = f"process {who['pid']} since {since}"
+    elif who and who.get("host") != socket.gethostname():
+        told = f"a process on {who.get('host', 'another machine')}"
+    return Conflict(
+        f"Run {path.stem} is being carried out by {told}.",
+        hint=f"Wait for it, or end it; `pvekit run show {path.stem}` says how far it is.",
+    )
+
+
+def _lives(pid: object) -> bool:
+    try:
+        os.kill(int(str(pid)), 0)
+    except PermissionError:
+        return True
+    except (OSError, ValueError):
+        return False
+    return True

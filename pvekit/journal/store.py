@@ -7,17 +7,32 @@ import json
 import os
 import secrets
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pvekit.errors import Conflict, NotFound, PvekitError
-from pvekit.journal.journal import Journal, read
+from pvekit.errors import NotFound, PvekitError
+from pvekit.journal.account import Account
+from pvekit.journal.journal import Journal, is_locked
+from pvekit.journal.reading import read
 
 
 def digest(kind: str, request: Mapping[str, Any], site: str = "") -> str:
     """Return what identical requests to one site have in common."""
     text = json.dumps([kind, request, site], sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Found:
+    """A run as it was found: ``fault`` says why its journal is not understood.
+
+    ``running``: a living process carries it out just now.
+    """
+
+    account: Account
+    fault: str = ""
+    running: bool = False
 
 
 class Store:
@@ -40,59 +55,71 @@ class Store:
     def begin(self, kind: str, request: Mapping[str, Any]) -> Journal:
         """Start a new run's journal."""
         try:
-            self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _private(self.directory.parent)
+            _private(self.directory)
             journal = Journal(self._fresh())
         except OSError as error:
             raise PvekitError(
                 f"Cannot write the journal in {self.directory}: {error.strerror}.",
                 hint="Nothing was changed. XDG_STATE_HOME says where journals lie.",
             ) from None
-        journal.begin(kind, digest(kind, request, self.site), request)
+        journal.begin(kind, digest(kind, request, self.site), request, self.site)
         return journal
 
     def unfinished(self, kind: str, request: Mapping[str, Any]) -> Journal | None:
         """Open the newest unfinished run of an identical request that nobody is carrying out."""
         wanted = digest(kind, request, self.site)
         for path in self._paths():
-            events = read(path)
-            if not events or events[0].get("digest") != wanted or _ended(events):
+            account = Account(path.stem, read(path).events)
+            if account.request.get("digest") != wanted or account.standing != "unfinished":
                 continue
             try:
                 journal = Journal(path)
-            except Conflict:
+            except PvekitError:
                 continue
-            if not _ended(journal.events):
+            if journal.standing == "unfinished":
                 return journal
             journal.close()  # its process has finished it between our two looks
         return None
 
-    def all(self) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-        """Yield each run's id and events, newest first."""
-        return ((path.stem, read(path)) for path in self._paths())
+    def all(self) -> Iterator[Found]:
+        """Yield the runs, newest first; one of which nothing is written yet is none."""
+        for path in self._paths():
+            found = _found(path)
+            if found.fault or found.account.events:
+                yield found
 
-    def is_ours(self, journal: Journal) -> bool:
+    def is_ours(self, account: Account) -> bool:
         """Whether a run was begun on this store's site."""
-        first = journal.request
+        first = account.request
         return bool(digest(first["kind"], first["request"], self.site) == first["digest"])
 
     def is_dead(self, run: str) -> bool:
         """Whether a run of this machine ended without having finished."""
         path = self.directory / f"{run}.jsonl"
-        if not path.exists():
+        if not path.exists() or is_locked(path):
             return False
-        try:
-            Journal(path).close()
-        except Conflict:
-            return False
-        return not _ended(read(path))
+        found = _found(path)
+        return not found.fault and found.account.status is None
+
+    def look(self, run: str) -> Found:
+        """Look at a run by its id or an unambiguous beginning of it, whoever carries it out."""
+        path = self._path(run)
+        found = _found(path)
+        if found.fault:
+            read(path).check(path.stem)
+        return found
 
     def open(self, run: str) -> Journal:
         """Open a run by its id or an unambiguous beginning of it."""
+        return Journal(self._path(run))
+
+    def _path(self, run: str) -> Path:
         found = [path for path in self._paths() if path.stem.startswith(run)]
         if len(found) != 1:
             known = ", ".join(path.stem for path in found) or "none"
             raise NotFound(f"No single run is called {run!r} (found: {known}).")
-        return Journal(found[0])
+        return found[0]
 
     def _fresh(self) -> Path:
         while True:
@@ -101,12 +128,37 @@ class Store:
                 os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
             except FileExistsError:
                 continue
+            _sync(self.directory)
             return path
 
-    def _paths(self) -> Iterator[Path]:
-        found = self.directory.glob("*.jsonl")
-        yield from sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)
+    def _paths(self) -> list[Path]:
+        times = {path: _changed(path) for path in self.directory.glob("*.jsonl")}
+        return sorted(times, key=times.__getitem__, reverse=True)
 
 
-def _ended(events: list[dict[str, Any]]) -> bool:
-    return any(event["event"] == "finished" for event in events)
+def _found(path: Path) -> Found:
+    reading = read(path)
+    return Found(Account(path.stem, reading.events), reading.fault, is_locked(path))
+
+
+def _changed(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:  # somebody has just removed it
+        return 0.0
+
+
+def _private(directory: Path) -> None:
+    """Make a directory that is its owner's alone."""
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if directory.stat().st_mode & 0o077:
+        directory.chmod(0o700)
+
+
+def _sync(directory: Path) -> None:
+    """Bring a new file's name to the disk: without it its content would be lost, too."""
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

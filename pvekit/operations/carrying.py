@@ -9,13 +9,17 @@ from dataclasses import dataclass
 from pvekit.errors import PvekitError
 from pvekit.journal import Journal
 from pvekit.operations.desk import Desk
-from pvekit.plan import Ask, Plan
+from pvekit.plan import Ask, Asking, Plan, ask
 from pvekit.pve.scripts import script
 from pvekit.run.apply import Outcome, apply, roll_back
-from pvekit.run.gather import gather
-from pvekit.shell import Query
+from pvekit.run.clock import Clock
+from pvekit.run.scheduler import Scheduler
+from pvekit.run.wants import Pause
+from pvekit.shell import LinkLost, Query
 
 PARTIAL = 4
+LAST_WORDS = 30.0
+"""How long a job whose goal is reached may still need to end, in seconds."""
 
 
 @dataclass(frozen=True)
@@ -56,19 +60,25 @@ def finish(desk: Desk, journal: Journal, outcomes: Mapping[str, Outcome]) -> Rep
     """Note how a run ended; only one that went well, or touched nothing, is finished."""
     report = Report(journal.run, outcomes)
     if report.status == 0 or not journal.touched():
-        forget_jobs(desk, journal)
-        journal.finished(report.status)
+        end(desk, journal, report.status)
     return report
 
 
+def end(desk: Desk, journal: Journal, status: int) -> None:
+    """Note that nothing of a run is left to be gone on with, and clear away what its jobs left."""
+    forget_jobs(desk, journal)
+    journal.finished(status)
+
+
 @contextmanager
-def held(journal: Journal) -> Iterator[None]:
+def held(desk: Desk, journal: Journal) -> Iterator[None]:
     """Let go of a journal at the end; one whose run failed before any change is finished."""
     try:
+        journal.carried()
         yield
     except PvekitError as error:
         if not journal.touched():
-            journal.finished(error.exit_status)
+            end(desk, journal, error.exit_status)
         raise
     finally:
         journal.close()
@@ -87,7 +97,19 @@ def letting_go(journal: Journal) -> Iterator[None]:
 def forget_jobs(desk: Desk, journal: Journal) -> None:
     """Remove what a run's jobs left on the nodes; a node that does not answer keeps it."""
     jobs = journal.jobs()
-    gather(
-        desk.site,
-        {node: Ask(node, Query(script("forget", *ids), str)) for node, ids in jobs.items()},
-    )
+    tasks = {node: _forgotten(node, ids, desk.clock) for node, ids in jobs.items()}
+    Scheduler(desk.site, desk.clock).run(tasks)
+
+
+def _forgotten(node: str, ids: list[str], clock: Clock) -> Asking[None]:
+    """Remove what jobs left on a node; one that has reached its goal may yet have to end."""
+    question = Ask(node, Query(script("forget", *ids), str))
+    deadline = clock.now() + LAST_WORDS
+    while True:
+        try:
+            running = yield from ask(question)
+        except LinkLost:
+            running = yield from ask(question)
+        if not running or clock.now() >= deadline:
+            return
+        yield Pause(0.5)

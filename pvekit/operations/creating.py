@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from pvekit.errors import IdTaken, NotReady
-from pvekit.journal import Journal
-from pvekit.journal.frozen import thaw
+from pvekit.journal import Account, Journal
+from pvekit.journal.frozen import part, thaw
 from pvekit.operations import vm_wishes
 from pvekit.operations.carrying import Report, carry, finish, held, take_back
 from pvekit.operations.desk import Desk
@@ -61,8 +61,7 @@ def foresee(desk: Desk, request: Request, journal: Journal | None) -> tuple[Deci
         found = decided(desk, request)
     else:
         with closing(journal):
-            wait = vm_wishes.wait(desk.config, request)
-            found = Decided(_pinned(journal), wait, journal.run)
+            found = pinned(desk, journal)
     return found, preview(found.plan(desk), desk.site)
 
 
@@ -72,7 +71,7 @@ def carry_out(desk: Desk, request: Request, journal: Journal) -> tuple[Decided, 
     Claims are settled first, in as many rounds as it takes; a vmid that a stranger took between
     its claim and the clone brings that one machine back to the start.
     """
-    with held(journal):
+    with held(desk, journal):
         wait = vm_wishes.wait(desk.config, request)
         fresh = _pinned(journal) or _pin(journal, _decide(desk, request, journal.run))
         decisions: dict[str, Decision] = {}
@@ -144,16 +143,26 @@ def _pin(
     return decisions
 
 
-def _pinned(journal: Journal) -> tuple[Decision, ...]:
+def _pinned(account: Account) -> tuple[Decision, ...]:
     return tuple(
-        (thaw(VmSpec, decision["spec"]), thaw(Placement, decision["at"]))
-        for decision in journal.decisions().values()
+        (thaw(VmSpec, part(decision, "spec")), thaw(Placement, part(decision, "at")))
+        for decision in account.decisions().values()
     )
 
 
-def resumed(desk: Desk, journal: Journal) -> Plan:
-    """Return the plan of the decisions that a run has pinned."""
-    return _plan(desk, _pinned(journal), None)
+def asked_for(account: Account) -> Request:
+    """Return the request that a run was begun with."""
+    return thaw(Request, part(part(account.request, "request"), "asked"))
+
+
+def pinned(desk: Desk, account: Account) -> Decided:
+    """Return what a run has decided, and whether it is waited for."""
+    return Decided(_pinned(account), vm_wishes.wait(desk.config, asked_for(account)), account.run)
+
+
+def resumed(desk: Desk, account: Account) -> Plan:
+    """Return the plan of the decisions that a run has pinned, up to the start."""
+    return _plan(desk, _pinned(account), None)
 
 
 def _plan(desk: Desk, decisions: Iterable[Decision], wait: Wait | None) -> Plan:

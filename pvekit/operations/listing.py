@@ -75,7 +75,7 @@ def target(inventory: Inventory, wanted: str) -> Target:
             f"VM {vm.vmid} ({vm.name}) on {node.alias} is not ours: {missing(vm)}.",
             hint="pvekit only ever changes what it made itself.",
         )
-    return Target(node.alias, vm.vmid, vm.name)
+    return Target(node.alias, vm.vmid, vm.name, vm.mark.run if vm.mark else "")
 
 
 def missing(vm: Vm) -> str:

@@ -1,46 +1,136 @@
-"""Runs of this machine: listed, or taken back."""
+"""Runs of this machine: listed, taken back, or their journals removed."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
 
-from pvekit.errors import UsageError
-from pvekit.journal import Journal, Store
-from pvekit.operations import creating, templates
-from pvekit.operations.carrying import Report, forget_jobs, held, take_back
+from pvekit.errors import NotFound, UsageError
+from pvekit.journal import Account, Found, Journal, Store
+from pvekit.operations import fitting, pinned
+from pvekit.operations.carrying import Report, end, held, letting_go, take_back
 from pvekit.operations.desk import Desk
-from pvekit.plan import Plan
+
+MAKING = ("clone", "create")
+"""The steps that bring something into being; what has begun one of them may be there."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """A run as it is listed; ``state`` is finished, or unfinished: it can be gone on with."""
+    """A run as it is listed.
+
+    ``state`` is unfinished (it can be gone on with), running (a living process carries it out),
+    rolling back, rolled back, finished (then with its exit ``status``) or unreadable. ``subjects``
+    are what it was about, ``made`` what it has made of them.
+    """
 
     run: str
     began: str
+    age: str
     kind: str
     state: str
+    status: int | None
     subjects: str
+    made: str
 
 
-def listed(store: Store) -> list[Run]:
+def listed(store: Store, *, unfinished: bool = False) -> list[Run]:
     """Return the runs that this machine's journals tell of, newest first."""
-    return [_row(run, events) for run, events in store.all() if events]
+    rows = [row(found) for found in store.all()]
+    return [each for each in rows if not unfinished or each.state not in OVER]
 
 
-def _row(run: str, events: list[dict[str, Any]]) -> Run:
-    decided = (event["decisions"] for event in events if event["event"] == "decided")
-    subjects = dict.fromkeys(subject for decisions in decided for subject in decisions)
-    ended = any(event["event"] == "finished" for event in events)
+OVER = frozenset(("finished", "rolled back"))
+
+
+def row(found: Found) -> Run:
+    """Return a run as it is listed."""
+    account = found.account
+    if found.fault:
+        return Run(account.run, "", "", "", "unreadable", None, found.fault, "")
     return Run(
-        run=run,
-        began=datetime.fromtimestamp(events[0]["time"], UTC).isoformat(timespec="seconds"),
-        kind=str(events[0].get("kind", "")),
-        state="finished" if ended else "unfinished",
-        subjects=", ".join(subjects),
+        run=account.run,
+        began=moment(account.began),
+        age=age(time.time() - account.began),
+        kind=account.kind,
+        state=state(found),
+        status=account.status,
+        subjects=", ".join(_subjects(account)),
+        made=", ".join(made(account)),
     )
+
+
+def state(found: Found) -> str:
+    """Return how far a run is, and whether a process is at work on it."""
+    over = found.account.standing in OVER
+    return "running" if found.running and not over else found.account.standing
+
+
+def moment(seconds: float) -> str:
+    """Return a time since the epoch as text."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
+
+
+def age(seconds: float) -> str:
+    """Return how long ago something was, in its largest unit."""
+    for unit, length in (("d", 86400), ("h", 3600), ("m", 60)):
+        if seconds >= length:
+            return f"{seconds / length:.0f}{unit}"
+    return f"{max(0.0, seconds):.0f}s"
+
+
+def _subjects(account: Account) -> list[str]:
+    decided = (event["decisions"] for event in account.events if event["event"] == "decided")
+    return list(dict.fromkeys(subject for decisions in decided for subject in decisions))
+
+
+def made(account: Account) -> Iterator[str]:
+    """Yield what a run has made, in words; what was taken back since is not among it."""
+    if account.standing == "rolled back":
+        return
+    touched = account.touched()
+    for subject, decision in account.decisions().items():
+        if any(f"{subject}/{verb}" in touched for verb in MAKING):
+            at = decision.get("at", {})
+            yield f"{subject.partition('/')[2]} (VM {at.get('vmid')} on {at.get('node')})"
+
+
+@dataclass
+class Pruned:
+    """The runs whose journals are old enough to go, those that stay, and why they do."""
+
+    removed: list[Run] = field(default_factory=list)
+    kept: list[tuple[Run, str]] = field(default_factory=list)
+
+
+def prune(store: Store, older_than: float, *, now: float, dry_run: bool = False) -> Pruned:
+    """Remove the journals of what ended so many seconds ago; all others are kept."""
+    pruned = Pruned()
+    for found in store.all():
+        told = row(found)
+        if found.fault:
+            pruned.kept.append((told, f"its journal {found.fault}"))
+        elif now - found.account.last < older_than:
+            continue
+        elif found.account.standing not in OVER:
+            pruned.kept.append((told, f"it is {told.state}"))
+        elif dry_run or _removed(store, told.run):
+            pruned.removed.append(told)
+    return pruned
+
+
+def _removed(store: Store, run: str) -> bool:
+    try:
+        journal = store.open(run)
+    except NotFound:  # somebody else has just removed it
+        return False
+    if journal.standing in OVER:
+        journal.remove()
+        return True
+    journal.close()
+    return False
 
 
 def roll_back(desk: Desk, journal: Journal) -> Report:
@@ -49,27 +139,19 @@ def roll_back(desk: Desk, journal: Journal) -> Report:
     Raises :class:`UsageError` for a run that is finished: what it made is deleted by its own
     command.
     """
-    if any(event["event"] == "finished" for event in journal.events):
+    if journal.status is not None:
+        journal.close()
+        taken = journal.standing == "rolled back"
         raise UsageError(
-            f"Run {journal.run} is finished.", hint="Use `pvekit vm delete` to remove a VM."
+            f"Run {journal.run} is {'taken back already' if taken else 'finished'}.",
+            hint="" if taken else "Use `pvekit vm delete` to remove a VM.",
         )
-    if not desk.store.is_ours(journal):
-        raise UsageError(
-            f"Run {journal.run} was begun on another site than this configuration's.",
-            hint="Say which with --config.",
-        )
-    with held(journal):
-        report = Report(journal.run, take_back(desk, _plan(desk, journal), journal))
+    with letting_go(journal):
+        fitting.same_site(desk, journal)
+    with held(desk, journal):
+        plan = pinned.plan(desk, journal)
+        journal.rolling_back()
+        report = Report(journal.run, take_back(desk, plan, journal))
         if report.status == 0:
-            forget_jobs(desk, journal)
-            journal.finished(0)
+            end(desk, journal, 0)
         return report
-
-
-def _plan(desk: Desk, journal: Journal) -> Plan:
-    kind = journal.request.get("kind")
-    if kind == creating.KIND:
-        return creating.resumed(desk, journal)
-    if kind == templates.KIND:
-        return templates.resumed(journal).plan(desk)
-    raise UsageError(f"A run of `{kind}` has nothing that can be taken back.")

@@ -11,8 +11,8 @@ from typing import Any
 from pvekit.config.model import Config, TemplateConfig
 from pvekit.errors import IdTaken, NoCapacity, NotFound, PvekitError, UsageError
 from pvekit.inventory.model import Inventory, NodeState
-from pvekit.journal import Journal
-from pvekit.journal.frozen import thaw
+from pvekit.journal import Account, Journal
+from pvekit.journal.frozen import part, thaw
 from pvekit.operations import template_wishes
 from pvekit.operations.carrying import Report, carry, finish, held, letting_go, take_back
 from pvekit.operations.desk import Desk
@@ -131,7 +131,7 @@ def carry_out(desk: Desk, found: Decided, journal: Journal) -> tuple[Decided, Re
 
     Where somebody else just builds the same template it is waited for, and found to be there.
     """
-    with held(journal):
+    with held(desk, journal):
         outcomes: dict[str, Outcome] = {}
         built: list[Work] = []
         there = found.there
@@ -174,15 +174,15 @@ def _take_back(desk: Desk, journal: Journal, works: Sequence[Work]) -> None:
 def _anew(desk: Desk, journal: Journal, works: Sequence[Work]) -> Decided:
     """Decide copies anew of which everything is taken back; others stay as they are."""
     subjects = [work.subject for work in works]
-    request = replace(_request(journal), nodes=tuple({work.at.node for work in works}))
+    request = replace(asked_for(journal), nodes=tuple({work.at.node for work in works}))
     found = decided(desk, request)
     wanted = tuple(work for work in found.works if work.subject in subjects)
     return _pinned(journal, replace(found, works=wanted), instead_of=subjects)
 
 
-def _request(journal: Journal) -> Request:
-    stored: dict[str, Any] = dict(journal.request["request"]["asked"])
-    return Request(**{**stored, "nodes": tuple(stored["nodes"])})
+def asked_for(account: Account) -> Request:
+    """Return the request that a run was begun with."""
+    return thaw(Request, part(part(account.request, "request"), "asked"))
 
 
 def begin(desk: Desk, request: Request, found: Decided) -> tuple[Decided, Journal]:
@@ -201,9 +201,9 @@ def _pinned(journal: Journal, found: Decided, instead_of: Sequence[str] = ()) ->
     return Decided(works, found.there)
 
 
-def resumed(journal: Journal) -> Decided:
+def resumed(account: Account) -> Decided:
     """Return the decisions that an unfinished run has pinned."""
-    return Decided(tuple(_thaw(decision) for decision in journal.decisions().values()))
+    return Decided(tuple(_thaw(decision) for decision in account.decisions().values()))
 
 
 def go_on(desk: Desk, journal: Journal) -> Decided:
@@ -212,20 +212,24 @@ def go_on(desk: Desk, journal: Journal) -> Decided:
     A copy of which no VM was begun is decided anew, for its image may have a newer checksum by
     now. So is one whose first boot failed: cloud-init runs a seed only once, a new VM must be made.
     """
-    works = resumed(journal).works
-    anew = [work for work in works if not _worth_going_on(journal, work)]
-    if not anew:
-        return Decided(works)
     with letting_go(journal):
+        journal.carried()
+        if not journal.decisions():  # it ended before it had decided
+            return _pinned(journal, decided(desk, asked_for(journal), journal.run))
+        works = resumed(journal).works
+        anew = [work for work in works if not worth_going_on(journal, work)]
+        if not anew:
+            return Decided(works)
         _take_back(desk, journal, anew)
         fresh = _anew(desk, journal, anew)
     kept = tuple(work for work in works if work not in anew)
     return Decided((*kept, *fresh.works), fresh.there)
 
 
-def _worth_going_on(journal: Journal, work: Work) -> bool:
-    begun = f"{work.subject}/create" in journal.touched()
-    return begun and not journal.has_failed(f"{work.subject}/first-boot")
+def worth_going_on(account: Account, work: Work) -> bool:
+    """Whether a copy's VM was begun and may still become the template."""
+    begun = f"{work.subject}/create" in account.touched()
+    return begun and not account.has_failed(f"{work.subject}/first-boot")
 
 
 def data(request: Request, config: Config) -> dict[str, Any]:
@@ -237,13 +241,13 @@ def data(request: Request, config: Config) -> dict[str, Any]:
 
 
 def _thaw(decision: Mapping[str, Any]) -> Work:
-    data = decision["recipe"]
+    data = part(decision, "recipe")
     files = tuple(recipe.File(**file) for file in data["files"])
     lists = {key: tuple(data[key]) for key in ("packages", "commands", "checks")}
     return Work(
-        thaw(TemplateSpec, decision["spec"]),
+        thaw(TemplateSpec, part(decision, "spec")),
         Recipe(**{**data, **lists, "files": files}),
-        thaw(Copy, decision["at"]),
+        thaw(Copy, part(decision, "at")),
     )
 
 

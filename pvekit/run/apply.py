@@ -60,9 +60,12 @@ def _subject(
         try:
             passed = yield from carry_out(step, context, undo=undo)
         except PvekitError as error:
-            context.watch(Event(step, "failed", context.clock.now() - began, error.brief))
+            seconds = context.clock.now() - began
+            context.journal.passed(step.key, "failed", seconds, error.brief)
+            context.watch(Event(step, "failed", seconds, error.brief))
             raise
         seconds = context.clock.now() - began
+        context.journal.passed(step.key, passed.state, seconds, passed.seen)
         outcome.stages.append(Stage(step.verb, passed.state, seconds, passed.seen))
 
 

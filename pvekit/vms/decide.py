@@ -194,6 +194,7 @@ class _Deciding:
         """Return one machine and its place."""
         slot, size_gb = _disk(choice.template)
         source = self._inventory.node_of(choice.template)
+        mark = choice.template.mark
         placement = Placement(
             run=self._run,
             node=choice.node.alias,
@@ -207,6 +208,8 @@ class _Deciding:
             disk_slot=slot,
             template_disk_gb=size_gb,
             claim_nodes=self._claimers,
+            template_digest=mark.digest if mark else "",
+            template_run=mark.run if mark else "",
             target=_target(choice.node, choice.template),
             home=_home(choice.node, self._inventory, self._claimers),
             reasons=tuple(f"{each.node}: {each.because}" for each in choice.reasons),

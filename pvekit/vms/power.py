@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from pvekit.plan import Guard, Plan, Step
 from pvekit.pve import qm, state
 
+Verb = Literal["start", "stop", "delete"]
+
 
 @dataclass(frozen=True)
 class Target:
-    """One of our VMs: the alias of its node, its vmid and name."""
+    """One of our VMs: the alias of its node, its vmid and name, and the run that made it."""
 
     node: str
     vmid: int
     name: str
+    run: str = ""
 
     @property
     def subject(self) -> str:
@@ -25,6 +29,13 @@ class Target:
     def guard(self) -> Guard:
         """What must be true of it whenever it is changed."""
         return Guard("vm", self.vmid, self.name)
+
+
+def plan(verb: Verb, vm: Target, seconds: int, *, force: bool = False) -> Plan:
+    """Return the plan of a verb."""
+    if verb == "start":
+        return start(vm)
+    return stop(vm, seconds=seconds, force=force) if verb == "stop" else delete(vm, seconds=seconds)
 
 
 def start(vm: Target) -> Plan:

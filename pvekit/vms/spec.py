@@ -52,7 +52,8 @@ class Placement:
 
     ``node`` and ``template_node`` are aliases of the config, ``pve_node`` and ``target`` names of
     Proxmox VE (``target`` is empty where the clone stays on its template's node). ``claim_nodes``
-    names one node of each PVE cluster and each standalone node of the site.
+    names one node of each PVE cluster and each standalone node of the site. ``template_digest`` and
+    ``template_run`` tell the template from one that was built in its place.
     """
 
     run: str
@@ -67,6 +68,8 @@ class Placement:
     disk_slot: str
     template_disk_gb: int
     claim_nodes: tuple[str, ...]
+    template_digest: str = ""
+    template_run: str = ""
     target: str = ""
     home: str = ""
     reasons: tuple[str, ...] = ()

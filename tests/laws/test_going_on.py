@@ -11,10 +11,11 @@ from labsite import Cut, desk_for, lab_site
 from pvekit.lab.site import SiteSpec
 from pvekit.operations import changing, creating, runs, templates, vm_wishes
 from pvekit.operations.template_listing import listed
-from pvekit.vms import power
 
 TEMPLATE = templates.Request()
 ONE = SiteSpec(nodes=1, clustered=False)
+STOP = changing.Order("stop", 120)
+DELETE = changing.Order("delete", 60)
 
 
 def build(desk):
@@ -29,6 +30,10 @@ def create(desk, **asked):
     request = vm_wishes.Request(role="worker", size="small", **asked)
     journal = creating.unfinished(desk, request) or creating.begin(desk, request)
     return creating.carry_out(desk, request, journal)
+
+
+def begin(desk, order, *names):
+    return changing.begin(desk, order, names, changing.targets(desk, names))
 
 
 @pytest.fixture
@@ -104,9 +109,9 @@ def test_a_named_vm_gets_another_vmid_if_a_stranger_took_its_own(site, desk):
 def test_a_failed_stop_leaves_no_unfinished_run(site, desk):
     assert build(desk).status == 0
     assert create(desk)[1].status == 0
-    targets, plan = changing.plan_for(desk, ["k8s-worker-1"], power.stop)
+    journal = begin(desk, STOP, "k8s-worker-1")
     site.on("pve1", "qm set 100 --description mine")
-    assert changing.carry_out(desk, "stop", targets, plan).status == 6
+    assert changing.carry_out(desk, journal)[1].status == 6
     assert {run.state for run in runs.listed(desk.store)} == {"finished"}
     assert "100.pid" in site.on("pve1", "ls /run/qemu-server").split()
 
@@ -115,7 +120,7 @@ def test_a_vm_that_is_named_twice_is_meant_once_and_the_site_is_read_once(site, 
     assert build(desk).status == 0
     assert create(desk)[1].status == 0
     site.cut = Cut(-1, "before")  # never cuts, but counts the commands
-    targets, plan = changing.plan_for(desk, ["k8s-worker-1", "100"], power.delete)
+    targets = changing.targets(desk, ["k8s-worker-1", "100"])
     assert [target.vmid for target in targets] == [100]
-    assert len(plan.steps) == 2
+    assert len(DELETE.plan(targets).steps) == 2
     assert next(site.cut.count) == 1

@@ -51,7 +51,7 @@ def test_a_torn_last_line_is_lost_and_cut_off(store):
     again = Journal(journal.path)
     assert again.touched() == {"vm/a/clone"}
     again.done("vm/a/clone")
-    assert [event["event"] for event in read(again.path)] == ["run", "started", "done"]
+    assert [event["event"] for event in read(again.path).events] == ["run", "started", "done"]
 
 
 def test_a_run_on_another_site_is_another_request(store):

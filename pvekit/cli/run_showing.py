@@ -1,0 +1,67 @@
+"""``run show``: a run as text, or as data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from pvekit.cli.app import App
+from pvekit.cli.output import emit
+from pvekit.operations import run_showing
+
+HEAD = ("run", "kind", "state", "status", "began", "ended", "made")
+
+
+def show(app: App, run: str, form: str) -> None:
+    """Print one run."""
+    told = run_showing.shown(app.store.look(run), app.desk)
+    if form != "table":
+        emit(told, form, ())
+        return
+    for key in HEAD:
+        if told[key] not in (None, ""):
+            click.echo(f"{key}: {told[key]}")
+    asked = " ".join(f"{key}={_words(value)}" for key, value in told["request"].items())
+    click.echo(f"request: {asked or '-'}")
+    _decisions(told["decisions"])
+    if told["steps"]:
+        click.echo()
+        emit(told["steps"], form, [_row(step) for step in told["steps"]])
+    for job in told["jobs"]:
+        click.echo(f"job: {job['job']} on {job['node']}")
+    _ways(told)
+
+
+def _decisions(decisions: dict[str, Any]) -> None:
+    for subject, decided in decisions.items():
+        at = {**decided.get("spec", {}), **decided.get("at", {}), **decided.get("target", {})}
+        names = ("vmid", "node", "mac", "ip", "template", "storage", "cpus", "memory_mb", "disk_gb")
+        words = " ".join(f"{key}={at[key]}" for key in names if at.get(key) not in (None, ""))
+        click.echo(f"decided: {subject}: {words}")
+
+
+def _row(step: dict[str, Any]) -> dict[str, object]:
+    told = {key: "" if value is None else value for key, value in step.items()}
+    name = told.pop("subject").partition("/")[2]
+    return {"name": name, **told}
+
+
+def _ways(told: dict[str, Any]) -> None:
+    if by := told.get("carried_by"):
+        click.echo(f"carried out by process {by['pid']} on {by['host']} since {by['since']}")
+    if told.get("resume_refused"):
+        click.echo("resume: refused")
+        for line in told["resume_refused"].splitlines():
+            click.echo(f"  {line}")
+    for way in ("resume", "rollback"):
+        if told.get(way) is not None:
+            click.echo(f"{way}: would send" if told[way] else f"{way}: nothing left to be done")
+            for line in told[way]:
+                click.echo(f"  {line}")
+    for line in told.get("lasting", ()):
+        click.echo(f"not taken back: {line}")
+
+
+def _words(value: object) -> str:
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -1,0 +1,74 @@
+"""Going on with an unfinished run from its own decisions, without the words it was begun with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+
+from pvekit.errors import UsageError
+from pvekit.journal import Account, Journal
+from pvekit.operations import changing, creating, fitting, pinned, templates
+from pvekit.operations.carrying import Report, letting_go
+from pvekit.operations.desk import Desk
+from pvekit.run.apply import Preview, preview
+from pvekit.vms.power import Target
+
+
+@dataclass(frozen=True)
+class Resumed:
+    """How going on went, and what it was about: machines, templates, or VMs that were there."""
+
+    report: Report
+    machines: creating.Decided | None = None
+    copies: templates.Decided | None = None
+    verb: str = ""
+    targets: Sequence[Target] = field(default=())
+
+
+def check(account: Account) -> None:
+    """Raise :class:`UsageError` for a run that is not to be gone on with."""
+    run, standing = account.run, account.standing
+    if standing == "finished":
+        raise UsageError(
+            f"Run {run} has ended with status {account.status}: there is nothing to go on with.",
+            hint="Give its command again; it begins a new run.",
+        )
+    if standing == "rolling back":
+        raise UsageError(
+            f"Run {run} is being taken back: it cannot be gone on with.",
+            hint=f"Finish that: pvekit run rollback {run}",
+        )
+    if standing == "rolled back":
+        raise UsageError(
+            f"Run {run} was taken back: there is nothing to go on with.",
+            hint="Give its command again; it begins a new run.",
+        )
+
+
+def foresee(desk: Desk, journal: Journal) -> Preview:
+    """Return what going on would do; refuses what :func:`resume` would. Changes nothing."""
+    with closing(journal):
+        check(journal)
+        fitting.check(desk, journal)
+        return preview(pinned.plan(desk, journal), desk.site)
+
+
+def resume(desk: Desk, journal: Journal) -> Resumed:
+    """Go on with a run, if site and configuration still fit its decisions.
+
+    Raises :class:`UsageError`, :class:`Conflict` or :class:`Transient` before any change if not.
+    """
+    with letting_go(journal):
+        check(journal)
+        fitting.check(desk, journal)
+        if journal.kind == templates.KIND:
+            found = templates.go_on(desk, journal)
+    if journal.kind == creating.KIND:
+        made, report = creating.carry_out(desk, creating.asked_for(journal), journal)
+        return Resumed(report, machines=made)
+    if journal.kind == templates.KIND:
+        built, report = templates.carry_out(desk, found, journal)
+        return Resumed(report, copies=built)
+    targets, report = changing.carry_out(desk, journal)
+    return Resumed(report, verb=changing.order(journal).verb, targets=targets)

@@ -1,0 +1,104 @@
+"""One run in full: what was asked for and decided, how each step went, and the ways on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from pvekit.errors import PvekitError
+from pvekit.journal import Account, Found
+from pvekit.operations import fitting, pinned, resuming
+from pvekit.operations.desk import Desk
+from pvekit.operations.runs import moment, row, state
+from pvekit.run.apply import Preview
+
+
+def shown(found: Found, desk: Callable[[], Desk]) -> dict[str, Any]:
+    """Return a run as data; the site is only asked for the ways on of one that has any."""
+    account = found.account
+    told: dict[str, Any] = asdict(row(found))
+    told["ended"] = moment(account.last) if account.status is not None else None
+    told["request"] = _asked(account)
+    told["decisions"] = dict(account.decisions())
+    told["steps"] = steps(account)
+    told["jobs"] = [
+        {"node": node, "job": job} for node, ids in account.jobs().items() for job in ids
+    ]
+    if state(found) == "running":
+        who = account.carrier
+        told["carried_by"] = {"pid": who["pid"], "host": who["host"], "since": moment(who["time"])}
+    elif account.status is None:
+        told |= _ways(account, desk)
+    return told
+
+
+def _asked(account: Account) -> dict[str, Any]:
+    """Return what was asked for, without what was left open."""
+    request = account.request.get("request", {})
+    asked = {**request.get("asked", {}), **request.get("order", {})}
+    return {key: value for key, value in asked.items() if value not in (None, "", [], 0.0)}
+
+
+def steps(account: Account) -> list[dict[str, Any]]:
+    """Return how each step went, in the order in which they were first told of."""
+    told: dict[str, dict[str, Any]] = {}
+    for event in account.events:
+        key = event.get("key")
+        if key is None:
+            continue
+        subject, _, verb = str(key).rpartition("/")
+        step = told.setdefault(key, {"subject": subject, "step": verb} | dict(_UNTOLD))
+        _tell(step, event)
+    return list(told.values())
+
+
+_UNTOLD: Mapping[str, Any] = {
+    "state": "", "attempts": 0, "began": None, "ended": None, "seconds": None, "error": "",
+}  # fmt: skip
+
+
+def _tell(step: dict[str, Any], event: Mapping[str, Any]) -> None:
+    at = moment(event["time"])
+    if event["event"] == "started":
+        step |= {"state": "started", "began": at, "ended": None, "seconds": None, "error": ""}
+        step["attempts"] += 1
+        return
+    step["ended"] = at
+    if event["event"] == "passed":
+        failed = event["state"] == "failed"
+        step["error"] = event.get("says", "") if failed else ""
+        step["seconds"] = event["seconds"]
+        step["began"] = step["began"] or moment(event["time"] - event["seconds"])
+        if event["state"] == "held" and step["state"] == "done":
+            return  # done by this run before, and found to hold when it was gone on with
+    step["state"] = event["state"] if event["event"] == "passed" else event["event"]
+    if event["event"] == "failed":
+        step["error"] = event["why"]
+
+
+def _ways(account: Account, desk: Callable[[], Desk]) -> dict[str, Any]:
+    """Return what going on would do and what taking back would, or why it cannot be told."""
+    told: dict[str, Any] = {"resume": None, "resume_refused": "", "rollback": None, "lasting": []}
+    try:
+        here = desk()
+        fitting.same_site(here, account)
+        found = pinned.ways(here, account)
+    except PvekitError as error:
+        return told | {"resume_refused": str(error)}
+    told |= {"rollback": _lines(found.rollback), "lasting": list(found.lasting)}
+    try:
+        resuming.check(account)
+        fitting.check(here, account)
+    except PvekitError as error:
+        return told | {"resume_refused": str(error)}
+    return told | {"resume": _lines(found.resume)}
+
+
+def _lines(preview: Preview) -> list[str]:
+    """Return what the pending steps would send, a line each, or what they would wait for."""
+    found = []
+    for step in preview.pending:
+        sent = [line for change in step.changes for line in str(change).splitlines()]
+        found += [f"{step.node}: {line}" for line in sent or [f"wait until {step.goal.says}"]]
+    return found
