@@ -25,11 +25,16 @@ PLAN = Path(__file__).parent / "cases" / "config" / "plan.yaml"
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIO6Hh+FhEXHLvmcnYMFyS1h4VqTwGcZCHnmVRNHjUQbL test"
 
 
+class Killed(BaseException):
+    """The process dies: nothing that it does afterwards counts."""
+
+
 @dataclass
 class Cut:
     """Cuts the link once, before, during or after the command of this number.
 
-    Only commands that hold ``match`` are counted.
+    Only commands that hold ``match`` are counted. ``killed before`` and ``killed after`` are the
+    death of the process instead.
     """
 
     at: int
@@ -55,6 +60,8 @@ class NodeShell:
         cut = self.cut if self.cut is not None and self.cut.due(command.line()) else None
         if cut and cut.when == "before":
             raise LinkLost(f"cut before {command}")
+        if cut and cut.when == "killed before":
+            raise Killed
         if cut and cut.when == "during":
             self.lab.loop.do(lambda: self.lab.site.faults.order("link-cut", when="during"))
         try:
@@ -63,6 +70,8 @@ class NodeShell:
             raise Unreachable(f"nobody answers at {error}") from error
         except (ConnectionError, TimeoutError) as error:
             raise LinkLost(f"{command.words[0]}: {error}") from error
+        if cut and cut.when == "killed after":
+            raise Killed
         if cut:
             raise LinkLost(f"cut after {command}")
         return Result(command, status, out.decode(errors="replace"), err.decode(errors="replace"))

@@ -10,12 +10,11 @@ import re
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
-from labsite import Cut, LabSite, desk_for, lab_site
+from breaking import broken, difference, fresh_desk
+from labsite import LabSite, desk_for, lab_site
 
-from pvekit.errors import PvekitError
 from pvekit.lab.site import SiteSpec
 from pvekit.operations import creating, runs, templates, vm_wishes
 from pvekit.operations.carrying import Report
@@ -92,38 +91,6 @@ def start(case, tmp_path):
         yield lambda: origin.restored(saved)
 
 
-def fresh_desk(site: LabSite, directory: Path, name: str) -> Desk:
-    (directory / name).mkdir()
-    return desk_for(site, directory / name)
-
-
-@dataclass(frozen=True)
-class Broken:
-    """Whether it came to the break, and whether the command went well all the same."""
-
-    struck: bool
-    well: bool
-
-
-def broken(case: Case, site: LabSite, desk: Desk, at: int, when: str) -> Broken:
-    """Run a command whose link breaks once."""
-    site.cut = Cut(at, when)
-    try:
-        well = case.do(desk).status == 0
-    except PvekitError:
-        well = False
-    struck = site.cut.struck
-    site.cut = None
-    settle(site)
-    return Broken(struck, well)
-
-
-def settle(site: LabSite) -> None:
-    """Let what still runs on the nodes come to its end."""
-    for node in site.lab.site.nodes:
-        site.on(node, "for i in 1 2 3 4 5 6 7 8 9 10; do sleep 1; done")
-
-
 def comparable(line: str) -> str:
     """A command line without what is drawn anew for each run, or read on the node."""
     line = re.sub(r" --digest [0-9a-f]{40}", "", line)
@@ -182,7 +149,7 @@ def test_broken_then_resumed_is_whole(case, start, tmp_path, when):
     while True:
         site = start()
         desk = fresh_desk(site, tmp_path, f"{when}{at}")
-        first = broken(case, site, desk, at, when)
+        first = broken(case.do, desk, site, at, when)
         if not first.struck:
             break
         if not first.well:
@@ -193,14 +160,6 @@ def test_broken_then_resumed_is_whole(case, start, tmp_path, when):
     assert at > 10
 
 
-def difference(found, wanted) -> list[str]:
-    """What is there too much (+) and what is missing (-)."""
-    flat = [{f"{node} {line}" for node in side for line in side[node]} for side in (found, wanted)]
-    return [f"+ {x}" for x in sorted(flat[0] - flat[1])] + [
-        f"- {x}" for x in sorted(flat[1] - flat[0])
-    ]
-
-
 @pytest.mark.parametrize("when", ["before", "during", "after"])
 def test_broken_then_rolled_back_is_untouched(case, start, tmp_path, when):
     at = 0
@@ -208,7 +167,7 @@ def test_broken_then_rolled_back_is_untouched(case, start, tmp_path, when):
         site = start()
         before = site.picture()
         desk = fresh_desk(site, tmp_path, f"{when}{at}")
-        if not broken(case, site, desk, at, when).struck:
+        if not broken(case.do, desk, site, at, when).struck:
             break
         for run in runs.listed(desk.store):
             if run.state == "unfinished":

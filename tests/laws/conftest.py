@@ -1,0 +1,19 @@
+"""Tells at the end how many break points were tried, wherever a test has counted them."""
+
+from __future__ import annotations
+
+BREAK_POINTS = "break points"
+
+
+def pytest_terminal_summary(terminalreporter):
+    counts = [
+        (report.nodeid.partition("::")[2], count)
+        for report in terminalreporter.getreports("passed")
+        for name, count in report.user_properties
+        if name == BREAK_POINTS
+    ]
+    if counts:
+        terminalreporter.section("break points tried")
+        for name, count in sorted(counts):
+            terminalreporter.write_line(f"{count:5} {name}")
+        terminalreporter.write_line(f"{sum(count for _, count in counts):5} in all")
