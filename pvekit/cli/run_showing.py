@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -50,17 +51,20 @@ def _row(step: dict[str, Any]) -> dict[str, object]:
 def _ways(told: dict[str, Any]) -> None:
     if by := told.get("carried_by"):
         click.echo(f"carried out by process {by['pid']} on {by['host']} since {by['since']}")
-    if told.get("resume_refused"):
-        click.echo("resume: refused")
-        for line in told["resume_refused"].splitlines():
-            click.echo(f"  {line}")
     for way in ("resume", "rollback"):
-        if told.get(way) is not None:
-            click.echo(f"{way}: would send" if told[way] else f"{way}: nothing left to be done")
-            for line in told[way]:
-                click.echo(f"  {line}")
+        if why := told.get(f"{way}_refused"):
+            click.echo(f"{way}: not possible")
+            _indented(why.splitlines())
+        elif way in told:
+            click.echo(f"{way}: would send" if told[way] else f"{way}: nothing left to be sent")
+            _indented(told[way])
     for line in told.get("lasting", ()):
         click.echo(f"not taken back: {line}")
+
+
+def _indented(lines: Sequence[str]) -> None:
+    for line in lines:
+        click.echo(f"  {line}")
 
 
 def _words(value: object) -> str:

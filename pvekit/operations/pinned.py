@@ -1,24 +1,12 @@
-"""What a run has decided, whatever its command: its plan, and what carrying on would send."""
+"""What a run has decided, whatever its command: its plan, and what of it stays."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 from pvekit.errors import UsageError
 from pvekit.journal import Account
 from pvekit.operations import changing, creating, templates
 from pvekit.operations.desk import Desk
 from pvekit.plan import Plan
-from pvekit.run.apply import Preview, preview
-
-
-@dataclass(frozen=True)
-class Ways:
-    """What going on with a run and taking it back would do, and what stays in any case."""
-
-    resume: Preview
-    rollback: Preview
-    lasting: tuple[str, ...]
 
 
 def plan(desk: Desk, account: Account) -> Plan:
@@ -30,13 +18,6 @@ def plan(desk: Desk, account: Account) -> Plan:
     if account.kind in changing.KINDS:
         return changing.order(account).plan(changing.pinned(account))
     raise UsageError(f"Run {account.run} is one of `{account.kind}`, which this version lacks.")
-
-
-def ways(desk: Desk, account: Account) -> Ways:
-    """Ask the site what is left to be done, or to be taken back; changes nothing."""
-    whole = plan(desk, account)
-    undo = whole.undoing(account.touched())
-    return Ways(preview(whole, desk.site), preview(undo, desk.site), lasting(whole, account))
 
 
 def lasting(whole: Plan, account: Account) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from pvekit.journal import Account, Found
 from pvekit.operations import fitting, pinned, resuming
 from pvekit.operations.desk import Desk
 from pvekit.operations.runs import moment, row, state
-from pvekit.run.apply import Preview
+from pvekit.run.apply import Preview, preview
 
 
 def shown(found: Found, desk: Callable[[], Desk]) -> dict[str, Any]:
@@ -78,21 +78,27 @@ def _tell(step: dict[str, Any], event: Mapping[str, Any]) -> None:
 
 
 def _ways(account: Account, desk: Callable[[], Desk]) -> dict[str, Any]:
-    """Return what going on would do and what taking back would, or why it cannot be told."""
-    told: dict[str, Any] = {"resume": None, "resume_refused": "", "rollback": None, "lasting": []}
-    try:
-        here = desk()
-        fitting.same_site(here, account)
-        found = pinned.ways(here, account)
-    except PvekitError as error:
-        return told | {"resume_refused": str(error)}
-    told |= {"rollback": _lines(found.rollback), "lasting": list(found.lasting)}
-    try:
+    """Return what going on would send and what taking back would, or why it cannot be done."""
+
+    def going_on() -> dict[str, Any]:
         resuming.check(account)
-        fitting.check(here, account)
+        fitting.check(desk(), account)
+        return {"resume": _lines(preview(pinned.plan(desk(), account), desk().site))}
+
+    def taking_back() -> dict[str, Any]:
+        fitting.same_site(desk(), account)
+        plan = pinned.plan(desk(), account)
+        undo = preview(plan.undoing(account.touched()), desk().site)
+        return {"rollback": _lines(undo), "lasting": list(pinned.lasting(plan, account))}
+
+    return _tried("resume", going_on) | _tried("rollback", taking_back)
+
+
+def _tried(way: str, look: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    try:
+        return {f"{way}_refused": ""} | look()
     except PvekitError as error:
-        return told | {"resume_refused": str(error)}
-    return told | {"resume": _lines(found.resume)}
+        return {way: None, f"{way}_refused": str(error)}
 
 
 def _lines(preview: Preview) -> list[str]:
