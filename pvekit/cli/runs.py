@@ -24,7 +24,8 @@ def list_runs(app: App, unfinished: bool, form: str) -> None:
     from pvekit.operations.runs import listed
 
     rows = [asdict(each) for each in listed(app.store, unfinished=unfinished)]
-    emit(rows, form, rows)
+    timeless = [{key: value for key, value in each.items() if key != "age"} for each in rows]
+    emit(timeless, form, rows)
 
 
 @runs.command()

@@ -18,6 +18,7 @@ def shown(found: Found, desk: Callable[[], Desk]) -> dict[str, Any]:
     """Return a run as data; the site is only asked for the ways on of one that has any."""
     account = found.account
     told: dict[str, Any] = asdict(row(found))
+    del told["age"]
     told["ended"] = moment(account.last) if account.status is not None else None
     told["request"] = _asked(account)
     told["decisions"] = dict(account.decisions())

@@ -11,15 +11,19 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import sha256, sha512
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from pvekit.journal import Store
+from pvekit.operations.carrying import forget_jobs
 from pvekit.plan import Change, Guard
 from pvekit.pve import act, faults, qm, state
 from pvekit.pve.claims import Claim
 from pvekit.pve.conf import encode
 from pvekit.pve.mark import Mark
 from pvekit.pve.scripts import script
+from pvekit.run.clock import Clock
 from pvekit.shell import Command, Result
 
 ROOTS = ("/etc/pve", "/run/pvekit", "/run/qemu-server", "/var/lock")
@@ -386,7 +390,7 @@ def test_ended_jobs_are_forgotten_and_running_ones_kept(node):
     node.ended("done")
     killed(node, "dead")
     sent(node, qm.create(101, {}), "running")
-    node.run(script("forget", "done", "dead", "running", "never"))
+    assert node.run(script("forget", "done", "dead", "running", "never")).out == "running running\n"
     assert [node.job(name).state for name in ("done", "dead", "running")] == [
         "none",
         "none",
@@ -394,6 +398,25 @@ def test_ended_jobs_are_forgotten_and_running_ones_kept(node):
     ]
     node.path("/gate").write_text("go\n")
     node.ended("running")
+
+
+def test_a_run_that_ends_waits_for_the_last_words_of_its_jobs(node, tmp_path):
+    node.program("qm", 'read -r x <"$ROOT/gate"')
+    os.mkfifo(node.path("/gate"))
+    sent(node, qm.create(101, {}), "late")
+    pauses = []
+
+    def sleep(seconds):
+        pauses.append(seconds)
+        node.path("/gate").write_text("go\n")
+        node.ended("late")
+
+    journal = Store(tmp_path / "runs").begin("vm stop", {})
+    journal.job("pve1", "late")
+    site = SimpleNamespace(shell=lambda place: node)
+    forget_jobs(SimpleNamespace(site=site, clock=Clock(lambda: 0.0, sleep)), journal)
+    assert pauses == [0.5]
+    assert node.job("late").state == "none"
 
 
 # Claims
