@@ -114,13 +114,16 @@ class Guard:
     """Whose a VM must be at the moment of a change, checked on the node in the same round trip.
 
     ``state`` is ``vm`` (our finished VM), ``template`` (our template), ``build`` (our template that
-    is not one yet) or ``unfinished`` (a clone's remains under a claim of ``run``).
+    is not one yet), ``unfinished`` (a clone's remains under a claim of ``run``) or ``deleting``
+    (our VM, or what is left of it under a claim of ``run``). With a ``digest`` its config must be
+    the one that was looked at.
     """
 
     state: str
     vmid: int
     name: str
     run: str = ""
+    digest: str = ""
 
 
 @dataclass(frozen=True)

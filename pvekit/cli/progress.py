@@ -11,7 +11,7 @@ import click
 from pvekit.run.context import Event
 
 LINES = 12
-QUIET = ("claim@", "unclaim@", "release@", "tidy")
+QUIET = ("claim@", "unclaim@", "release@", "tidy", "vacant")
 SPEAKING = ("address", "cloud-init")
 """Stages of which not only the time is told, but also what was seen."""
 

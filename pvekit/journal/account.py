@@ -11,6 +11,11 @@ from pvekit.journal.reading import Event
 Standing = Literal["unfinished", "rolling back", "rolled back", "finished"]
 
 
+def kept_key(subject: str) -> str:
+    """Return under which key a journal notes that what was made of a subject stays."""
+    return f"{subject}/kept"
+
+
 class Account:
     """A run as its events tell it, oldest first."""
 
@@ -77,6 +82,10 @@ class Account:
     def is_done(self, key: str) -> bool:
         """Whether a step has reached its goal before."""
         return self._last_told(key) == "done"
+
+    def is_kept(self, subject: str) -> bool:
+        """Whether what was made of a subject stays."""
+        return self.is_done(kept_key(subject))
 
     def _last_told(self, key: str) -> str:
         kinds = ("started", "done", "failed")

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pvekit.errors import Conflict, NotFound, PvekitError
-from pvekit.journal.account import Account
+from pvekit.journal.account import Account, kept_key
 from pvekit.journal.reading import FORMAT, read
 
 TRIES = 5
@@ -75,6 +75,10 @@ class Journal(Account):
         """Note that a job is about to be started on a node."""
         if identity not in self.jobs().get(node, ()):
             self._append("job", node=node, id=identity)
+
+    def kept(self, subject: str) -> None:
+        """Note that what was made of a subject stays, whatever becomes of the rest of the run."""
+        self._append("done", key=kept_key(subject))
 
     def done(self, key: str) -> None:
         """Note that a step reached its goal."""

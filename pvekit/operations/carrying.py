@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from pvekit.errors import PvekitError
+from pvekit.errors import NotReady, PvekitError
 from pvekit.journal import Journal
 from pvekit.operations.desk import Desk
 from pvekit.plan import Ask, Asking, Plan, ask
@@ -45,10 +45,10 @@ class Report:
         return statuses.pop() if len(statuses) == 1 else 1
 
 
-def carry(desk: Desk, plan: Plan, journal: Journal) -> dict[str, Outcome]:
-    """Carry a plan out."""
+def carry(desk: Desk, plan: Plan, journal: Journal, *, last: bool = False) -> dict[str, Outcome]:
+    """Carry a plan out; with ``last`` a subject at its end is whole, and its journal says so."""
     per_slot = desk.config.clone.concurrency
-    return apply(plan, desk.site, desk.context(journal), per_slot=per_slot)
+    return apply(plan, desk.site, desk.context(journal), per_slot=per_slot, last=last)
 
 
 def take_back(desk: Desk, plan: Plan, journal: Journal) -> dict[str, Outcome]:
@@ -59,6 +59,9 @@ def take_back(desk: Desk, plan: Plan, journal: Journal) -> dict[str, Outcome]:
 def finish(desk: Desk, journal: Journal, outcomes: Mapping[str, Outcome]) -> Report:
     """Note how a run ended; only one that went well, or touched nothing, is finished."""
     report = Report(journal.run, outcomes)
+    for subject, outcome in outcomes.items():
+        if isinstance(outcome.error, NotReady):
+            journal.kept(subject)
     if report.status == 0 or not journal.touched():
         end(desk, journal, report.status)
     return report

@@ -29,15 +29,19 @@ ROUNDS = 40
 
 @dataclass(frozen=True)
 class Decided:
-    """Machines with their places, and whether and how they are waited for."""
+    """Machines with their places, and whether and how they are waited for.
+
+    ``touched`` are the steps that an unfinished run has begun.
+    """
 
     decisions: tuple[Decision, ...]
     wait: Wait | None
     run: str = ""
+    touched: frozenset[str] = frozenset()
 
     def plan(self, desk: Desk) -> Plan:
         """Return the plan for all of them."""
-        return _plan(desk, self.decisions, self.wait)
+        return _steps(desk, self.decisions, self.wait, self.touched)
 
 
 def decided(desk: Desk, request: Request) -> Decided:
@@ -79,7 +83,7 @@ def carry_out(desk: Desk, request: Request, journal: Journal) -> tuple[Decided, 
         for _ in range(ROUNDS):
             claimed, fresh = _claimed(desk, request, journal, fresh)
             won = [each for each in fresh if claimed[each[0].subject].error is None]
-            outcomes |= claimed | carry(desk, _plan(desk, won, wait), journal)
+            outcomes |= claimed | carry(desk, _plan(desk, won, wait, journal), journal, last=True)
             decisions |= {spec.subject: (spec, at) for spec, at in fresh}
             lost = [decisions.pop(name) for name in _lost(outcomes, request)]
             if not lost:
@@ -127,12 +131,15 @@ def _again(
     desk: Desk, request: Request, journal: Journal, lost: Sequence[Decision]
 ) -> tuple[Decision, ...]:
     """Take back what lost machines had touched and decide them anew."""
-    undone = take_back(desk, _plan(desk, lost, None), journal)
+    undone = take_back(desk, _plan(desk, lost, None, journal), journal)
     for error in (outcome.error for outcome in undone.values()):
         if error is not None:
             raise error
     desk.clock.sleep(desk.policy.jitter() * 0.2)
-    return _pin(journal, _decide(desk, request, journal.run, len(lost)), instead_of=lost)
+    # A vmid under which a stranger's disk lies looks free in the inventory.
+    avoid = frozenset(at.vmid for _, at in lost)
+    anew = _decide(desk, request, journal.run, len(lost), avoid)
+    return _pin(journal, anew, instead_of=lost)
 
 
 def _pin(
@@ -156,18 +163,28 @@ def asked_for(account: Account) -> Request:
 
 
 def pinned(desk: Desk, account: Account) -> Decided:
-    """Return what a run has decided, and whether it is waited for."""
-    return Decided(_pinned(account), vm_wishes.wait(desk.config, asked_for(account)), account.run)
+    """Return what a run has decided and begun, and whether it is waited for."""
+    wait = vm_wishes.wait(desk.config, asked_for(account))
+    return Decided(_pinned(account), wait, account.run, account.touched())
 
 
 def resumed(desk: Desk, account: Account) -> Plan:
     """Return the plan of the decisions that a run has pinned, up to the start."""
-    return _plan(desk, _pinned(account), None)
+    return _plan(desk, _pinned(account), None, account)
 
 
-def _plan(desk: Desk, decisions: Iterable[Decision], wait: Wait | None) -> Plan:
+def _plan(desk: Desk, decisions: Iterable[Decision], wait: Wait | None, account: Account) -> Plan:
+    return _steps(desk, decisions, wait, account.touched())
+
+
+def _steps(
+    desk: Desk, decisions: Iterable[Decision], wait: Wait | None, touched: frozenset[str]
+) -> Plan:
     owner = desk.owner()
-    plans = [create.create(spec, at, wait, owner) for spec, at in decisions]
+    plans = [
+        create.create(spec, at, wait, owner, begun=f"{spec.subject}/clone" in touched)
+        for spec, at in decisions
+    ]
     return Plan(tuple(step for plan in plans for step in plan))
 
 
@@ -176,13 +193,20 @@ def _claims(desk: Desk, decisions: Iterable[Decision]) -> Plan:
     return Plan(tuple(s for spec, at in decisions for s in create.claims(spec, at, owner)))
 
 
-def _decide(desk: Desk, request: Request, run: str, count: int = 0) -> tuple[Decision, ...]:
+def _decide(
+    desk: Desk,
+    request: Request,
+    run: str,
+    count: int = 0,
+    avoid: frozenset[int] = frozenset(),
+) -> tuple[Decision, ...]:
     """Read the site and decide on it: on so many of the asked-for machines, if not on all."""
     inventory = desk.inventory()
     placement = desk.config.placement
     rules = Rules(placement.memory_ratio, placement.memory_reserve_mb)
     wishes = vm_wishes.wishes(desk.config, inventory, request)
-    return decide.decide(replace(wishes, count=count or wishes.count), inventory, rules, run)
+    wishes = replace(wishes, count=count or wishes.count, avoid=wishes.avoid | avoid)
+    return decide.decide(wishes, inventory, rules, run)
 
 
 def result(spec: VmSpec, at: Placement, report: Report) -> dict[str, Any]:

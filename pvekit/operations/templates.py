@@ -5,24 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
-from pathlib import PurePosixPath
 from typing import Any
 
 from pvekit.config.model import Config, TemplateConfig
-from pvekit.errors import IdTaken, NoCapacity, NotFound, PvekitError, UsageError
-from pvekit.inventory.model import Inventory, NodeState
+from pvekit.errors import IdTaken, NoCapacity, NotFound, UsageError
+from pvekit.inventory.model import Inventory
 from pvekit.journal import Account, Journal
 from pvekit.journal.frozen import part, thaw
 from pvekit.operations import template_wishes
 from pvekit.operations.carrying import Report, carry, finish, held, letting_go, take_back
 from pvekit.operations.desk import Desk
+from pvekit.operations.template_sums import checksum, joined
 from pvekit.operations.template_wishes import configured, wish_of
-from pvekit.plan import Ask, Plan
-from pvekit.pve.scripts import script
+from pvekit.plan import Plan
 from pvekit.run.apply import Outcome, Preview, preview
-from pvekit.run.gather import gather
-from pvekit.shell import Query
-from pvekit.templates import build, decide, recipe, sums
+from pvekit.templates import build, decide, recipe
 from pvekit.templates.recipe import Recipe
 from pvekit.templates.spec import Copy, TemplateSpec
 from pvekit.vms.decide import claim_nodes
@@ -61,22 +58,37 @@ class Work:
 class Decided:
     """The copies to build and, in words, those that are there already.
 
-    ``run`` is the unfinished run that is gone on with, if it is one.
+    ``run`` is the unfinished run that is gone on with, if it is one, ``touched`` what it has begun.
     """
 
     works: tuple[Work, ...]
     there: tuple[str, ...] = ()
     run: str = ""
+    touched: frozenset[str] = frozenset()
 
     def plan(self, desk: Desk) -> Plan:
         """Return the plan for all copies."""
         owner = desk.owner()
-        plans = (build.build(work.spec, work.recipe, work.at, owner) for work in self.works)
+        plans = (
+            build.build(work.spec, work.recipe, work.at, owner, begun=self._has_begun(work))
+            for work in self.works
+        )
         return Plan(tuple(step for plan in plans for step in plan))
 
+    def _has_begun(self, work: Work) -> bool:
+        return f"{work.subject}/create" in self.touched
 
-def decided(desk: Desk, request: Request, run: str = "preview") -> Decided:
-    """Decide which copies are to be built; raises :class:`NoCapacity` with all that is missing."""
+
+def decided(
+    desk: Desk,
+    request: Request,
+    run: str = "preview",
+    avoid: frozenset[int] = frozenset(),
+) -> Decided:
+    """Decide which copies are to be built; raises :class:`NoCapacity` with all that is missing.
+
+    ``avoid`` are vmids that only look free.
+    """
     inventory = desk.inventory()
     unknown = set(request.nodes) - {node.alias for node in inventory.nodes if node.configured}
     if unknown:
@@ -89,7 +101,7 @@ def decided(desk: Desk, request: Request, run: str = "preview") -> Decided:
     there: list[str] = []
     problems: list[NoCapacity] = []
     for config in configured(desk.config, request.template, request.recipe):
-        taken = frozenset(work.at.vmid for work in works)
+        taken = avoid | {work.at.vmid for work in works}
         try:
             new, old = _for_one(desk, inventory, request, config, run, taken)
         except NoCapacity as problem:
@@ -98,16 +110,8 @@ def decided(desk: Desk, request: Request, run: str = "preview") -> Decided:
         works += new
         there += old
     if problems:
-        raise _all(problems)
+        raise joined(problems)
     return Decided(tuple(works), tuple(there))
-
-
-def _all(problems: Sequence[NoCapacity]) -> NoCapacity:
-    """Return one error that tells of all."""
-    if len(problems) == 1:
-        return problems[0]
-    told = "\n".join(f"{problem.brief}\n{problem.details}" for problem in problems)
-    return NoCapacity(f"Cannot build {len(problems)} templates.", details=told)
 
 
 def unfinished(desk: Desk, request: Request) -> Journal | None:
@@ -138,15 +142,17 @@ def carry_out(desk: Desk, found: Decided, journal: Journal) -> tuple[Decided, Re
         works = found.works
         deadline = desk.clock.now() + max((w.spec.build_seconds for w in works), default=0)
         while works:
-            outcomes |= carry(desk, Decided(works).plan(desk), journal)
+            plan = Decided(works, touched=journal.touched()).plan(desk)
+            outcomes |= carry(desk, plan, journal, last=True)
             late = desk.clock.now() >= deadline
             lost = [w for w in works if not late and _lost(desk, outcomes[w.subject])]
             built += [work for work in works if work not in lost]
             if not lost:
                 break
-            for work in lost:
-                del outcomes[work.subject]
-            again = _again(desk, journal, lost)
+            # Under a vmid that nobody claims lies a stranger's disk: it is passed over.
+            errors = {work.at.vmid: outcomes.pop(work.subject).error for work in lost}
+            avoid = frozenset(v for v, e in errors.items() if not getattr(e, "holder", ""))
+            again = _again(desk, journal, lost, avoid)
             works, there = again.works, (*there, *again.there)
         return Decided(tuple(built), there), finish(desk, journal, outcomes)
 
@@ -157,25 +163,31 @@ def _lost(desk: Desk, outcome: Outcome) -> bool:
     return isinstance(error, IdTaken) and not desk.store.is_dead(error.holder)
 
 
-def _again(desk: Desk, journal: Journal, lost: Sequence[Work]) -> Decided:
+def _again(desk: Desk, journal: Journal, lost: Sequence[Work], avoid: frozenset[int]) -> Decided:
     """Take back what lost copies had touched, wait a little and decide them anew."""
     _take_back(desk, journal, lost)
     desk.clock.sleep(WAIT)
-    return _anew(desk, journal, lost)
+    return _anew(desk, journal, lost, avoid)
 
 
 def _take_back(desk: Desk, journal: Journal, works: Sequence[Work]) -> None:
-    undone = take_back(desk, Decided(tuple(works)).plan(desk), journal)
+    plan = Decided(tuple(works), touched=journal.touched()).plan(desk)
+    undone = take_back(desk, plan, journal)
     for error in (outcome.error for outcome in undone.values()):
         if error is not None:
             raise error
 
 
-def _anew(desk: Desk, journal: Journal, works: Sequence[Work]) -> Decided:
+def _anew(
+    desk: Desk,
+    journal: Journal,
+    works: Sequence[Work],
+    avoid: frozenset[int] = frozenset(),
+) -> Decided:
     """Decide copies anew of which everything is taken back; others stay as they are."""
     subjects = [work.subject for work in works]
     request = replace(asked_for(journal), nodes=tuple({work.at.node for work in works}))
-    found = decided(desk, request)
+    found = decided(desk, request, avoid=avoid)
     wanted = tuple(work for work in found.works if work.subject in subjects)
     return _pinned(journal, replace(found, works=wanted), instead_of=subjects)
 
@@ -203,7 +215,8 @@ def _pinned(journal: Journal, found: Decided, instead_of: Sequence[str] = ()) ->
 
 def resumed(account: Account) -> Decided:
     """Return the decisions that an unfinished run has pinned."""
-    return Decided(tuple(_thaw(decision) for decision in account.decisions().values()))
+    works = tuple(_thaw(decision) for decision in account.decisions().values())
+    return Decided(works, touched=account.touched())
 
 
 def go_on(desk: Desk, journal: Journal) -> Decided:
@@ -276,25 +289,11 @@ def _for_one(
     ]
     if not nodes:
         return [], there
-    checksum = _checksum(desk, template, nodes[0])
+    found = checksum(desk, template, nodes[0])
     claimers = claim_nodes(inventory, named=True)
     works = []
     for node, vmid in zip(nodes, decide.vmids(wish, inventory, nodes), strict=True):
         way, why = decide.way(wish, node)
-        spec = template_wishes.spec(desk.config, template, wish, checksum, way)
+        spec = template_wishes.spec(desk.config, template, wish, found, way)
         works.append(Work(spec, made, Copy(run, node.alias, node.name, vmid, claimers), why))
     return works, there
-
-
-def _checksum(desk: Desk, template: TemplateConfig, node: NodeState) -> sums.Checksum:
-    """Read the checksum file on the node: where the image will be fetched, the sums are too."""
-    query = Query(script("sums", template.checksum_url, timeout=120.0), str)
-    answer = gather(desk.site, {"sums": Ask(node.alias, query)})["sums"]
-    if isinstance(answer, PvekitError):
-        raise PvekitError(
-            f"Cannot read {template.checksum_url} on {node.alias}.",
-            details=answer.details or answer.brief,
-            hint="The node itself must be able to reach it.",
-        )
-    name = PurePosixPath(template.image_url).name
-    return sums.find(answer, name, url=template.checksum_url)

@@ -21,15 +21,13 @@ from itertools import islice
 
 from pvekit.errors import Conflict, NoCapacity, UsageError
 from pvekit.inventory.model import Inventory, Vm
+from pvekit.pve.stored import CSI_VMID
 
 Address = IPv4Address | IPv6Address
 Interface = IPv4Interface | IPv6Interface
 
 # The prefix that PVE itself gives to its guests' network cards.
 _MAC_PREFIX = "BC:24:11"
-
-# The Proxmox CSI plugin books its volumes under this id; it never is a guest's.
-_CSI_VMID = 9999
 
 # PVE takes vmids below this.
 _VMID_END = 1_000_000_000
@@ -101,7 +99,7 @@ def next_vmids(
         raise UsageError(f"There is no PVE cluster or host {domain!r} on the site.")
     lower, upper = known.vmid_range
     candidates = range(lower, upper) if first is None else range(first, _VMID_END)
-    taken = used_vmids(inventory) | {_CSI_VMID} | set(avoid)
+    taken = used_vmids(inventory) | {CSI_VMID} | set(avoid)
     found = tuple(islice((vmid for vmid in candidates if vmid not in taken), count))
     if len(found) < count:
         raise NoCapacity(

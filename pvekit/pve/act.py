@@ -32,7 +32,7 @@ def sent(change: Change, job: str = "-") -> Command:
         "act",
         *state[:3],
         state[3] or "-",
-        "yes" if change.digest else "no",
+        "yes" if change.digest else (guard.digest if guard else "") or "no",
         job if change.job else "-",
         _input(change.command),
         *change.command.words,

@@ -32,6 +32,11 @@ class Found:
         """The mark in its description, whoever's it is."""
         return mark.from_description(self.config.description)
 
+    @property
+    def volids(self) -> frozenset[str]:
+        """The volumes that its config names."""
+        return frozenset(volume.volid for volume in volumes(self.config).values())
+
 
 @dataclass(frozen=True)
 class State:
@@ -121,11 +126,20 @@ def gone(node: str, pve_node: str, vmid: int, run: str) -> Check:
     return holds(f"VM {vmid} is free or a stranger's on {node}", node, vmid, test)
 
 
-def removed(node: str, vmid: int, name: str) -> Check:
-    """Check that our VM of this vmid and name is not there any more."""
+def removed(node: str, vmid: int, name: str, run: str = "") -> Check:
+    """Check that our VM of this vmid and name is not there any more, be it locked or not.
+
+    Nor may anything be left of it that was in the middle of its destruction under a claim of a run.
+    """
 
     def test(state: State) -> bool:
-        return not state.ours(vmid, name) and not state.ours(vmid, name, "template")
+        found = state.vms.get(vmid)
+        if found is None:
+            return True
+        if found.config.is_stub:
+            return not state.made_by(run, vmid)
+        given = found.mark
+        return given is None or given.name != name or not given.is_of(vmid, found.config)
 
     return holds(f"VM {vmid} ({name}) does not exist", node, vmid, test)
 

@@ -37,13 +37,22 @@ class Outcome:
 
 
 def apply(
-    plan: Plan, site: Site, context: Context, *, per_slot: int = 2, undo: bool = False
+    plan: Plan,
+    site: Site,
+    context: Context,
+    *,
+    per_slot: int = 2,
+    undo: bool = False,
+    last: bool = False,
 ) -> dict[str, Outcome]:
-    """Carry a plan out, subjects side by side; an error ends only its own subject."""
+    """Carry a plan out, subjects side by side; an error ends only its own subject.
+
+    With ``last`` nothing follows the plan: a subject at its end is whole.
+    """
     subjects = plan.subjects()
     outcomes = {name: Outcome() for name in subjects}
     tasks = {
-        name: _subject(steps, context, outcomes[name], undo=undo)
+        name: _subject(name, steps, context, outcomes[name], undo=undo, last=last)
         for name, steps in subjects.items()
     }
     errors = Scheduler(site, context.clock, per_slot=per_slot).run(tasks)
@@ -53,7 +62,13 @@ def apply(
 
 
 def _subject(
-    steps: Iterable[Step], context: Context, outcome: Outcome, *, undo: bool
+    name: str,
+    steps: Iterable[Step],
+    context: Context,
+    outcome: Outcome,
+    *,
+    undo: bool,
+    last: bool,
 ) -> Asking[None]:
     for step in steps:
         began = context.clock.now()
@@ -67,6 +82,8 @@ def _subject(
         seconds = context.clock.now() - began
         context.journal.passed(step.key, passed.state, seconds, passed.seen)
         outcome.stages.append(Stage(step.verb, passed.state, seconds, passed.seen))
+    if last:
+        context.journal.kept(name)
 
 
 def roll_back(plan: Plan, site: Site, context: Context) -> dict[str, Outcome]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from pvekit.plan import Change, Check, Guard, Plan, Step, either
-from pvekit.pve import claiming, files, properties, qm, scripts, state
+from pvekit.pve import claiming, files, properties, qm, scripts, state, stored
 from pvekit.pve.act import detached
 from pvekit.pve.claims import Claim
 from pvekit.pve.mark import Mark
@@ -24,8 +24,18 @@ SEED_SLOTS = ("scsi2", "scsi3")
 """Where the seed sits: in the first of these that is not for the cloud-init drive."""
 
 
-def build(spec: TemplateSpec, recipe: Recipe, at: Copy, owner: Owner | None = None) -> Plan:
-    """Return the plan for one copy of a template at a decided place."""
+def build(
+    spec: TemplateSpec,
+    recipe: Recipe,
+    at: Copy,
+    owner: Owner | None = None,
+    *,
+    begun: bool = False,
+) -> Plan:
+    """Return the plan for one copy of a template at a decided place.
+
+    ``begun``: the run has begun to make its VM, what lies under the vmid is its own.
+    """
     made = _Build(spec, recipe, at)
     claim = _claim(spec, at, owner or Owner())
     customise = made.customised() if spec.way == "virt-customize" else ()
@@ -33,6 +43,7 @@ def build(spec: TemplateSpec, recipe: Recipe, at: Copy, owner: Owner | None = No
     return Plan(
         (
             *(claiming.take(made.subject, n, claim, unless=made.there) for n in at.claim_nodes),
+            made.leftovers() if begun else made.vacant(),
             made.download(),
             *customise,
             made.create(),
@@ -85,6 +96,24 @@ class _Build:
         goal = either(self.there, goal)
         return Step(self.subject, verb, self.at.node, goal, changes, undo=undo)
 
+    def vacant(self) -> Step:
+        """See that nobody's disk image lies under the vmid."""
+        begun = self._state(
+            "the VM is there", lambda now: now.building(self.at.vmid, self.spec.name)
+        )
+        return stored.vacant(
+            self.subject,
+            self.at.node,
+            self.at.vmid,
+            (self.spec.storage,),
+            unless=either(self.there, begun),
+        )
+
+    def leftovers(self) -> Step:
+        """Free what the run itself has left under the vmid if not even a config is there."""
+        at = self.at
+        return stored.cleared(self.subject, at.node, at.vmid, at.run, (self.spec.storage,))
+
     def download(self) -> Step:
         """Download the image to the node and verify it there."""
         spec = self.spec
@@ -124,7 +153,8 @@ class _Build:
             lambda now: now.building(self.at.vmid, self.spec.name),
         )
         made = Guard("unfinished", self.at.vmid, self.spec.name, self.at.run)
-        undo = undo_creation(self.subject, self.at.node, self.at.pve_node, made)
+        place = self.at.node, self.at.pve_node
+        undo = undo_creation(self.subject, *place, made, (self.spec.storage,))
         return self._step("create", goal, qm.create(self.at.vmid, self._hardware()), undo=undo)
 
     def _hardware(self) -> dict[str, str | int]:

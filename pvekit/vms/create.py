@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pvekit.guest.ready import stages
 from pvekit.guest.sight import Wanted
 from pvekit.plan import Ask, Check, Guard, Plan, Step, Verdict, check, either
-from pvekit.pve import claiming, properties, qm, state
+from pvekit.pve import claiming, properties, qm, state, stored
 from pvekit.pve.claims import Claim
 from pvekit.pve.mark import Mark
 from pvekit.shell import Command, Query
@@ -39,12 +39,21 @@ class Owner:
 
 
 def create(
-    spec: VmSpec, at: Placement, wait: Wait | None = None, owner: Owner | None = None
+    spec: VmSpec,
+    at: Placement,
+    wait: Wait | None = None,
+    owner: Owner | None = None,
+    *,
+    begun: bool = False,
 ) -> Plan:
-    """Return the plan for a new VM at a decided place; without ``wait`` it ends at the start."""
+    """Return the plan for a new VM at a decided place; without ``wait`` it ends at the start.
+
+    ``begun``: the run has begun its clone, so what lies under the vmid is its own.
+    """
     vm = Guard("vm", at.vmid, spec.name, at.run)
     steps = [
         *claims(spec, at, owner or Owner()),
+        _leftovers(spec, at) if begun else _vacant(spec, at),
         _clone(spec, at),
         _configure(spec, at, vm),
         *_releases(spec, at),
@@ -100,6 +109,21 @@ def _claim(spec: VmSpec, at: Placement, owner: Owner, node: str) -> Claim:
     )
 
 
+def _storages_of(spec: VmSpec, at: Placement) -> tuple[str, ...]:
+    return at.storages or (spec.storage,)
+
+
+def _vacant(spec: VmSpec, at: Placement) -> Step:
+    there = state.exists(at.node, at.vmid, spec.name)
+    places = _storages_of(spec, at)
+    return stored.vacant(spec.subject, at.template_node, at.vmid, places, unless=there)
+
+
+def _leftovers(spec: VmSpec, at: Placement) -> Step:
+    places = _storages_of(spec, at)
+    return stored.cleared(spec.subject, at.template_node, at.vmid, at.run, places)
+
+
 def _clone(spec: VmSpec, at: Placement) -> Step:
     mark = Mark("vm", at.vmid, spec.name, role=spec.role, run=at.run, need=_need(spec))
     options: dict[str, str | int] = {
@@ -130,17 +154,21 @@ def _need(spec: VmSpec) -> str:
 def _undo(spec: VmSpec, at: Placement) -> tuple[Step, ...]:
     """Take back a clone where it is: until it is whole, that is its template's node."""
     places = dict.fromkeys(((at.node, at.pve_node), (at.template_node, at.template_pve_node)))
+    made = Guard("unfinished", at.vmid, spec.name, at.run)
     return tuple(
         step
         for node, pve_node in places
-        for step in undo_creation(
-            spec.subject, node, pve_node, Guard("unfinished", at.vmid, spec.name, at.run)
-        )
+        for step in undo_creation(spec.subject, node, pve_node, made, _storages_of(spec, at))
     )
 
 
-def undo_creation(subject: str, node: str, pve_node: str, made: Guard) -> tuple[Step, ...]:
-    """Return the steps that remove from one node what a run made there, finished or not."""
+def undo_creation(
+    subject: str, node: str, pve_node: str, made: Guard, storages: tuple[str, ...]
+) -> tuple[Step, ...]:
+    """Return the steps that remove from one node what a run made there, finished or not.
+
+    Volumes that no config names go first: what is left of the config keeps the vmid ours so long.
+    """
     stopped = state.holds(
         f"VM {made.vmid} does not run on {node}, or is a stranger's",
         node,
@@ -150,6 +178,7 @@ def undo_creation(subject: str, node: str, pve_node: str, made: Guard) -> tuple[
     gone = state.gone(node, pve_node, made.vmid, made.run)
     return (
         Step(subject, f"undo-stop@{node}", node, stopped, (qm.stop(made),), patience=30.0),
+        stored.freed(subject, node, made.vmid, made.run, storages),
         Step(subject, f"undo-destroy@{node}", node, gone, (qm.destroy(made),)),
     )
 

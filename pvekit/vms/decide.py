@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from pvekit.errors import NotFound, Transient
+from pvekit.errors import NotFound, Transient, UsageError
 from pvekit.inventory.model import Inventory, NodeState, Vm
 from pvekit.placement import Choice, Need, Rules, names, place_all
+from pvekit.pve.stored import CSI_VMID
 from pvekit.pve.volumes import boot_slot
 from pvekit.sizing.size import Size
 from pvekit.vms.spec import Placement, VmSpec
@@ -144,6 +145,13 @@ def _storage(template: Vm) -> str:
     return volume.storage if volume else ""
 
 
+def _storages(wishes: Wishes, template: Vm) -> tuple[str, ...]:
+    """Return where the volumes of a clone lie: a linked clone's stay where its template's are."""
+    if wishes.full:
+        return (wishes.storage or _storage(template),)
+    return tuple(sorted({each.storage for each in template.volumes.values() if each.storage}))
+
+
 def _bridge(template: Vm) -> str:
     found = re.search(r"bridge=([^,]+)", template.config.values.get("net0", ""))
     return found[1] if found else ""
@@ -213,10 +221,16 @@ class _Deciding:
             target=_target(choice.node, choice.template),
             home=_home(choice.node, self._inventory, self._claimers),
             reasons=tuple(f"{each.node}: {each.because}" for each in choice.reasons),
+            storages=_storages(self._wishes, choice.template),
         )
         return _spec(self._wishes, name, ip, choice), placement
 
     def _vmid(self, choice: Choice) -> int:
+        if self._wishes.vmid == CSI_VMID:
+            raise UsageError(
+                f"{CSI_VMID} is the vmid of the volumes of Kubernetes: it never is a VM's.",
+                hint="Choose another --vmid.",
+            )
         if self._wishes.vmid is not None:
             return self._wishes.vmid
         avoid = self._wishes.avoid | self._vmids

@@ -52,8 +52,9 @@ class Placement:
 
     ``node`` and ``template_node`` are aliases of the config, ``pve_node`` and ``target`` names of
     Proxmox VE (``target`` is empty where the clone stays on its template's node). ``claim_nodes``
-    names one node of each PVE cluster and each standalone node of the site. ``template_digest`` and
-    ``template_run`` tell the template from one that was built in its place.
+    names one node of each PVE cluster and each standalone node of the site, ``storages`` where the
+    clone's volumes are going to lie. ``template_digest`` and ``template_run`` tell the template
+    from one that was built in its place.
     """
 
     run: str
@@ -73,3 +74,4 @@ class Placement:
     target: str = ""
     home: str = ""
     reasons: tuple[str, ...] = ()
+    storages: tuple[str, ...] = ()

@@ -2,8 +2,9 @@
 # Runs the words only if the VM is, at this moment and on this node, what the caller takes it for.
 #   GUARD   none, vm (our finished VM), template (ours), build (our template that is not one yet),
 #           unfinished (made by RUN: marked so, or a clone's remains under RUN's claim: a config
-#           that has no option but perhaps a lock; what holds the lock must have ended)
-#   DIGEST  yes: adds --digest of the config that was looked at
+#           that has no option but perhaps a lock; what holds the lock must have ended),
+#           deleting (our VM, or what is left of one in mid-destruction under RUN's claim)
+#   DIGEST  yes: adds --digest of the config that was looked at; a digest: the config's must be that
 #   JOB     - or the id under which the words run detached from the link; a job that runs or went
 #           well is not started again, one that failed or died is
 #   INPUT   - or what the words read on stdin, in base64
@@ -42,15 +43,23 @@ marked() {
   esac
 }
 
+bare_under_claim() {
+  [ $bare = yes ] || return 1
+  claim=''
+  IFS= read -r claim 2>/dev/null <"/etc/pve/priv/pvekit/vmid-$vmid" || [ -n "$claim" ] || return 1
+  case $claim in *"\"run\":\"$run\""*) ;; *) return 1 ;; esac
+}
+
 made_by_run() {
   if marked vm || marked template; then
     case "$mark " in *" run=$run "*) ;; *) return 1 ;; esac
   else
-    [ $bare = yes ] || return 1
-    claim=''
-    IFS= read -r claim 2>/dev/null <"/etc/pve/priv/pvekit/vmid-$vmid" || [ -n "$claim" ] || return 1
-    case $claim in *"\"run\":\"$run\""*) ;; *) return 1 ;; esac
+    bare_under_claim || return 1
   fi
+  unlocked
+}
+
+unlocked() {
   case $lock in clone | create | destroyed) ;; *) return 0 ;; esac
   flock -n "/var/lock/qemu-server/lock-$vmid.conf" true || refuse "VM $vmid is still being made"
   qm unlock "$vmid" || exit
@@ -58,14 +67,21 @@ made_by_run() {
 
 sum=''
 if [ "$guard" != none ]; then
+  # The Proxmox CSI plugin books the volumes of Kubernetes under this vmid.
+  [ "$vmid" != 9999 ] || refuse "9999 is the vmid of the volumes of Kubernetes"
   [ -e "$conf" ] || refuse "VM $vmid is not on this node"
   sum=$(sha1sum <"$conf")
+  case $digest in
+    yes | no) ;;
+    *) [ "${sum%% *}" = "$digest" ] || refuse "VM $vmid has changed since it was looked at" ;;
+  esac
   look
   case $guard in
     vm) marked vm && [ $template = no ] ;;
     template) marked template && [ $template = yes ] ;;
     build) marked template ;;
     unfinished) made_by_run ;;
+    deleting) if [ $bare = yes ]; then bare_under_claim && unlocked; else marked vm; fi ;;
     *) false ;;
   esac || refuse "VM $vmid ('$named') does not carry the mark of $name"
 fi
