@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict
 
 import click
@@ -111,19 +110,11 @@ def stop(app: App, names: tuple[str, ...], timeout: int, force: bool) -> int:
 @pass_app
 def delete(app: App, names: tuple[str, ...], timeout: int, dry_run: bool, yes: bool) -> int:
     """Delete VMs that pvekit made, with their disks. Any other VM is refused."""
-    from pvekit.cli import changing
-    from pvekit.operations.changing import Order
-    from pvekit.vms.power import Target
+    from pvekit.cli import deleting
 
-    order = Order("delete", timeout)
     if dry_run:
-        return changing.foresee(app, names, order)
-
-    def agreed(targets: Sequence[Target]) -> None:
-        told = ", ".join(f"VM {vm.vmid} ({vm.name} on {vm.node})" for vm in targets)
-        app.confirm(f"Delete {told} with all disks?", yes=yes)
-
-    return changing.change(app, names, order, agreed)
+        return deleting.foresee(app, names, timeout)
+    return deleting.delete(app, names, timeout, yes=yes)
 
 
 @vm.command()

@@ -1,4 +1,4 @@
-"""Starting, stopping and deleting our VMs."""
+"""Starting and stopping our VMs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pvekit.vms import fit, power
 from pvekit.vms.fit import Difference
 from pvekit.vms.power import Target, Verb
 
-VERBS: tuple[Verb, ...] = ("start", "stop", "delete")
+VERBS: tuple[Verb, ...] = ("start", "stop")
 KINDS = frozenset(f"vm {verb}" for verb in VERBS)
 
 
@@ -68,14 +68,12 @@ def unfinished(desk: Desk, order: Order, wanted: Sequence[str]) -> Journal | Non
 
 def differences(account: Account, inventory: Inventory) -> Iterator[Difference]:
     """Yield which VMs are not those any more that a run means."""
-    deleting = order(account).verb == "delete"
     for vm in pinned(account):
         home = fit.configured(vm.node, inventory)
         if home is None:
             yield from fit.node(vm.node, vm.node, inventory)
             continue
-        made = (vm.vmid, vm.name, vm.run)
-        yield from fit.guest(made, home.domain, inventory, done=not deleting)
+        yield from fit.guest((vm.vmid, vm.name, vm.run), home.domain, inventory, done=True)
         found = inventory.vm(home.domain, vm.vmid)
         if found and fit.made_by(found, vm.run, inventory) and found.node != home.name:
             yield Difference(f"VM {vm.vmid}", f"on {home.name}", f"on {found.node}")

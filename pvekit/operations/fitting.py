@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pvekit.errors import Conflict, NotFound, Transient, UsageError
 from pvekit.inventory.model import Inventory
 from pvekit.journal import Account
-from pvekit.operations import changing, creating, template_wishes, templates, vm_wishes
+from pvekit.operations import changing, creating, deleting, template_wishes, templates, vm_wishes
 from pvekit.operations.desk import Desk
 from pvekit.templates import fit as template_fit
 from pvekit.vms import fit
@@ -31,6 +31,8 @@ def check(desk: Desk, account: Account) -> None:
     found = [*_differences(desk, account, inventory)]
     if found:
         raise _conflict(account, found)
+    if account.kind == deleting.KIND:
+        deleting.check(desk, inventory, deleting.pinned(account))
 
 
 def same_site(desk: Desk, account: Account) -> None:
@@ -96,6 +98,8 @@ def _differences(desk: Desk, account: Account, inventory: Inventory) -> Iterator
         yield from _of_templates(desk, account, inventory)
     elif account.kind in changing.KINDS:
         yield from changing.differences(account, inventory)
+    elif account.kind == deleting.KIND:
+        yield from deleting.differences(account, inventory)
 
 
 def _of_machines(desk: Desk, account: Account, inventory: Inventory) -> Iterator[Difference]:

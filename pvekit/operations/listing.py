@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 
 from pvekit.errors import Conflict, NotFound
 from pvekit.inventory.model import Inventory, Vm
+from pvekit.pve.stored import CSI_VMID
 from pvekit.vms.power import Target
 
 
@@ -70,6 +71,11 @@ def target(inventory: Inventory, wanted: str) -> Target:
     node = inventory.node_of(vm)
     if node is None or not node.configured:
         raise Conflict(f"VM {vm.vmid} is on {vm.node}, which the configuration does not name.")
+    if vm.vmid == CSI_VMID:
+        raise Conflict(
+            f"VM {vm.vmid} has the vmid under which the volumes of Kubernetes are booked.",
+            hint="pvekit never changes it: with it, all of them could go.",
+        )
     if vm.is_template or not vm.ours:
         raise Conflict(
             f"VM {vm.vmid} ({vm.name}) on {node.alias} is not ours: {missing(vm)}.",

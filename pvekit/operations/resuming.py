@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 
 from pvekit.errors import UsageError
 from pvekit.journal import Account, Journal
-from pvekit.operations import changing, creating, fitting, pinned, templates
+from pvekit.operations import changing, creating, deleting, fitting, pinned, templates
 from pvekit.operations.carrying import Report, letting_go
 from pvekit.operations.desk import Desk
 from pvekit.run.apply import Preview, preview
+from pvekit.vms.delete import Doomed
 from pvekit.vms.power import Target
 
 
@@ -23,7 +24,7 @@ class Resumed:
     machines: creating.Decided | None = None
     copies: templates.Decided | None = None
     verb: str = ""
-    targets: Sequence[Target] = field(default=())
+    targets: Sequence[Target | Doomed] = field(default=())
 
 
 def check(account: Account) -> None:
@@ -51,7 +52,7 @@ def foresee(desk: Desk, journal: Journal) -> Preview:
     with closing(journal):
         check(journal)
         fitting.check(desk, journal)
-        return preview(pinned.plan(desk, journal), desk.site)
+        return preview(pinned.ahead(desk, journal), desk.site)
 
 
 def resume(desk: Desk, journal: Journal) -> Resumed:
@@ -64,11 +65,16 @@ def resume(desk: Desk, journal: Journal) -> Resumed:
         fitting.check(desk, journal)
         if journal.kind == templates.KIND:
             found = templates.go_on(desk, journal)
+        elif journal.kind == deleting.KIND:
+            doomed = deleting.going_on(desk, journal)
     if journal.kind == creating.KIND:
         made, report = creating.carry_out(desk, creating.asked_for(journal), journal)
         return Resumed(report, machines=made)
     if journal.kind == templates.KIND:
         built, report = templates.carry_out(desk, found, journal)
         return Resumed(report, copies=built)
+    if journal.kind == deleting.KIND:
+        report = deleting.carry_on(desk, doomed, journal)
+        return Resumed(report, verb="delete", targets=doomed.doomed)
     targets, report = changing.carry_out(desk, journal)
     return Resumed(report, verb=changing.order(journal).verb, targets=targets)

@@ -84,11 +84,11 @@ def _ways(account: Account, desk: Callable[[], Desk]) -> dict[str, Any]:
     def going_on() -> dict[str, Any]:
         resuming.check(account)
         fitting.check(desk(), account)
-        return {"resume": _lines(preview(pinned.plan(desk(), account), desk().site))}
+        return {"resume": _lines(preview(pinned.ahead(desk(), account), desk().site))}
 
     def taking_back() -> dict[str, Any]:
         fitting.same_site(desk(), account)
-        plan = pinned.plan(desk(), account)
+        plan = pinned.back(desk(), account)
         undo = preview(plan.undoing(account.touched()), desk().site)
         return {"rollback": _lines(undo), "lasting": list(pinned.lasting(plan, account))}
 

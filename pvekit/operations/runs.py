@@ -13,9 +13,6 @@ from pvekit.operations import fitting, pinned
 from pvekit.operations.carrying import Report, end, held, letting_go, take_back
 from pvekit.operations.desk import Desk
 
-MAKING = ("clone", "create")
-"""The steps that bring something into being; what has begun one of them may be there."""
-
 
 @dataclass(frozen=True)
 class Run:
@@ -92,7 +89,7 @@ def made(account: Account) -> Iterator[str]:
         return
     touched = account.touched()
     for subject, decision in account.decisions().items():
-        if any(f"{subject}/{verb}" in touched for verb in MAKING):
+        if any(f"{subject}/{verb}" in touched for verb in pinned.MAKING):
             at = decision.get("at", {})
             yield f"{subject.partition('/')[2]} (VM {at.get('vmid')} on {at.get('node')})"
 
@@ -149,7 +146,7 @@ def roll_back(desk: Desk, journal: Journal) -> Report:
     with letting_go(journal):
         fitting.same_site(desk, journal)
     with held(desk, journal):
-        plan = pinned.plan(desk, journal)
+        plan = pinned.back(desk, journal)
         journal.rolling_back()
         report = Report(journal.run, take_back(desk, plan, journal))
         if report.status == 0:

@@ -53,6 +53,11 @@ def guest(
         yield Difference(f"VM {vmid}", f"{name} of run {run}", told(vm))
     if vm is None and done:
         yield Difference(f"VM {vmid}", f"{name} of run {run}", "gone")
+    yield from claimed(vmid, run, domain, inventory)
+
+
+def claimed(vmid: int, run: str, domain: str, inventory: Inventory) -> Iterator[Difference]:
+    """Yield which other run claims a vmid."""
     for claim in inventory.claims:
         if (claim.domain, claim.what, claim.vmid) == (domain, "vmid", vmid) and claim.run != run:
             yield Difference(f"vmid {vmid}", f"for run {run}", f"claimed by run {claim.run or '?'}")

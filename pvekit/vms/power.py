@@ -1,4 +1,4 @@
-"""Plans that start, stop and delete one of our VMs."""
+"""Plans that start and stop one of our VMs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal
 from pvekit.plan import Guard, Plan, Step
 from pvekit.pve import qm, state
 
-Verb = Literal["start", "stop", "delete"]
+Verb = Literal["start", "stop"]
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,7 @@ class Target:
 
 def plan(verb: Verb, vm: Target, seconds: int, *, force: bool = False) -> Plan:
     """Return the plan of a verb."""
-    if verb == "start":
-        return start(vm)
-    return stop(vm, seconds=seconds, force=force) if verb == "stop" else delete(vm, seconds=seconds)
+    return start(vm) if verb == "start" else stop(vm, seconds=seconds, force=force)
 
 
 def start(vm: Target) -> Plan:
@@ -49,25 +47,3 @@ def stop(vm: Target, *, seconds: int = 120, force: bool = False) -> Plan:
     goal = state.running(vm.node, vm.vmid, wanted=False)
     change = qm.stop(vm.guard) if force else qm.shutdown(vm.guard, seconds)
     return Plan((Step(vm.subject, "stop", vm.node, goal, (change,), patience=30.0),))
-
-
-def delete(vm: Target, *, seconds: int = 60) -> Plan:
-    """Return the plan that removes a VM and its disks; a running one is shut down first.
-
-    A guest that does not shut down within ``seconds`` has its power cut.
-    """
-    stopped = state.running(vm.node, vm.vmid, wanted=False)
-    shutdown = qm.shutdown(vm.guard, seconds, force=True)
-    return Plan(
-        (
-            Step(vm.subject, "stop", vm.node, stopped, (shutdown,), patience=30.0),
-            Step(
-                vm.subject,
-                "destroy",
-                vm.node,
-                goal=state.removed(vm.node, vm.vmid, vm.name),
-                changes=(qm.destroy(vm.guard),),
-                lasting="the VM and its disks do not come back",
-            ),
-        )
-    )

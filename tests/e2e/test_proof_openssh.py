@@ -13,11 +13,11 @@ from live import AT_ONCE, STANDALONE, live_site
 
 from pvekit.config.load import load
 from pvekit.journal import Store
-from pvekit.operations import changing, creating, listing, templates, vm_wishes
+from pvekit.operations import changing, creating, deleting, listing, templates, vm_wishes
 from pvekit.operations.desk import Desk
 from pvekit.plan import Guest, Place
 from pvekit.shell import Command, LinkLost, Result, Unreachable
-from pvekit.vms import power
+from pvekit.vms.power import Verb
 
 pytestmark = pytest.mark.skipif(
     shutil.which("ssh") is None, reason="OpenSSH's client is not installed"
@@ -115,9 +115,9 @@ def create(desk: Desk) -> list[dict]:
     return [creating.result(spec, at, report) for spec, at in found.decisions]
 
 
-def change(desk: Desk, verb: str, name: str, planner: changing.Planner) -> None:
-    targets, plan = changing.plan_for(desk, [name], planner)
-    report = changing.carry_out(desk, verb, targets, plan)
+def change(desk: Desk, verb: Verb, name: str) -> None:
+    journal = changing.begin(desk, changing.Order(verb, 60), [name], changing.targets(desk, [name]))
+    _, report = changing.carry_out(desk, journal)
     assert report.status == 0, report.errors
 
 
@@ -129,9 +129,9 @@ def test_build_create_stop_start_delete(desk):
     build(desk)
     vms = create(desk)
     assert [vm["state"] for vm in vms] == ["ready"], vms
-    change(desk, "stop", "k8s-worker-1", power.stop)
+    change(desk, "stop", "k8s-worker-1")
     assert listed(desk) == {"k8s-worker-1": "stopped"}
-    change(desk, "start", "k8s-worker-1", power.start)
+    change(desk, "start", "k8s-worker-1")
     assert listed(desk) == {"k8s-worker-1": "running"}
-    change(desk, "delete", "k8s-worker-1", power.delete)
+    assert deleting.carry_out(desk, deleting.decided(desk, ["k8s-worker-1"], 60)).status == 0
     assert listed(desk) == {}

@@ -64,7 +64,7 @@ def test_a_killed_deletion_is_gone_on_with_and_reports_what_cannot_come_back(liv
     killed(live, "vm", "delete", "k8s-worker-1", "--yes", sent="qm destroy")
     run = unfinished(live)
     shown = live.must("run", "show", run).out
-    assert "rollback: nothing left to be sent" in shown
+    assert "pve1: release vmid-100 name-k8s-worker-1 on pve1" in shown
     assert "not taken back: vm/k8s-worker-1/destroy: the VM and its disks" in shown
     resumed = live.must("run", "resume", run)
     assert "delete k8s-worker-1 (VM 100 on pve1): done" in resumed.out

@@ -15,7 +15,6 @@ from pvekit.operations.template_listing import listed
 TEMPLATE = templates.Request()
 ONE = SiteSpec(nodes=1, clustered=False)
 STOP = changing.Order("stop", 120)
-DELETE = changing.Order("delete", 60)
 
 
 def build(desk):
@@ -122,5 +121,5 @@ def test_a_vm_that_is_named_twice_is_meant_once_and_the_site_is_read_once(site, 
     site.cut = Cut(-1, "before")  # never cuts, but counts the commands
     targets = changing.targets(desk, ["k8s-worker-1", "100"])
     assert [target.vmid for target in targets] == [100]
-    assert len(DELETE.plan(targets).steps) == 2
+    assert len(STOP.plan(targets).steps) == 1
     assert next(site.cut.count) == 1

@@ -9,11 +9,10 @@ from labsite import Cut, desk_for, lab_site
 
 from pvekit.errors import NoCapacity
 from pvekit.lab.site import SiteSpec
-from pvekit.operations import changing, creating, runs, templates, vm_wishes
+from pvekit.operations import changing, creating, deleting, runs, templates, vm_wishes
 
 WORKER = vm_wishes.Request(role="worker", size="small")
 STOP = changing.Order("stop", 60)
-DELETE = changing.Order("delete", 60)
 
 
 @pytest.fixture
@@ -40,6 +39,10 @@ def change(desk, order, *names):
     return changing.carry_out(desk, journal)[1]
 
 
+def delete(desk, *names):
+    return deleting.carry_out(desk, deleting.decided(desk, names, 60))
+
+
 def jobs(site):
     return site.on("pve1", "ls /run/pvekit/jobs").split()
 
@@ -56,7 +59,7 @@ def test_after_each_command(site, desk):
         lambda: create(desk, dataclasses.replace(WORKER, count=2, disk_gb=40)),
         lambda: change(desk, STOP, "k8s-worker-1"),
         lambda: change(desk, changing.Order("start"), "k8s-worker-1"),
-        lambda: change(desk, DELETE, "k8s-worker-1", "k8s-worker-2"),
+        lambda: delete(desk, "k8s-worker-1", "k8s-worker-2"),
     ):
         assert done().status == 0
         assert used(desk)
@@ -65,8 +68,9 @@ def test_after_each_command(site, desk):
 
 def test_after_a_change_that_failed_for_good(site, desk):
     assert create(desk).status == 0
+    found = deleting.decided(desk, ["k8s-worker-1"], 60)
     site.on("pve1", "qm set 100 --protection 1")
-    report = change(desk, DELETE, "k8s-worker-1")
+    report = deleting.carry_out(desk, found)
     assert report.status == 6, report.errors
     assert used(desk)
     assert jobs(site) == []

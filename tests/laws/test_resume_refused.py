@@ -10,7 +10,7 @@ from labsite import Cut, config_for, desk_for, lab_site
 from pvekit.errors import Conflict, PvekitError, Transient, UsageError
 from pvekit.journal import Store
 from pvekit.lab.site import SiteSpec
-from pvekit.operations import changing, creating, resuming, runs, templates, vm_wishes
+from pvekit.operations import creating, deleting, resuming, runs, templates, vm_wishes
 from pvekit.operations.run_showing import shown
 
 LOOK = (
@@ -35,10 +35,7 @@ def create(desk, request):
 
 
 def delete(desk):
-    names = ["k8s-worker-1"]
-    order = changing.Order("delete", 60)
-    journal = changing.begin(desk, order, names, changing.targets(desk, names))
-    return changing.carry_out(desk, journal)[1]
+    return deleting.carry_out(desk, deleting.decided(desk, ["k8s-worker-1"], 60))
 
 
 class World:
@@ -253,14 +250,16 @@ def test_a_role_whose_template_is_another(world):
 def test_a_vm_to_be_deleted_that_another_run_has_made_anew(world):
     first = create(world.desk, WORKER).run
     world.break_off("qm destroy", delete)
-    world.site.on("pve1", "qm stop 100; qm destroy 100")
+    claim = "/etc/pve/priv/pvekit/vmid-100"
+    world.site.on("pve1", f"qm stop 100; qm destroy 100; rm {claim}")
     second = create(world.desk, WORKER).run
     told = world.refusal()
     assert (
         f"decided was k8s-worker-1 of run {first}, now it is k8s-worker-1 of run {second}" in told
     )
-    order = changing.Order("delete", 60)
-    assert changing.unfinished(world.desk, order, ["k8s-worker-1"]) is None
+    found = deleting.decided(world.desk, ["k8s-worker-1"], 60)
+    assert found.run == ""
+    assert deleting.carry_out(world.desk, found).status == 0
     assert world.desk.store.look(world.run).account.status == 6
 
 

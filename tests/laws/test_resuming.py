@@ -14,7 +14,7 @@ from breaking import broken, difference, fresh_desk
 from labsite import lab_site
 
 from pvekit.lab.site import SiteSpec
-from pvekit.operations import changing, creating, resuming, runs, templates, vm_wishes
+from pvekit.operations import changing, creating, deleting, resuming, runs, templates, vm_wishes
 from pvekit.operations.carrying import Report
 from pvekit.operations.desk import Desk
 
@@ -62,7 +62,7 @@ def one(desk: Desk) -> Report:
 
 
 def delete(desk: Desk) -> Report:
-    return change(desk, changing.Order("delete", 60), "k8s-worker-1")
+    return deleting.carry_out(desk, deleting.decided(desk, ["k8s-worker-1"], 60))
 
 
 def stop(desk: Desk) -> Report:
