@@ -14,6 +14,7 @@ TABLE = {
     "template": Entry(f"{_TEMPLATE}:template", "Build and list templates."),
     "vm": Entry(f"{_VM}:vm", "Create, list, start, stop and delete VMs."),
     "run": Entry("pvekit.cli.runs:runs", "Look at runs, finish or undo unfinished ones."),
+    "gc": Entry("pvekit.cli.collecting:gc", "Remove what unfinished runs and old templates left."),
     "trust": Entry("pvekit.cli.trust:trust", "Show and store the SSH host keys of nodes."),
     "config": Entry("pvekit.cli.configuration:config", "Check the configuration."),
 }

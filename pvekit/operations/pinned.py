@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pvekit.errors import UsageError
 from pvekit.journal import Account
-from pvekit.operations import changing, creating, deleting, templates
+from pvekit.operations import changing, collecting, creating, deleting, templates
 from pvekit.operations.desk import Desk
 from pvekit.plan import Plan
 
@@ -22,6 +22,11 @@ def plan(desk: Desk, account: Account) -> Plan:
         return changing.order(account).plan(changing.pinned(account))
     if account.kind == deleting.KIND:
         return deleting.resumed(account).plan(desk)
+    if account.kind == collecting.KIND:
+        raise UsageError(
+            f"Run {account.run} is one of `pvekit gc`: it has made nothing.",
+            hint="`pvekit gc` looks at everything again.",
+        )
     raise UsageError(f"Run {account.run} is one of `{account.kind}`, which this version lacks.")
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from pvekit.errors import UsageError
 from pvekit.journal import Account, Journal
-from pvekit.operations import changing, creating, deleting, fitting, pinned, templates
+from pvekit.operations import changing, collecting, creating, deleting, fitting, pinned, templates
 from pvekit.operations.carrying import Report, letting_go
 from pvekit.operations.desk import Desk
 from pvekit.run.apply import Preview, preview
@@ -30,6 +30,11 @@ class Resumed:
 def check(account: Account) -> None:
     """Raise :class:`UsageError` for a run that is not to be gone on with."""
     run, standing = account.run, account.standing
+    if account.kind == collecting.KIND:
+        raise UsageError(
+            f"Run {run} is one of `pvekit gc`: it is not gone on with.",
+            hint="`pvekit gc` looks at everything again.",
+        )
     if standing == "finished":
         raise UsageError(
             f"Run {run} has ended with status {account.status}: there is nothing to go on with.",

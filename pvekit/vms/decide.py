@@ -67,7 +67,7 @@ def decide(wishes: Wishes, inventory: Inventory, rules: Rules, run: str) -> tupl
 def templates(inventory: Inventory, name: str) -> tuple[Vm, ...]:
     """Return our templates of this name, on each node only the newest."""
     newest: dict[tuple[str, str], Vm] = {}
-    for vm in sorted(inventory.templates(), key=_made):
+    for vm in sorted(inventory.templates(), key=made_at):
         if vm.mark is not None and vm.mark.name == name and not vm.lock:
             newest[vm.domain, vm.node] = vm
     return tuple(newest.values())
@@ -99,7 +99,8 @@ def claim_nodes(inventory: Inventory, *, named: bool) -> tuple[str, ...]:
     return tuple(first[domain] for domain in sorted(first))
 
 
-def _made(vm: Vm) -> int:
+def made_at(vm: Vm) -> int:
+    """Return when Proxmox VE made a VM, in seconds since the epoch, or 0."""
     found = re.search(r"ctime=(\d+)", vm.config.values.get("meta", ""))
     return int(found[1]) if found else 0
 

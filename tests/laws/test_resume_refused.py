@@ -250,8 +250,8 @@ def test_a_role_whose_template_is_another(world):
 def test_a_vm_to_be_deleted_that_another_run_has_made_anew(world):
     first = create(world.desk, WORKER).run
     world.break_off("qm destroy", delete)
-    claim = "/etc/pve/priv/pvekit/vmid-100"
-    world.site.on("pve1", f"qm stop 100; qm destroy 100; rm {claim}")
+    claims = "/etc/pve/priv/pvekit/vmid-100 /etc/pve/priv/pvekit/name-k8s-worker-1"
+    world.site.on("pve1", f"qm stop 100; qm destroy 100; rm {claims}")
     second = create(world.desk, WORKER).run
     told = world.refusal()
     assert (

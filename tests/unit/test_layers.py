@@ -19,7 +19,7 @@ LAYERS = (
     ("cli",),
     ("operations",),
     ("config", "ssh", "llm"),
-    ("kubernetes", "exports", "monitoring", "backups"),
+    ("kubernetes", "exports", "monitoring", "backups", "leftovers"),
     ("templates",),
     ("vms",),
     ("sizing", "placement"),

@@ -1,0 +1,1 @@
+"""What is ours on the site and unfinished or unused: found, judged, and removed."""
