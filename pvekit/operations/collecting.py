@@ -48,22 +48,14 @@ class Sight:
 def looked(desk: Desk, gone: frozenset[str] = frozenset()) -> Iterator[Sight]:
     """Read the site and judge it; no dead run of this machine is gone on with until the end.
 
-    Disks are read before configs and claims, and those before the journals: whoever is at work has
-    his journal first, then his claim, then his disks, so that nothing of his looks ownerless.
+    Journals are read first: whoever is at work then, or begins later, counts as at work all the
+    time. Disks are read before configs and claims, for whoever makes one has his claim first.
     """
-    first = desk.inventory()
-    unseen = {each.alias: "does not answer" for each in _silent(first)}
-    nodes = [n for n in first.nodes if n.configured and n.online]
-    unseen |= {n.alias: "takes no changes: no quorum" for n in nodes if not n.writable}
-    writable = [n for n in nodes if n.writable]
-    told, lost = _locals(desk, writable)
-    unseen |= lost
-    images, dead = _images(desk, first, [n for n in writable if n.alias in told])
-    unseen |= dead
-    inventory = desk.inventory()
     with witnesses.called(desk.store) as known:
+        first = desk.inventory()
+        told, images, unseen = _read(desk, first)
         view = View(
-            inventory=inventory,
+            inventory=desk.inventory(),
             local=told,
             stored=images,
             runs=known.runs,
@@ -72,6 +64,20 @@ def looked(desk: Desk, gone: frozenset[str] = frozenset()) -> Iterator[Sight]:
             image_dir=desk.config.image_dir,
         )
         yield Sight(find(view), unseen, known.dead)
+
+
+def _read(
+    desk: Desk, inventory: Inventory
+) -> tuple[dict[str, local.Local], list[tuple[str, stored.Stored]], dict[str, str]]:
+    """Read what lies on the nodes and storages, and say where nobody could look, and why."""
+    configured = [node for node in inventory.nodes if node.configured]
+    unseen = {each.alias: "does not answer" for each in configured if not each.online}
+    nodes = [node for node in configured if node.online]
+    unseen |= {each.alias: "takes no changes: no quorum" for each in nodes if not each.writable}
+    writable = [each for each in nodes if each.writable]
+    told, lost = _locals(desk, writable)
+    images, dead = _images(desk, inventory, [each for each in writable if each.alias in told])
+    return told, images, {**unseen, **lost, **dead}
 
 
 def remove(desk: Desk, sight: Sight) -> Report:
@@ -118,10 +124,6 @@ def result(each: Leftover, report: Report | None) -> dict[str, object]:
         "state": state,
         "error": outcome.error.brief if outcome and outcome.error else None,
     }
-
-
-def _silent(inventory: Inventory) -> list[NodeState]:
-    return [node for node in inventory.nodes if node.configured and not node.online]
 
 
 def _locals(desk: Desk, nodes: list[NodeState]) -> tuple[dict[str, local.Local], dict[str, str]]:

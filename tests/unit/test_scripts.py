@@ -609,3 +609,104 @@ def test_a_first_boot_that_does_not_start_goes_no_further(node):
     node.program("qm", 'echo "$*" >>"$ROOT/calls"; exit 5')
     assert first_boot(node).exit_status == 5
     assert node.called() == ["start 101"]
+
+
+# What frees and sweeps
+
+
+@pytest.fixture
+def freeing(node):
+    """A node with a program `pvesm` that notes what it frees."""
+    node.program("pvesm", 'echo "$*" >>"$ROOT/calls"')
+    return node
+
+
+def freed(node, *volids, vmid=101, run="7f3a"):
+    return node.run(script("free", run, vmid, *volids))
+
+
+DISK = "local-lvm:vm-101-disk-0"
+
+
+def test_a_disk_without_a_config_is_freed_under_the_runs_claim(freeing):
+    freeing.claim("7f3a")
+    assert freed(freeing, DISK).ok
+    assert freeing.called() == [f"free {DISK}"]
+
+
+def test_a_disk_is_freed_beside_what_the_runs_own_clone_has_left(freeing):
+    freeing.claim("7f3a")
+    for left in ("# qmclone temporary file\nlock: clone\n", marked()):
+        freeing.config(101, left, node="pve2")
+        assert freed(freeing, DISK).ok
+    assert freeing.called() == [f"free {DISK}"] * 2
+
+
+def test_a_disk_that_a_config_names_is_passed_over(freeing):
+    freeing.claim("7f3a")
+    freeing.config(101, marked(more=f"scsi0: {DISK},size=1G\n"))
+    assert freed(freeing, DISK).ok
+    assert freeing.called() == []
+
+
+@pytest.mark.parametrize(
+    ("claimed", "vmid", "volid", "config"),
+    [
+        pytest.param("", 101, DISK, "", id="no claim"),
+        pytest.param("8888", 101, DISK, "", id="another's claim"),
+        pytest.param("7f3a", 101, "local-lvm:vm-102-disk-0", "", id="another VM's disk"),
+        pytest.param("7f3a", 101, "local-lvm:vm-1011-disk-0", "", id="a longer vmid"),
+        pytest.param("7f3a", 101, DISK, "name: stranger\n", id="a stranger's VM"),
+        pytest.param("7f3a", 101, DISK, marked(run="8888"), id="another run's VM"),
+        pytest.param("7f3a", 9999, "local-lvm:vm-9999-pvc-1", "", id="volumes of Kubernetes"),
+    ],
+)
+def test_no_other_disk_is_freed(freeing, claimed, vmid, volid, config):
+    if claimed:
+        freeing.claim(claimed, vmid=vmid)
+    if config:
+        freeing.config(vmid, config)
+    result = freed(freeing, volid, vmid=vmid)
+    assert result.exit_status == 96
+    assert result.err.startswith("pvekit-refused: ")
+    assert freeing.called() == []
+
+
+def test_a_vm_of_the_volumes_of_kubernetes_is_never_changed(node):
+    node.config(9999, marked(vmid=9999))
+    result = sent(node, qm.stop(Guard("vm", 9999, "web-1")))
+    assert result.exit_status == 96
+    assert node.called() == []
+
+
+def test_a_change_is_refused_where_the_config_is_another_than_that_looked_at(node):
+    node.config(101, marked())
+    digest = state.read(node.run(script("state", 101)).out).vms[101].config.digest
+    guard = Guard("unfinished", 101, "web-1", "7f3a", digest)
+    assert sent(node, qm.destroy(guard)).ok
+    node.config(101, marked(more="cores: 8\n"))
+    assert "has changed since" in sent(node, qm.destroy(guard)).err
+
+
+def test_what_is_left_of_a_destruction_is_destroyed_under_its_claim_only(node):
+    node.config(101, "lock: destroyed\n")
+    guard = Guard("deleting", 101, "web-1", "7f3a")
+    assert sent(node, qm.destroy(guard)).exit_status == 96
+    node.claim("7f3a")
+    assert sent(node, qm.destroy(guard)).ok
+    assert node.called()[0] == "unlock 101"
+
+
+def test_only_what_nobody_uses_is_swept(node):
+    folder = node.path("/img/build/101-abc")
+    folder.mkdir(parents=True)
+    other = node.path("/img/mine.part")
+    other.write_text("x")
+    node.claim("8888")
+    sweep = ("sweep", "7f3a", "vmid-101", "-")
+    assert node.run(script(*sweep, str(folder))).exit_status == 96
+    assert node.run(script("sweep", "-", "-", "-", str(other))).exit_status == 96
+    assert other.exists()
+    assert folder.exists()
+    assert node.run(script("sweep", "8888", "vmid-101", "-", str(folder))).ok
+    assert not folder.exists()

@@ -8,12 +8,14 @@ import socket
 from dataclasses import dataclass
 
 import pytest
-from labsite import Cut, desk_for, lab_site
+import yaml
+from labsite import PLAN, Cut, desk_for, lab_site
 from test_deleting import delete
 from test_going_on import ONE, build, create
 from test_laws import difference
 
 from pvekit.errors import PvekitError
+from pvekit.lab.site import SiteSpec
 from pvekit.operations import collecting, creating, runs, vm_wishes
 
 CLAIMS = "/etc/pve/priv/pvekit"
@@ -35,9 +37,9 @@ def kinds(found) -> list[str]:
 
 
 def settle(site) -> None:
-    """Let the jobs on the node come to their ends: what is at work is no leftover."""
+    """Let the jobs on the nodes come to their ends: what is at work is no leftover."""
     look = 'for d in /run/pvekit/jobs/*; do [ ! -d "$d" ] || [ -e "$d/rc" ] || echo "$d"; done'
-    while site.on("pve1", look):
+    while any(site.on(node, look) for node in site.lab.site.nodes):
         pass
 
 
@@ -339,3 +341,25 @@ def test_looking_changes_nothing(site, desk):
         assert sight.found.leftovers
     assert site.programs(changes=True) == []
     assert site.picture() == before
+
+
+@pytest.mark.parametrize("storage", ["rbd", "dir"])
+@pytest.mark.parametrize("place", ["qm clone", "qm set 10", "qm disk resize", "qm start"])
+def test_on_a_pve_cluster_with_other_storage_the_site_is_as_before(tmp_path, storage, place):
+    with lab_site(SiteSpec(nodes=2, storage=storage)) as site:
+        rows = map(str.split, site.on("pve1", "pvesm status").splitlines())
+        name = next(row[0] for row in rows if row[1] == storage and row[0] != "local")
+        template = {**yaml.safe_load(PLAN.read_text())["vm_template"], "storage_pool": name}
+        desk = desk_for(site, tmp_path, more=yaml.safe_dump({"vm_template": template}))
+        assert build(desk).status == 0
+        before = site.picture()
+        site.cut = Cut(0, "after", match=place)
+        assert create(desk, count=2)[1].status in (4, 7)
+        site.cut = None
+        settle(site)
+        found = gc(desk)
+        assert found.leftovers
+        assert gc(desk).leftovers == ()
+        kept = site.on("pve1", "cat /etc/pve/nodes/*/qemu-server/*.conf").count("kind=vm")
+        assert kept <= 1
+        assert kept or difference(site.picture(), before) == []
