@@ -8,6 +8,7 @@ from typing import Any
 
 from pvekit.errors import PvekitError
 from pvekit.journal import Account, Found
+from pvekit.journal.account import kept_key
 from pvekit.operations import fitting, pinned, resuming
 from pvekit.operations.desk import Desk
 from pvekit.operations.runs import moment, row, state
@@ -49,6 +50,8 @@ def steps(account: Account) -> list[dict[str, Any]]:
         if key is None:
             continue
         subject, _, verb = str(key).rpartition("/")
+        if key == kept_key(subject):  # no step, but a note for who looks for what is left over
+            continue
         step = told.setdefault(key, {"subject": subject, "step": verb} | dict(_UNTOLD))
         _tell(step, event)
     return list(told.values())
