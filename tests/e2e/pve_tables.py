@@ -70,6 +70,7 @@ FORMATS: Mapping[str, Callable[[str], bool]] = {
     "pve-qm-bootdev-list": lambda v: all(
         map(_text(r"(scsi|ide|sata|virtio|net)\d+"), v.split(";"))
     ),
+    "pve-storage-content": _text(r"[a-z]+"),
     "pve-storage-id": _text(_STORAGE),
     "pve-tag-list": lambda v: all(map(_text(r"[A-Za-z0-9_][A-Za-z0-9_+.-]*"), re.split("[;,]", v))),
     "pve-vmid": _text(r"[1-9]\d{2,8}"),
