@@ -405,16 +405,18 @@ def test_a_run_that_ends_waits_for_the_last_words_of_its_jobs(node, tmp_path):
     os.mkfifo(node.path("/gate"))
     sent(node, qm.create(101, {}), "late")
     pauses = []
+    now = [0.0]
 
     def sleep(seconds):
         pauses.append(seconds)
+        now[0] += seconds
         node.path("/gate").write_text("go\n")
         node.ended("late")
 
     journal = Store(tmp_path / "runs").begin("vm stop", {})
     journal.job("pve1", "late")
     site = SimpleNamespace(shell=lambda place: node)
-    forget_jobs(SimpleNamespace(site=site, clock=Clock(lambda: 0.0, sleep)), journal)
+    forget_jobs(SimpleNamespace(site=site, clock=Clock(lambda: now[0], sleep)), journal)
     assert pauses == [0.5]
     assert node.job("late").state == "none"
 
