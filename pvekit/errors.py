@@ -78,11 +78,15 @@ class QuorumTimeout(PvekitError):
 
 
 class Interrupted(BaseException):
-    """A signal asked for the end; no failure of a step, so nothing may take it for one."""
+    """A signal asked for the end; no failure of a step, so nothing may take it for one.
 
-    def __init__(self, number: int) -> None:
+    ``run`` is the run that can be gone on with, if there is one.
+    """
+
+    def __init__(self, number: int, run: str = "") -> None:
         super().__init__(number)
         self.number = number
+        self.run = run
 
 
 class Stopped(PvekitError):

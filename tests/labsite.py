@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import re
+import signal
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,6 +31,7 @@ KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIO6Hh+FhEXHLvmcnYMFyS1h4VqTwGcZCHnmVR
 class Cut:
     """Cuts the link once, before, during or after the command of this number.
 
+    ``signal`` sends this process a SIGINT instead, as the command begins.
     Only commands that hold ``match`` are counted.
     """
 
@@ -55,6 +58,9 @@ class NodeShell:
         cut = self.cut if self.cut is not None and self.cut.due(command.line()) else None
         if cut and cut.when == "before":
             raise LinkLost(f"cut before {command}")
+        if cut and cut.when == "signal":
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+            cut = None
         if cut and cut.when == "during":
             self.lab.loop.do(lambda: self.lab.site.faults.order("link-cut", when="during"))
         try:

@@ -42,4 +42,4 @@ def change(
         error = report.outcomes[target.subject].error
         done = f"{verb} {target.name} (VM {target.vmid} on {target.node}): done"
         click.echo(done if error is None else shown(error), err=error is not None)
-    return report.status
+    return app.told_ways(report)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from pvekit.errors import PvekitError
+from pvekit.errors import Interrupted, PvekitError, Stopped
 from pvekit.journal import Journal
 from pvekit.operations.desk import Desk
 from pvekit.plan import Ask, Plan
@@ -17,13 +17,20 @@ from pvekit.shell import Query
 
 PARTIAL = 4
 
+Undoing = Callable[[Sequence[str]], Plan]
+"""Returns the plan of some subjects, of which what was touched is to be taken back."""
+
 
 @dataclass(frozen=True)
 class Report:
-    """How a run ended: what became of each subject, and the exit status of it all."""
+    """How a run ended: what became of each subject, and the exit status of it all.
+
+    ``open``: it can be gone on with, or taken back.
+    """
 
     run: str
     outcomes: Mapping[str, Outcome]
+    open: bool = False
 
     @property
     def errors(self) -> list[PvekitError]:
@@ -32,9 +39,15 @@ class Report:
 
     @property
     def status(self) -> int:
-        """The exit status: 0, 4 if only some failed, else the one that all failures share."""
+        """The exit status: 0, 4 if only some failed, else the one that all failures share.
+
+        That of an interrupted run is the signal's.
+        """
         if not self.errors:
             return 0
+        for error in self.errors:
+            if isinstance(error, Stopped):
+                return error.exit_status
         if len(self.errors) < len(self.outcomes):
             return PARTIAL
         statuses = {error.exit_status for error in self.errors}
@@ -52,13 +65,46 @@ def take_back(desk: Desk, plan: Plan, journal: Journal) -> dict[str, Outcome]:
     return roll_back(plan, desk.site, desk.context(journal))
 
 
-def finish(desk: Desk, journal: Journal, outcomes: Mapping[str, Outcome]) -> Report:
-    """Note how a run ended; only one that went well, or touched nothing, is finished."""
-    report = Report(journal.run, outcomes)
-    if report.status == 0 or not journal.touched():
+def finish(
+    desk: Desk,
+    journal: Journal,
+    outcomes: Mapping[str, Outcome],
+    undoing: Undoing | None = None,
+) -> Report:
+    """Note how a run ended; one that leaves something to go on with stays open.
+
+    What failed is taken back before that, if the policy is so and ``undoing`` can be.
+    """
+    if undoing is not None and desk.on_failure == "rollback" and not desk.stop.asked:
+        _take_back_failed(desk, journal, outcomes, undoing)
+    pending = [each for each in outcomes.values() if each.error and each.undone is None]
+    report = Report(journal.run, outcomes, open=bool(pending and journal.touched()))
+    if not report.open:
         forget_jobs(desk, journal)
         journal.finished(report.status)
     return report
+
+
+def _take_back_failed(
+    desk: Desk, journal: Journal, outcomes: Mapping[str, Outcome], undoing: Undoing
+) -> None:
+    """Take back what failed subjects have made; whose roll-back fails, too, keeps its place."""
+    failed = {name: each for name, each in outcomes.items() if each.error is not None}
+    try:
+        undone = take_back(desk, undoing(list(failed)), journal) if failed else {}
+    except PvekitError as error:
+        undone = {name: Outcome(error) for name in failed}
+    for name, outcome in failed.items():
+        back = undone.get(name, Outcome())
+        if outcome.error is None:
+            continue
+        if back.error is None:
+            outcome.undone, outcome.error.hint = back.stages, ""
+        else:
+            outcome.error.details += f"\nIt was not taken back: {back.error}"
+    gone = [name for name, outcome in failed.items() if outcome.undone is not None]
+    if gone:
+        journal.decided({}, instead_of=gone)
 
 
 @contextmanager
@@ -70,6 +116,12 @@ def held(journal: Journal) -> Iterator[None]:
         if not journal.touched():
             journal.finished(error.exit_status)
         raise
+    except Interrupted as error:
+        if journal.touched():
+            error.run = journal.run
+        else:
+            journal.finished(128 + error.number)
+        raise
     finally:
         journal.close()
 
@@ -79,7 +131,7 @@ def letting_go(journal: Journal) -> Iterator[None]:
     """Let go of a journal if what is done under it fails."""
     try:
         yield
-    except PvekitError:
+    except BaseException:
         journal.close()
         raise
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from pvekit.operations.carrying import Report, carry, finish, held
 from pvekit.operations.desk import Desk
@@ -30,4 +31,4 @@ def carry_out(desk: Desk, verb: str, targets: Sequence[Target], plan: Plan) -> R
         report = finish(desk, journal, carry(desk, plan, journal))
         if report.status:
             journal.finished(report.status)  # there is nothing to go on with: its goals say it all
-        return report
+        return replace(report, open=False)

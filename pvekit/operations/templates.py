@@ -5,24 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
-from pathlib import PurePosixPath
 from typing import Any
 
 from pvekit.config.model import Config, TemplateConfig
 from pvekit.errors import IdTaken, NoCapacity, NotFound, PvekitError, UsageError
-from pvekit.inventory.model import Inventory, NodeState
+from pvekit.inventory.model import Inventory
 from pvekit.journal import Journal
 from pvekit.journal.frozen import thaw
-from pvekit.operations import template_wishes
+from pvekit.operations import template_sums, template_wishes
 from pvekit.operations.carrying import Report, carry, finish, held, letting_go, take_back
 from pvekit.operations.desk import Desk
 from pvekit.operations.template_wishes import configured, wish_of
-from pvekit.plan import Ask, Plan
-from pvekit.pve.scripts import script
+from pvekit.plan import Plan
 from pvekit.run.apply import Outcome, Preview, preview
-from pvekit.run.gather import gather
-from pvekit.shell import Query
-from pvekit.templates import build, decide, recipe, sums
+from pvekit.templates import build, decide, recipe
 from pvekit.templates.recipe import Recipe
 from pvekit.templates.spec import Copy, TemplateSpec
 from pvekit.vms.decide import claim_nodes
@@ -139,16 +135,26 @@ def carry_out(desk: Desk, found: Decided, journal: Journal) -> tuple[Decided, Re
         deadline = desk.clock.now() + max((w.spec.build_seconds for w in works), default=0)
         while works:
             outcomes |= carry(desk, Decided(works).plan(desk), journal)
-            late = desk.clock.now() >= deadline
+            late = desk.stop.asked or desk.clock.now() >= deadline
             lost = [w for w in works if not late and _lost(desk, outcomes[w.subject])]
             built += [work for work in works if work not in lost]
             if not lost:
                 break
+            try:
+                again = _again(desk, journal, lost)
+            except PvekitError as error:
+                outcomes |= {work.subject: Outcome(error) for work in lost}
+                built += lost
+                break
             for work in lost:
                 del outcomes[work.subject]
-            again = _again(desk, journal, lost)
             works, there = again.works, (*there, *again.there)
-        return Decided(tuple(built), there), finish(desk, journal, outcomes)
+        report = finish(desk, journal, outcomes, lambda names: _plan_of(desk, built, names))
+        return Decided(tuple(built), there), report
+
+
+def _plan_of(desk: Desk, works: Sequence[Work], names: Sequence[str]) -> Plan:
+    return Decided(tuple(work for work in works if work.subject in names)).plan(desk)
 
 
 def _lost(desk: Desk, outcome: Outcome) -> bool:
@@ -272,7 +278,7 @@ def _for_one(
     ]
     if not nodes:
         return [], there
-    checksum = _checksum(desk, template, nodes[0])
+    checksum = template_sums.checksum(desk, template, nodes[0])
     claimers = claim_nodes(inventory, named=True)
     works = []
     for node, vmid in zip(nodes, decide.vmids(wish, inventory, nodes), strict=True):
@@ -280,17 +286,3 @@ def _for_one(
         spec = template_wishes.spec(desk.config, template, wish, checksum, way)
         works.append(Work(spec, made, Copy(run, node.alias, node.name, vmid, claimers), why))
     return works, there
-
-
-def _checksum(desk: Desk, template: TemplateConfig, node: NodeState) -> sums.Checksum:
-    """Read the checksum file on the node: where the image will be fetched, the sums are too."""
-    query = Query(script("sums", template.checksum_url, timeout=120.0), str)
-    answer = gather(desk.site, {"sums": Ask(node.alias, query)})["sums"]
-    if isinstance(answer, PvekitError):
-        raise PvekitError(
-            f"Cannot read {template.checksum_url} on {node.alias}.",
-            details=answer.details or answer.brief,
-            hint="The node itself must be able to reach it.",
-        )
-    name = PurePosixPath(template.image_url).name
-    return sums.find(answer, name, url=template.checksum_url)

@@ -71,7 +71,8 @@ def _subject(
             raise Stopped(
                 f"{step.key} was interrupted.",
                 error.number,
-                hint=f"A job that it had begun on {step.node} goes on there.",
+                hint=f"A job that it had begun on {step.node} goes on there; "
+                "the same command joins it.",
             ) from None
         seconds = context.clock.now() - began
         outcome.stages.append(Stage(step.verb, passed.state, seconds, passed.seen))

@@ -18,7 +18,6 @@ class Stop:
 
     def __init__(self) -> None:
         self.number = 0
-        self.run = ""
         self._wakers: list[Callable[[], None]] = []
         # A queue of this kind may be put into while the same thread waits on it; an event may not.
         self._woken: queue.SimpleQueue[None] = queue.SimpleQueue()
