@@ -74,6 +74,8 @@ class Scheduler:
         self._flying: list[_Work] = []
         self._timers: list[tuple[float, str]] = []
         self._slots: dict[str, Slots] = {} if slots is None else slots
+        for slot in self._slots.values():
+            slot.taken = 0  # tasks that were interrupted did not give theirs back
         self._queued: dict[str, deque[str]] = defaultdict(deque)
         self._settled: dict[Ask[Any], Any] = {}
         self._ended: dict[str, PvekitError | None] = {}
