@@ -49,12 +49,34 @@ class Cut:
 
 
 @dataclass
+class Silence:
+    """From the command of this number on, nothing answers: each waits out its deadline in vain."""
+
+    clock: Clock
+    at: int
+    began: float | None = None
+    count: Iterator[int] = field(default_factory=itertools.count)
+
+    def wait(self, command: Command, place: Place) -> None:
+        if self.began is None:
+            if next(self.count) < self.at:
+                return
+            self.began = self.clock.now()
+        self.clock.sleep(command.timeout)
+        where = place if isinstance(place, str) else place.address
+        raise LinkLost(f"Lost a command on {where}: no end after {command.timeout:g} s.")
+
+
+@dataclass
 class NodeShell:
     lab: LabShell
     place: Place
     cut: Cut | None
+    silence: Silence | None = None
 
     def run(self, command: Command) -> Result:
+        if self.silence is not None:
+            self.silence.wait(command, self.place)
         cut = self.cut if self.cut is not None and self.cut.due(command.line()) else None
         if cut and cut.when == "before":
             raise LinkLost(f"cut before {command}")
@@ -86,9 +108,10 @@ class LabSite:
     def __init__(self, lab: LabShell) -> None:
         self.lab = lab
         self.cut: Cut | None = None
+        self.silence: Silence | None = None
 
     def shell(self, place: Place) -> NodeShell:
-        return NodeShell(self.lab, place, self.cut)
+        return NodeShell(self.lab, place, self.cut, self.silence)
 
     def reach(self, guest: Guest) -> str:
         found = self.lab.loop.do(lambda: self.lab.site.guest_at(guest.address))

@@ -59,6 +59,9 @@ def pause(error: Transient, row: Row, step: Step, context: Context) -> Asking[No
         context.frozen.setdefault(step.node, now)
     seconds = now - row.first - row.excused
     if context.policy.gives_up(error, row.count, seconds):
+        if row.count > 1:
+            said = f"{step.key} on {step.node}: {row.count} attempts in {seconds:.0f} s."
+            error.details = "\n".join(filter(None, (error.details, said)))
         raise error
     context.watch(Event(step, "waiting", seconds, error.brief))
     yield from thawed(step, context)
