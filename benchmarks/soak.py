@@ -1,7 +1,7 @@
 """How often a deployment goes well by itself while commands fail at random, and what is left.
 
-Each deployment is one `vm create` of one to three VMs on a simulated site, where links break before,
-during and after commands and locks time out (`--rate`), and clones and starts fail for good
+Each deployment is one `vm create` of one to three VMs on a simulated site, where links break
+before, during and after commands and locks time out (`--rate`), and clones and starts fail for good
 (`--fatal`), each by chance. It went well if the one command did, without a second one. What did not
 is taken back; in either case nothing may be left that was not there before. Pauses cost no time.
 """
@@ -35,21 +35,21 @@ from pvekit.run.context import Policy
 from pvekit.shell import Command, LinkLost, Result, Unreachable
 from pvekit.vms import power
 
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIO6Hh+FhEXHLvmcnYMFyS1h4VqTwGcZCHnmVRNHjUQbL"
+IMAGES = "https://cloud-images.ubuntu.com/jammy/current"
 CONFIG = {
     "vm_template": {
         "name": "soak-template",
         "id": 9000,
-        "image_url": "https://cloud-images.ubuntu.com/jammy/current/jammy-server-cloudimg-amd64.img",
-        "checksum_url": "https://cloud-images.ubuntu.com/jammy/current/SHA256SUMS",
+        "image_url": f"{IMAGES}/jammy-server-cloudimg-amd64.img",
+        "checksum_url": f"{IMAGES}/SHA256SUMS",
         "storage_pool": "local-lvm",
         "network_bridge": "vmbr0",
         "base_cpus": 1,
         "base_memory_mb": 2048,
         "base_disk_gb": 16,
     },
-    "cloud_init": {
-        "ssh_public_key": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIO6Hh+FhEXHLvmcnYMFyS1h4VqTwGcZCHnmVRNHjUQbL"
-    },
+    "cloud_init": {"ssh_public_key": KEY},
 }
 LOOKS = (
     "ls /etc/pve/nodes/*/qemu-server",
