@@ -2,7 +2,7 @@
 
 Each class carries the exit status of the command that ends with it. The statuses are final:
 0 done, 1 failed, 2 usage or config, 3 a bug, 4 partial, 5 not found, 6 conflict, 7 transient,
-8 no capacity, 9 made but not ready, 10 changes pending, 130 interrupted.
+8 no capacity, 9 made but not ready, 10 changes pending, 128 and more: a signal (130 is Ctrl-C).
 """
 
 from __future__ import annotations
@@ -69,6 +69,32 @@ class LockTimeout(Transient):
 
 class QuorumLost(Transient):
     """The PVE cluster has no quorum: nothing can be changed until it has again."""
+
+
+class QuorumTimeout(PvekitError):
+    """The PVE cluster did not get its quorum back in the time that a run waits for it."""
+
+    exit_status = 7
+
+
+class Interrupted(BaseException):
+    """A signal asked for the end; no failure of a step, so nothing may take it for one.
+
+    ``run`` is the run that can be gone on with, if there is one.
+    """
+
+    def __init__(self, number: int, run: str = "") -> None:
+        super().__init__(number)
+        self.number = number
+        self.run = run
+
+
+class Stopped(PvekitError):
+    """A subject's steps were interrupted by a signal of this number."""
+
+    def __init__(self, brief: str, number: int, *, hint: str = "") -> None:
+        super().__init__(brief, hint=hint)
+        self.exit_status = 128 + number
 
 
 class IdTaken(Conflict):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import re
+import signal
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,7 +36,7 @@ class Cut:
     """Cuts the link once, before, during or after the command of this number.
 
     Only commands that hold ``match`` are counted. ``killed before`` and ``killed after`` are the
-    death of the process instead.
+    death of the process instead, ``signal`` is a SIGINT to it as the command begins.
     """
 
     at: int
@@ -51,17 +53,42 @@ class Cut:
 
 
 @dataclass
+class Silence:
+    """From the command of this number on, nothing answers: each waits out its deadline in vain."""
+
+    clock: Clock
+    at: int
+    began: float | None = None
+    count: Iterator[int] = field(default_factory=itertools.count)
+
+    def wait(self, command: Command, place: Place) -> None:
+        if self.began is None:
+            if next(self.count) < self.at:
+                return
+            self.began = self.clock.now()
+        self.clock.sleep(command.timeout)
+        where = place if isinstance(place, str) else place.address
+        raise LinkLost(f"Lost a command on {where}: no end after {command.timeout:g} s.")
+
+
+@dataclass
 class NodeShell:
     lab: LabShell
     place: Place
     cut: Cut | None
+    silence: Silence | None = None
 
     def run(self, command: Command) -> Result:
+        if self.silence is not None:
+            self.silence.wait(command, self.place)
         cut = self.cut if self.cut is not None and self.cut.due(command.line()) else None
         if cut and cut.when == "before":
             raise LinkLost(f"cut before {command}")
         if cut and cut.when == "killed before":
             raise Killed
+        if cut and cut.when == "signal":
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+            cut = None
         if cut and cut.when == "during":
             self.lab.loop.do(lambda: self.lab.site.faults.order("link-cut", when="during"))
         try:
@@ -89,9 +116,10 @@ class LabSite:
     def __init__(self, lab: LabShell) -> None:
         self.lab = lab
         self.cut: Cut | None = None
+        self.silence: Silence | None = None
 
     def shell(self, place: Place) -> NodeShell:
-        return NodeShell(self.lab, place, self.cut)
+        return NodeShell(self.lab, place, self.cut, self.silence)
 
     def reach(self, guest: Guest) -> str:
         found = self.lab.loop.do(lambda: self.lab.site.guest_at(guest.address))

@@ -2,11 +2,30 @@
 
 from __future__ import annotations
 
+import os
 import sys
+
+SIGNAL = 128
 
 
 def main() -> None:
     """Run pvekit and exit with its status."""
-    from pvekit.cli.handler import run
+    try:
+        from pvekit.cli.handler import run
 
-    sys.exit(run(sys.argv[1:]))
+        status = run(sys.argv[1:])
+    except KeyboardInterrupt:  # before anything heeds signals
+        status = 130
+    if status > SIGNAL:
+        # Threads may still wait for commands that never answer; the interpreter would wait, too.
+        _flush()
+        os._exit(status)
+    sys.exit(status)
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            return  # whoever read it is gone

@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pvekit.cli.invocation import Invocation
+
 if TYPE_CHECKING:
-    from pvekit.config.model import Config
+    from pvekit.config.model import Config, OnFailure
     from pvekit.journal import Store
+    from pvekit.operations.carrying import Report
     from pvekit.operations.desk import Desk, Watch
     from pvekit.operations.machines import Machines
 
@@ -22,18 +25,33 @@ if TYPE_CHECKING:
 class App:
     """What the commands share; every part is made when it is first needed."""
 
-    def __init__(self, config_path: str | None, *, verbose: int, quiet: bool) -> None:
+    def __init__(
+        self,
+        config_path: str | None,
+        *,
+        verbose: int,
+        quiet: bool,
+        invocation: Invocation | None = None,
+    ) -> None:
         self.config_path = Path(config_path).expanduser() if config_path else None
         self.verbose = verbose
         self.quiet = quiet
+        self.invocation = invocation or Invocation()
         self._machines: Machines | None = None
         self._warned: set[str] = set()
 
     @classmethod
     @contextmanager
-    def open(cls, config_path: str | None, *, verbose: int, quiet: bool) -> Iterator[App]:
+    def open(
+        cls,
+        config_path: str | None,
+        *,
+        verbose: int,
+        quiet: bool,
+        invocation: Invocation | None = None,
+    ) -> Iterator[App]:
         """Make an app and, at the end, close its connections."""
-        app = cls(config_path, verbose=verbose, quiet=quiet)
+        app = cls(config_path, verbose=verbose, quiet=quiet, invocation=invocation)
         try:
             yield app
         finally:
@@ -70,13 +88,33 @@ class App:
         self._machines = connect(self.config, Path.home(), trace)
         return self._machines
 
-    def desk(self, watch: Watch | None = None) -> Desk:
+    def desk(self, watch: Watch | None = None, on_failure: OnFailure | None = None) -> Desk:
         """Return what operations work with."""
         from pvekit.journal import Store
         from pvekit.operations.desk import Desk, unwatched
+        from pvekit.run.clock import Clock
+        from pvekit.run.context import Policy
 
-        store = Store(self.store.directory, self.config.whereabouts)
-        return Desk(self.config, self.machines, store, watch=watch or unwatched, warn=self._warn)
+        timeouts, stop = self.config.timeouts, self.invocation.stop
+        return Desk(
+            self.config,
+            self.machines,
+            Store(self.store.directory, self.config.whereabouts),
+            clock=Clock(sleep=stop.sleep),
+            policy=Policy(deadline=timeouts.retry, quorum=timeouts.quorum),
+            watch=watch or unwatched,
+            warn=self._warn,
+            stop=stop,
+            on_failure=on_failure or self.config.on_failure,
+        )
+
+    def told_ways(self, report: Report) -> int:
+        """Say how to go on with a run that is unfinished, and return its exit status."""
+        from pvekit.cli import ending
+
+        if report.open:
+            ending.tell(self.invocation.words, report.run)
+        return report.status
 
     def confirm(self, question: str, *, yes: bool) -> None:
         """Ask before a change; without a terminal to ask at, a missing ``--yes`` is an error."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import click
 
-from pvekit.cli import previewing
+from pvekit.cli import ending, previewing
 from pvekit.cli.app import App
 from pvekit.cli.output import shown
 from pvekit.cli.progress import Progress
+from pvekit.config.model import OnFailure
 from pvekit.operations import templates
 from pvekit.operations.carrying import Report
 from pvekit.operations.templates import Decided, Request
@@ -23,10 +24,10 @@ def foresee(app: App, request: Request, *, detailed: bool) -> int:
     return previewing.status(preview, detailed=detailed)
 
 
-def build(app: App, request: Request, *, new: bool) -> int:
+def build(app: App, request: Request, *, new: bool, on_failure: OnFailure | None = None) -> int:
     """Build what is missing, or go on with an unfinished build of the same request."""
     progress = Progress(quiet=app.quiet)
-    desk = app.desk(progress)
+    desk = app.desk(progress, on_failure)
     journal = None if new else templates.unfinished(desk, request)
     if journal is not None:
         click.echo(f"resuming run {journal.run}", err=True)
@@ -41,7 +42,7 @@ def build(app: App, request: Request, *, new: bool) -> int:
     built, report = templates.carry_out(desk, found, journal)
     progress.close()
     ended(built, report)
-    return report.status
+    return app.told_ways(report)
 
 
 def _tell(found: Decided, *, quiet: bool = False) -> None:
@@ -65,3 +66,5 @@ def ended(found: Decided, report: Report) -> None:
             click.echo(f"{told} ({seconds:.1f} s)")
         else:
             click.echo(shown(outcome.error), err=True)
+            ending.tell_undone(f"template {work.spec.name} on {work.at.node}", outcome)
+    ending.tell_sum(report)

@@ -28,7 +28,7 @@ def change(app: App, names: Sequence[str], order: Order) -> int:
     targets, report = changing.carry_out(desk, journal)
     progress.close()
     ended(order.verb, targets, report)
-    return report.status
+    return app.told_ways(report)
 
 
 def ended(verb: str, targets: Sequence[Target | Doomed], report: Report) -> None:

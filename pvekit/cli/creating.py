@@ -9,10 +9,11 @@ from typing import Any
 
 import click
 
-from pvekit.cli import previewing
+from pvekit.cli import ending, previewing
 from pvekit.cli.app import App
 from pvekit.cli.output import emit, shown
 from pvekit.cli.progress import Progress
+from pvekit.config.model import OnFailure
 from pvekit.errors import UsageError
 from pvekit.operations import creating
 from pvekit.operations.carrying import Report
@@ -57,10 +58,18 @@ def foresee(app: App, asked: Request, *, form: str, explain: bool, detailed: boo
     return previewing.status(preview, detailed=detailed)
 
 
-def create(app: App, asked: Request, *, form: str, explain: bool, new: bool) -> int:
+def create(
+    app: App,
+    asked: Request,
+    *,
+    form: str,
+    explain: bool,
+    new: bool,
+    on_failure: OnFailure | None = None,
+) -> int:
     """Create what is asked for, or go on with an unfinished run of the same request."""
     progress = Progress(quiet=app.quiet)
-    desk = app.desk(progress)
+    desk = app.desk(progress, on_failure)
     journal = None if new else creating.unfinished(desk, asked)
     if journal is None and _stands(desk, asked, form):
         return 0
@@ -72,7 +81,7 @@ def create(app: App, asked: Request, *, form: str, explain: bool, new: bool) -> 
     if explain:
         _tell(found, explain=True)
     results(found, report, form)
-    return report.status
+    return app.told_ways(report)
 
 
 def _stands(desk: Desk, asked: Request, form: str) -> bool:
@@ -99,7 +108,10 @@ def results(found: Decided, report: Report, form: str) -> None:
     emit({"run": report.run, "vms": results}, form, [_row(each) for each in results])
     for subject, outcome in report.outcomes.items():
         if outcome.error is not None:
-            click.echo(f"{subject.partition('/')[2]}: {shown(outcome.error)}", err=True)
+            name = subject.partition("/")[2]
+            click.echo(f"{name}: {shown(outcome.error)}", err=True)
+            ending.tell_undone(name, outcome)
+    ending.tell_sum(report)
 
 
 def _row(result: Mapping[str, Any]) -> dict[str, object]:

@@ -34,4 +34,4 @@ def delete(app: App, names: Sequence[str], seconds: int, *, yes: bool) -> int:
     report = deleting.carry_out(desk, found)
     progress.close()
     changing.ended("delete", found.doomed, report)
-    return report.status
+    return app.told_ways(report)

@@ -11,9 +11,12 @@ from pathlib import Path
 
 import click
 
+from pvekit.cli import ending
+from pvekit.cli.invocation import Invocation
 from pvekit.cli.output import shown
 from pvekit.cli.root import root
-from pvekit.errors import PvekitError
+from pvekit.cli.signals import heard
+from pvekit.errors import Interrupted, PvekitError
 
 BUG = 3
 INTERRUPTED = 130
@@ -21,8 +24,16 @@ INTERRUPTED = 130
 
 def run(arguments: Sequence[str]) -> int:
     """Run a command line and return its exit status."""
+    with heard() as stop:
+        return _run(Invocation(tuple(arguments), stop))
+
+
+def _run(invocation: Invocation) -> int:
+    words = list(invocation.words)
     try:
-        status = root.main(list(arguments), prog_name="pvekit", standalone_mode=False)
+        status = root.main(words, prog_name="pvekit", standalone_mode=False, obj=invocation)
+    except Interrupted as error:
+        return _interrupted(error, invocation.words)
     except (click.exceptions.Exit, click.Abort, click.ClickException) as error:
         return _usage(error)
     except PvekitError as error:
@@ -42,12 +53,16 @@ def _usage(error: click.exceptions.Exit | click.Abort | click.ClickException) ->
     if isinstance(error, click.ClickException):
         error.show()
         return error.exit_code
-    # Click turns Ctrl-C into an Abort, as it does a "no" to a question.
-    if isinstance(error.__cause__, KeyboardInterrupt):
-        click.echo("Interrupted. The same command goes on; or see `pvekit run list`.", err=True)
-    else:
-        click.echo("Aborted.", err=True)
+    click.echo("Aborted.", err=True)  # a "no" to a question, or the end of its answers
     return INTERRUPTED
+
+
+def _interrupted(error: Interrupted, words: Sequence[str]) -> int:
+    if error.run:
+        ending.tell(words, error.run)
+    else:
+        click.echo("Interrupted: no run is left unfinished by this.", err=True)
+    return 128 + error.number
 
 
 def _bug() -> int:

@@ -37,7 +37,7 @@ def resume(app: App, run: str, form: str) -> int:
     resumed = resuming.resume(desk, journal)
     progress.close()
     _ended(resumed, form)
-    return resumed.report.status
+    return app.told_ways(resumed.report)
 
 
 def _is_finished(app: App, run: str) -> bool:

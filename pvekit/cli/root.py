@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from pvekit import __version__
+from pvekit.cli.invocation import Invocation
 from pvekit.cli.lazy import Entry, LazyGroup
 
 _VM = "pvekit.cli.vm"
@@ -36,4 +37,6 @@ def root(ctx: click.Context, config_path: str | None, verbose: int, quiet: bool)
     """Templates and ready virtual machines on Proxmox VE, over SSH."""
     from pvekit.cli.app import App
 
-    ctx.obj = ctx.with_resource(App.open(config_path, verbose=verbose, quiet=quiet))
+    invocation = ctx.find_object(Invocation) or Invocation()
+    opened = App.open(config_path, verbose=verbose, quiet=quiet, invocation=invocation)
+    ctx.obj = ctx.with_resource(opened)

@@ -75,7 +75,7 @@ def rollback(app: App, run: str, yes: bool) -> int:
         click.echo(f"Not taken back: {line}.", err=True)
     if not report.errors:
         click.echo(f"Run {report.run} is taken back.")
-    return report.status
+    return app.told_ways(report)
 
 
 @runs.command()

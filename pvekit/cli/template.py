@@ -7,6 +7,7 @@ from dataclasses import asdict
 import click
 
 from pvekit.cli.app import App, pass_app
+from pvekit.cli.failing import OnFailure, on_failure_option
 from pvekit.cli.output import emit, format_option
 
 
@@ -23,6 +24,7 @@ def template() -> None:
 @click.option("--dry-run", is_flag=True, help="Show every command and change nothing.")
 @click.option("--detailed-exitcode", is_flag=True, help="With --dry-run: 10 if changes are due.")
 @click.option("--new", is_flag=True, help="Do not resume an unfinished run of the same request.")
+@on_failure_option
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 @pass_app
 def build(
@@ -34,6 +36,7 @@ def build(
     dry_run: bool,
     detailed_exitcode: bool,
     new: bool,
+    on_failure: OnFailure | None,
     yes: bool,
 ) -> int:
     """Build the template NAME (default: all configured ones) wherever a copy is missing.
@@ -49,7 +52,7 @@ def build(
         return building.foresee(app, request, detailed=detailed_exitcode)
     if rebuild:
         app.confirm("Build again beside the existing templates?", yes=yes)
-    return building.build(app, request, new=new)
+    return building.build(app, request, new=new, on_failure=on_failure)
 
 
 @template.command(name="list")

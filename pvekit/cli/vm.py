@@ -8,6 +8,7 @@ import click
 
 from pvekit.cli.app import App, pass_app
 from pvekit.cli.create_options import create_options
+from pvekit.cli.failing import OnFailure, on_failure_option
 from pvekit.cli.output import emit, format_option
 
 
@@ -23,6 +24,7 @@ def vm() -> None:
 @click.option("--detailed-exitcode", is_flag=True, help="With --dry-run: 10 if changes are due.")
 @click.option("--explain", is_flag=True, help="Say of each node why it was chosen or not.")
 @click.option("--new", is_flag=True, help="Do not resume an unfinished run of the same request.")
+@on_failure_option
 @click.option("--yes", "-y", is_flag=True, help="Do not ask (asked is for more than 20 VMs).")
 @pass_app
 def create(
@@ -33,6 +35,7 @@ def create(
     detailed_exitcode: bool,
     explain: bool,
     new: bool,
+    on_failure: OnFailure | None,
     yes: bool,
     **asked: object,
 ) -> int:
@@ -50,7 +53,7 @@ def create(
         )
     if request.count > 20:
         app.confirm(f"Create {request.count} VMs?", yes=yes)
-    return creating.create(app, request, form=form, explain=explain, new=new)
+    return creating.create(app, request, form=form, explain=explain, new=new, on_failure=on_failure)
 
 
 @vm.command(name="list")

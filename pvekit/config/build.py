@@ -19,6 +19,7 @@ from pvekit.config.model import (
     Readiness,
     RoleConfig,
     TemplateConfig,
+    Timeouts,
     with_aliases,
 )
 from pvekit.sizing.size import Size
@@ -30,7 +31,10 @@ _VMIDS = range(100, 1_000_000_000)
 
 def config(source: Path, data: Section, presets: Mapping[str, Size]) -> Config:
     """Return the configuration that the values of a checked file stand for."""
-    kept = ("ssh_user", "ssh_private_key_path", "ssh_known_hosts_path", "image_dir")
+    kept = (
+        *("ssh_user", "ssh_private_key_path", "ssh_known_hosts_path"),
+        *("image_dir", "on_failure"),
+    )
     return Config(
         nodes=with_aliases([_node(entry) for entry in data["proxmox_nodes"]]),
         templates=_templates(data["vm_template"], data.get("templates", {})),
@@ -46,6 +50,7 @@ def config(source: Path, data: Section, presets: Mapping[str, Size]) -> Config:
         placement=Placement(**data.get("placement", {})),
         naming=Naming(**data.get("naming", {})),
         clone=Clone(**data.get("clone", {})),
+        timeouts=Timeouts(**data.get("timeouts", {})),
         source=source,
         **{key: data[key] for key in kept if key in data},
     )

@@ -160,6 +160,21 @@ class Clone:
 
 
 @dataclass(frozen=True)
+class Timeouts:
+    """How long a run puts up with what may pass by itself, in seconds.
+
+    ``quorum`` is how long a lost quorum is waited for, ``retry`` how long after its first failure
+    a step is still tried again.
+    """
+
+    quorum: float = 300
+    retry: float = 300
+
+
+OnFailure = Literal["keep", "rollback"]
+
+
+@dataclass(frozen=True)
 class Config:
     """The whole configuration; `source` is the file it was read from.
 
@@ -178,6 +193,8 @@ class Config:
     placement: Placement = field(default_factory=Placement)
     naming: Naming = field(default_factory=Naming)
     clone: Clone = field(default_factory=Clone)
+    timeouts: Timeouts = field(default_factory=Timeouts)
+    on_failure: OnFailure = "keep"
     image_dir: str = "/var/lib/vz/pvekit"
     source: Path | None = None
 

@@ -29,21 +29,24 @@ class Kind:
 
 
 _SKIP = Detail("let so many fitting commands pass first")
+_CHANCE = Detail("strike with this probability (default: 1)")
 _LINE = "command line"
 _NODE = "nodes"
 _ALL = (
     Kind("link-cut", _LINE, "the connection is lost before, during or after a command",
-         {"skip": _SKIP}),
+         {"skip": _SKIP, "chance": _CHANCE}),
     Kind("hang", _LINE, "the command never answers (before: it does not run either); "
-         "the connection stays open", {"skip": _SKIP}),
+         "the connection stays open", {"skip": _SKIP, "chance": _CHANCE}),
     Kind("slow", _LINE, "the command takes longer", {
         "seconds": Detail("so many more, in real time (default: 5)"),
         "rate": Detail("bytes per second of its output (default: no limit)"),
         "skip": _SKIP,
+        "chance": _CHANCE,
     }),
     Kind("host-key", _NODE, "the node shows another host key"),
     Kind("auth-refused", _NODE, "the node refuses the right key"),
-    Kind("lock-held", "`config VMID` or `storage NAME`", "the lock is held by somebody else"),
+    Kind("lock-held", "`config VMID` or `storage NAME`", "the lock is held by somebody else",
+         {"chance": _CHANCE}),
     Kind("storage-full", "storage", "no space is left on the storage",
          {"bytes": Detail("so many still fit (default: 0)")}),
     Kind("storage-down", "storage", "the storage is not reachable", lasting=True),
@@ -67,8 +70,8 @@ _ALL = (
     Kind("download-error", "URL", "the server refuses",
          {"status": Detail("HTTP status (default: 500)")}),
     Kind("checksum-wrong", "URL", "the checksum file tells wrong checksums"),
-    Kind("clone-fails", "`VMID NEWID`", "a clone fails in the middle"),
-    Kind("start-fails", "vmid", "a VM does not start"),
+    Kind("clone-fails", "`VMID NEWID`", "a clone fails in the middle", {"chance": _CHANCE}),
+    Kind("start-fails", "vmid", "a VM does not start", {"chance": _CHANCE}),
 )  # fmt: skip
 BY_NAME: Mapping[str, Kind] = {kind.name: kind for kind in _ALL}
 KINDS = tuple(BY_NAME)

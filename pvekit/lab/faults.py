@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
@@ -45,8 +46,9 @@ class Fault:
 class Faults:
     """The orders that are still open, oldest first."""
 
-    def __init__(self, log: Log) -> None:
+    def __init__(self, log: Log, chance: random.Random | None = None) -> None:
         self._log = log
+        self._chance = chance or random.Random()  # noqa: S311 - no secrets come from it
         self._open: list[Fault] = []
         self._last = 0
         self._watchers: list[Callable[[], None]] = []
@@ -83,8 +85,9 @@ class Faults:
         return fault
 
     def take(self, kind: str, subject: str) -> Fault | None:
-        """Let the oldest fitting fault strike once, and return it."""
-        fault = self.holds(kind, subject)
+        """Let the oldest fitting fault strike once, and return it; some strike by chance."""
+        fitting = (fault for fault in self._open if fault.concerns(kind, subject))
+        fault = next(filter(self._strikes, fitting), None)
         if fault is None:
             return None
         self._log.add("fault", kind=kind, subject=subject, number=fault.number)
@@ -94,6 +97,10 @@ class Faults:
             self._open[place : place + 1] = [left] if left.count else []
             self._changed()
         return fault
+
+    def _strikes(self, fault: Fault) -> bool:
+        chance = fault.number_of("chance", 1.0)
+        return chance >= 1.0 or self._chance.random() < chance
 
     def holds(self, kind: str, subject: str = "") -> Fault | None:
         """Return the fault that would strike, without using it up."""

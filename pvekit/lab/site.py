@@ -69,9 +69,9 @@ class Site:
         self.spec = spec
         self.log = log or Log()
         self.clock = clock or clock_of(spec.profile)
-        self.faults = Faults(self.log)
-        self.world = World(self.clock, self.log, self.faults, Internet(self.faults))
         self.chance = random.Random(spec.seed or None)  # noqa: S311 - no secrets come from it
+        self.faults = Faults(self.log, self.chance)
+        self.world = World(self.clock, self.log, self.faults, Internet(self.faults))
         self.nodes: dict[str, Node] = {}
         self.clusters: list[ClusterFileSystem] = []
         self._build()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from pvekit.errors import NotReady, PvekitError
+from pvekit.errors import Interrupted, NotReady, PvekitError, Stopped, Transient
 from pvekit.journal import Journal
 from pvekit.operations.desk import Desk
 from pvekit.plan import Ask, Asking, Plan, ask
@@ -21,13 +21,20 @@ PARTIAL = 4
 LAST_WORDS = 30.0
 """How long a job whose goal is reached may still need to end, in seconds."""
 
+Undoing = Callable[[Sequence[str]], Plan]
+"""Returns the plan of some subjects, of which what was touched is to be taken back."""
+
 
 @dataclass(frozen=True)
 class Report:
-    """How a run ended: what became of each subject, and the exit status of it all."""
+    """How a run ended: what became of each subject, and the exit status of it all.
+
+    ``open``: it can be gone on with, or taken back.
+    """
 
     run: str
     outcomes: Mapping[str, Outcome]
+    open: bool = False
 
     @property
     def errors(self) -> list[PvekitError]:
@@ -36,9 +43,15 @@ class Report:
 
     @property
     def status(self) -> int:
-        """The exit status: 0, 4 if only some failed, else the one that all failures share."""
+        """The exit status: 0, 4 if only some failed, else the one that all failures share.
+
+        That of an interrupted run is the signal's.
+        """
         if not self.errors:
             return 0
+        for error in self.errors:
+            if isinstance(error, Stopped):
+                return error.exit_status
         if len(self.errors) < len(self.outcomes):
             return PARTIAL
         statuses = {error.exit_status for error in self.errors}
@@ -56,13 +69,24 @@ def take_back(desk: Desk, plan: Plan, journal: Journal) -> dict[str, Outcome]:
     return roll_back(plan, desk.site, desk.context(journal))
 
 
-def finish(desk: Desk, journal: Journal, outcomes: Mapping[str, Outcome]) -> Report:
-    """Note how a run ended; only one that went well, or touched nothing, is finished."""
-    report = Report(journal.run, outcomes)
-    for subject, outcome in outcomes.items():
+def finish(
+    desk: Desk,
+    journal: Journal,
+    outcomes: Mapping[str, Outcome],
+    undoing: Undoing | None = None,
+) -> Report:
+    """Note how a run ended; one that leaves something to go on with stays open.
+
+    What failed is taken back before that, if the policy is so and ``undoing`` can be.
+    """
+    if undoing is not None and desk.on_failure == "rollback" and not desk.stop.asked:
+        _take_back_failed(desk, journal, outcomes, undoing)
+    pending = {name: each for name, each in outcomes.items() if each.error and each.undone is None}
+    for subject, outcome in pending.items():
         if isinstance(outcome.error, NotReady):
             journal.kept(subject)
-    if report.status == 0 or not journal.touched():
+    report = Report(journal.run, outcomes, open=bool(pending and journal.touched()))
+    if not report.open:
         end(desk, journal, report.status)
     return report
 
@@ -71,6 +95,36 @@ def end(desk: Desk, journal: Journal, status: int) -> None:
     """Note that nothing of a run is left to be gone on with, and clear away what its jobs left."""
     forget_jobs(desk, journal)
     journal.finished(status)
+
+
+def may_pass(report: Report) -> bool:
+    """Whether a run failed by what may be over later, so that going on with it makes sense."""
+    return any(
+        isinstance(error, Stopped) or error.exit_status == Transient.exit_status
+        for error in report.errors
+    )
+
+
+def _take_back_failed(
+    desk: Desk, journal: Journal, outcomes: Mapping[str, Outcome], undoing: Undoing
+) -> None:
+    """Take back what failed subjects have made; whose roll-back fails, too, keeps its place."""
+    failed = {name: each for name, each in outcomes.items() if each.error is not None}
+    try:
+        undone = take_back(desk, undoing(list(failed)), journal) if failed else {}
+    except PvekitError as error:
+        undone = {name: Outcome(error) for name in failed}
+    for name, outcome in failed.items():
+        back = undone.get(name, Outcome())
+        if outcome.error is None:
+            continue
+        if back.error is None:
+            outcome.undone, outcome.error.hint = back.stages, ""
+        else:
+            outcome.error.details += f"\nIt was not taken back: {back.error}"
+    gone = [name for name, outcome in failed.items() if outcome.undone is not None]
+    if gone:
+        journal.decided({}, instead_of=gone)
 
 
 @contextmanager
@@ -83,6 +137,12 @@ def held(desk: Desk, journal: Journal) -> Iterator[None]:
         if not journal.touched():
             end(desk, journal, error.exit_status)
         raise
+    except Interrupted as error:
+        if journal.touched():
+            error.run = journal.run
+        else:
+            journal.finished(128 + error.number)
+        raise
     finally:
         journal.close()
 
@@ -92,7 +152,7 @@ def letting_go(journal: Journal) -> Iterator[None]:
     """Let go of a journal if what is done under it fails."""
     try:
         yield
-    except PvekitError:
+    except BaseException:
         journal.close()
         raise
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from pvekit.errors import Conflict, Transient
+from pvekit.errors import Conflict
 from pvekit.inventory.model import Inventory
 from pvekit.journal import Account, Journal
 from pvekit.journal.frozen import part, thaw
-from pvekit.operations.carrying import Report, carry, end, finish, held, letting_go
+from pvekit.operations.carrying import Report, carry, end, finish, held, letting_go, may_pass
 from pvekit.operations.desk import Desk
 from pvekit.operations.listing import target
 from pvekit.plan import Plan
@@ -105,9 +105,9 @@ def carry_out(desk: Desk, journal: Journal) -> tuple[list[Target], Report]:
             _pin(journal, targets(desk, part(part(journal.request, "request"), "asked")["vms"]))
         found = pinned(journal)
         report = finish(desk, journal, carry(desk, order(journal).plan(found), journal))
-        lasting = not any(isinstance(error, Transient) for error in report.errors)
-        if report.status and lasting and journal.status is None:
+        if report.open and not may_pass(report):
             end(desk, journal, report.status)
+            report = replace(report, open=False)
         return found, report
 
 

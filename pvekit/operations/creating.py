@@ -7,7 +7,7 @@ from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from pvekit.errors import IdTaken, NotReady
+from pvekit.errors import IdTaken, NotReady, PvekitError, Stopped
 from pvekit.journal import Account, Journal
 from pvekit.journal.frozen import part, thaw
 from pvekit.operations import vm_wishes
@@ -80,17 +80,25 @@ def carry_out(desk: Desk, request: Request, journal: Journal) -> tuple[Decided, 
         fresh = _pinned(journal) or _pin(journal, _decide(desk, request, journal.run))
         decisions: dict[str, Decision] = {}
         outcomes: dict[str, Outcome] = {}
-        for _ in range(ROUNDS):
+        for left in reversed(range(ROUNDS)):
             claimed, fresh = _claimed(desk, request, journal, fresh)
             won = [each for each in fresh if claimed[each[0].subject].error is None]
             outcomes |= claimed | carry(desk, _plan(desk, won, wait, journal), journal, last=True)
             decisions |= {spec.subject: (spec, at) for spec, at in fresh}
-            lost = [decisions.pop(name) for name in _lost(outcomes, request)]
-            if not lost:
+            lost = [decisions[name] for name in _lost(outcomes, request) if name in decisions]
+            fresh, failed = _anew(desk, request, journal, lost if left else ())
+            outcomes |= failed
+            if not fresh:
                 break
-            fresh = _again(desk, request, journal, lost)
+            for spec, _at in lost:
+                del decisions[spec.subject]
         ordered = {name: outcomes[name] for name in decisions}
-        report = finish(desk, journal, ordered)
+        report = finish(
+            desk,
+            journal,
+            ordered,
+            lambda names: _plan(desk, [decisions[name] for name in names], None, journal),
+        )
         return Decided(tuple(decisions.values()), wait, journal.run), report
 
 
@@ -100,16 +108,17 @@ def _claimed(
     """Claim what was decided, and decide anew what others were faster to claim."""
     settled: tuple[Decision, ...] = ()
     outcomes: dict[str, Outcome] = {}
-    for _ in range(ROUNDS):
+    for left in reversed(range(ROUNDS)):
         outcomes |= carry(desk, _claims(desk, fresh), journal)
         lost_names = _lost({spec.subject: outcomes[spec.subject] for spec, _ in fresh}, request)
-        settled += tuple(each for each in fresh if each[0].subject not in lost_names)
         lost = [each for each in fresh if each[0].subject in lost_names]
-        if not lost:
-            break
+        anew, failed = _anew(desk, request, journal, lost if left else ())
+        if not anew:
+            return outcomes | failed, (*settled, *fresh)
+        settled += tuple(each for each in fresh if each not in lost)
         for spec, _at in lost:
             del outcomes[spec.subject]
-        fresh = _again(desk, request, journal, lost)
+        fresh = anew
     return outcomes, settled
 
 
@@ -125,6 +134,18 @@ def _lost(outcomes: Mapping[str, Outcome], request: Request) -> list[str]:
         for name, outcome in outcomes.items()
         if isinstance(outcome.error, IdTaken) and not asked_for.get(outcome.error.what, False)
     ]
+
+
+def _anew(
+    desk: Desk, request: Request, journal: Journal, lost: Sequence[Decision]
+) -> tuple[tuple[Decision, ...], dict[str, Outcome]]:
+    """Decide lost machines anew, or return why that cannot be: the others go on without them."""
+    if not lost or desk.stop.asked:
+        return (), {}
+    try:
+        return _again(desk, request, journal, lost), {}
+    except PvekitError as error:
+        return (), {spec.subject: Outcome(error) for spec, _ in lost}
 
 
 def _again(
@@ -227,12 +248,17 @@ def result(spec: VmSpec, at: Placement, report: Report) -> dict[str, Any]:
         "placement": list(at.reasons),
         "state": _state(outcome),
         "error": outcome.error.brief if outcome.error else None,
+        "taken_back": None if outcome.undone is None else [each.verb for each in outcome.undone],
         "seconds": round(sum(stage.seconds for stage in outcome.stages), 1),
         "stages": {stage.verb: round(stage.seconds, 3) for stage in outcome.stages},
     }
 
 
 def _state(outcome: Outcome) -> str:
+    if outcome.undone is not None:
+        return "taken back"
+    if isinstance(outcome.error, Stopped):
+        return "interrupted"
     if isinstance(outcome.error, NotReady):
         return "not ready"
     if outcome.error is not None:

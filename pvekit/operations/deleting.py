@@ -10,7 +10,7 @@ from pvekit.errors import Conflict, PvekitError, Transient
 from pvekit.inventory.model import Inventory, Vm
 from pvekit.journal import Account, Journal
 from pvekit.journal.frozen import part, thaw
-from pvekit.operations.carrying import Report, carry, end, finish, held, take_back
+from pvekit.operations.carrying import Report, carry, end, finish, held, may_pass, take_back
 from pvekit.operations.desk import Desk
 from pvekit.operations.listing import target
 from pvekit.plan import Ask, Plan
@@ -90,12 +90,12 @@ def carry_on(desk: Desk, found: Decided, journal: Journal) -> Report:
         journal.decided({each.subject: {"target": asdict(each)} for each in doomed})
         plan = Decided(doomed, journal.run).plan(desk)
         report = finish(desk, journal, carry(desk, plan, journal, last=True))
-        lasting = not any(isinstance(error, Transient) for error in report.errors)
-        if report.status and lasting and journal.status is None:
+        if report.open and not may_pass(report):
             failed = [each for each in doomed if report.outcomes[each.subject].error]
             inventory = desk.inventory()
             if all(_is_whole(inventory, each) for each in failed):
                 _end(desk, journal, failed, report.status)
+                report = replace(report, open=False)
         return report
 
 

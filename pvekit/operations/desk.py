@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pvekit.config.load import public_keys
-from pvekit.config.model import Config
+from pvekit.config.model import Config, OnFailure
 from pvekit.errors import PvekitError, Transient
 from pvekit.inventory.model import Inventory
 from pvekit.inventory.read import assemble, site_query
@@ -20,6 +20,8 @@ from pvekit.run.clock import Clock
 from pvekit.run.context import Context, Event, Policy
 from pvekit.run.gather import gather
 from pvekit.run.site import Site
+from pvekit.run.slots import Slots
+from pvekit.run.stop import Stop
 from pvekit.vms.create import Owner
 
 Watch = Callable[[Event], None]
@@ -40,16 +42,22 @@ class Desk:
     policy: Policy = field(default_factory=Policy)
     watch: Watch = unwatched
     warn: Callable[[str], None] = unwatched
+    stop: Stop = field(default_factory=Stop)
+    slots: dict[str, Slots] = field(default_factory=dict)
+    on_failure: OnFailure = "keep"
 
     def context(self, journal: Journal) -> Context:
         """Return what the steps of a run are carried out with."""
-        return Context(journal, self.clock, self.policy, self.watch)
+        return Context(
+            journal, self.clock, self.policy, self.watch, slots=self.slots, stop=self.stop
+        )
 
     def inventory(self) -> Inventory:
         """Read the whole site, one command per node.
 
         Raises :class:`PvekitError` if none answers, :class:`Transient` where that may pass.
         """
+        self.stop.check()
         query = site_query(self.config.image_dir)
         aliases = [node.alias for node in self.config.nodes]
         readings = gather(self.site, {alias: Ask(alias, query) for alias in aliases})

@@ -148,7 +148,8 @@ def roll_back(desk: Desk, journal: Journal) -> Report:
     with held(desk, journal):
         plan = pinned.back(desk, journal)
         journal.rolling_back()
-        report = Report(journal.run, take_back(desk, plan, journal))
-        if report.status == 0:
+        outcomes = take_back(desk, plan, journal)
+        report = Report(journal.run, outcomes, open=any(each.error for each in outcomes.values()))
+        if not report.open:
             end(desk, journal, 0)
         return report

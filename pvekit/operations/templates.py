@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from pvekit.config.model import Config, TemplateConfig
-from pvekit.errors import IdTaken, NoCapacity, NotFound, UsageError
+from pvekit.errors import IdTaken, NoCapacity, NotFound, PvekitError, UsageError
 from pvekit.inventory.model import Inventory
 from pvekit.journal import Account, Journal
 from pvekit.journal.frozen import part, thaw
@@ -144,17 +144,30 @@ def carry_out(desk: Desk, found: Decided, journal: Journal) -> tuple[Decided, Re
         while works:
             plan = Decided(works, touched=journal.touched()).plan(desk)
             outcomes |= carry(desk, plan, journal, last=True)
-            late = desk.clock.now() >= deadline
+            late = desk.stop.asked or desk.clock.now() >= deadline
             lost = [w for w in works if not late and _lost(desk, outcomes[w.subject])]
             built += [work for work in works if work not in lost]
             if not lost:
                 break
             # Under a vmid that nobody claims lies a stranger's disk: it is passed over.
-            errors = {work.at.vmid: outcomes.pop(work.subject).error for work in lost}
+            errors = {work.at.vmid: outcomes[work.subject].error for work in lost}
             avoid = frozenset(v for v, e in errors.items() if not getattr(e, "holder", ""))
-            again = _again(desk, journal, lost, avoid)
+            try:
+                again = _again(desk, journal, lost, avoid)
+            except PvekitError as error:
+                outcomes |= {work.subject: Outcome(error) for work in lost}
+                built += lost
+                break
+            for work in lost:
+                del outcomes[work.subject]
             works, there = again.works, (*there, *again.there)
-        return Decided(tuple(built), there), finish(desk, journal, outcomes)
+        report = finish(desk, journal, outcomes, lambda names: _plan(desk, journal, built, names))
+        return Decided(tuple(built), there), report
+
+
+def _plan(desk: Desk, journal: Journal, works: Sequence[Work], names: Sequence[str]) -> Plan:
+    meant = tuple(work for work in works if work.subject in names)
+    return Decided(meant, touched=journal.touched()).plan(desk)
 
 
 def _lost(desk: Desk, outcome: Outcome) -> bool:

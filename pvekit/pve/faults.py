@@ -28,7 +28,7 @@ _HARMLESS = re.compile(
 _HELD = re.compile(r"^pvekit-held: (\S+) ?(.*)$", re.MULTILINE)
 
 _CLASSES: tuple[tuple[str, type[PvekitError]], ...] = (
-    (r"no quorum|cluster not ready|not mounted|/etc/pve\S*' - Permission denied", QuorumLost),
+    (r"no quorum|cluster not ready|not mounted|/etc/pve\S*'?( -|:) Permission denied", QuorumLost),
     (r"pvekit-held: |unable to create VM \d+.*already exists|config file already exists", IdTaken),
     (r"VM \d+ already exists|atomic file '[^']*\.conf' failed: File exists", IdTaken),
     (r"pvekit-checksum: ", PvekitError),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from pvekit.errors import PvekitError, Transient
+from pvekit.errors import Interrupted, PvekitError, Stopped, Transient
 from pvekit.plan import Asking, Plan, Step, ask
 from pvekit.pve import act
 from pvekit.run.context import Context, Event
@@ -30,10 +30,11 @@ class Stage:
 
 @dataclass
 class Outcome:
-    """What became of one subject."""
+    """What became of one subject; ``undone`` is what was taken back of it after it had failed."""
 
     error: PvekitError | None = None
     stages: list[Stage] = field(default_factory=list)
+    undone: list[Stage] | None = None
 
 
 def apply(
@@ -55,10 +56,14 @@ def apply(
         name: _subject(name, steps, context, outcomes[name], undo=undo, last=last)
         for name, steps in subjects.items()
     }
-    errors = Scheduler(site, context.clock, per_slot=per_slot).run(tasks)
+    errors = _scheduler(site, context, per_slot).run(tasks)
     for name, error in errors.items():
         outcomes[name].error = error
     return outcomes
+
+
+def _scheduler(site: Site, context: Context, per_slot: int = 2) -> Scheduler:
+    return Scheduler(site, context.clock, per_slot=per_slot, stop=context.stop, slots=context.slots)
 
 
 def _subject(
@@ -79,6 +84,13 @@ def _subject(
             context.journal.passed(step.key, "failed", seconds, error.brief)
             context.watch(Event(step, "failed", seconds, error.brief))
             raise
+        except Interrupted as error:
+            raise Stopped(
+                f"{step.key} was interrupted.",
+                error.number,
+                hint=f"A job that it had begun on {step.node} goes on there; "
+                "the same command joins it.",
+            ) from None
         seconds = context.clock.now() - began
         context.journal.passed(step.key, passed.state, seconds, passed.seen)
         outcome.stages.append(Stage(step.verb, passed.state, seconds, passed.seen))
@@ -93,7 +105,7 @@ def roll_back(plan: Plan, site: Site, context: Context) -> dict[str, Outcome]:
     """
     jobs = context.journal.jobs()
     waits = {each: _until_ended(node, each, context) for node in jobs for each in jobs[node]}
-    for error in Scheduler(site, context.clock).run(waits).values():
+    for error in _scheduler(site, context).run(waits).values():
         if error is not None:
             raise error
     return apply(plan.undoing(context.journal.touched()), site, context, undo=True)

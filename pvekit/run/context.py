@@ -7,10 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from pvekit.errors import LockTimeout, Transient
+from pvekit.errors import LockTimeout, QuorumLost, Transient
 from pvekit.journal import Journal
 from pvekit.plan import Step
 from pvekit.run.clock import Clock
+from pvekit.run.slots import Slots
+from pvekit.run.stop import Stop
 
 State = Literal["started", "waiting", "held", "done", "failed"]
 
@@ -42,16 +44,23 @@ class Policy:
     """How often a step is tried again after a transient failure, and how long apart (seconds).
 
     Three times as often where Proxmox VE waited in vain for a lock, for that passes by itself.
+    ``deadline`` is how long after the first of several failures in a row a step is still tried
+    again, ``quorum`` how long a lost quorum is waited for.
     """
 
-    retries: int = 2
+    retries: int = 4
     shortest: float = 2.0
     longest: float = 30.0
     jitter: Callable[[], float] = random.random
+    deadline: float = 300.0
+    quorum: float = 300.0
 
-    def gives_up(self, error: Transient, failures: int) -> bool:
-        """Whether so many failures are enough."""
-        return failures > self.retries * (3 if isinstance(error, LockTimeout) else 1)
+    def gives_up(self, error: Transient, failures: int, seconds: float) -> bool:
+        """Whether so many failures in so many seconds are enough."""
+        if isinstance(error, QuorumLost):
+            return seconds > self.quorum
+        often = self.retries * (3 if isinstance(error, LockTimeout) else 1)
+        return failures > often or seconds > self.deadline
 
     def pause(self, failures: int) -> float:
         """Return the pause after so many failures: exponential with full jitter."""
@@ -60,13 +69,24 @@ class Policy:
 
 @dataclass(frozen=True)
 class Context:
-    """A run's journal, clock, policy and watcher, and when each shared patience began."""
+    """A run's journal, clock, policy and watcher, and what its steps share.
+
+    That is when each shared patience began, how crowded each slot was, whether the run is to stop,
+    and since when there is no quorum (by a node of each PVE cluster that has none).
+    """
 
     journal: Journal
     clock: Clock = field(default_factory=Clock)
     policy: Policy = field(default_factory=Policy)
     watch: Callable[[Event], None] = _unwatched
     budgets: dict[tuple[str, str], float] = field(default_factory=dict)
+    slots: dict[str, Slots] = field(default_factory=dict)
+    stop: Stop = field(default_factory=Stop)
+    frozen: dict[str, float] = field(default_factory=dict)
+
+    def ends(self, job: str, seconds: float) -> float:
+        """Return until when a job is waited for, counted from when it was first waited for."""
+        return self.budgets.setdefault(("job", job), self.clock.now()) + seconds
 
     def deadline(self, step: Step) -> float:
         """Return when the patience for a step ends."""

@@ -11,10 +11,11 @@ from dataclasses import replace
 
 from pvekit.errors import LockTimeout, PvekitError, Transient
 from pvekit.plan import Asking, Change, Step, Verdict, ask
-from pvekit.pve import act
+from pvekit.pve import act, holders
 from pvekit.pve.faults import complaint, failure
 from pvekit.pve.scripts import script
 from pvekit.run.context import Context, Event, Passed
+from pvekit.run.retry import Row, pause, thawed
 from pvekit.run.wants import Enter, Leave, Pause, send
 from pvekit.shell import Command, Result
 
@@ -27,30 +28,26 @@ def carry_out(step: Step, context: Context, *, undo: bool = False) -> Asking[Pas
 
     Raises what kept it from coming true.
     """
-    failures = 0
+    row = Row()
     began = context.clock.now()
     while True:
         try:
-            passed = yield from _once(step, context, undo=undo)
+            passed = yield from _once(step, context, row, undo=undo)
         except Transient as error:
-            failures += 1
-            if context.policy.gives_up(error, failures):
-                raise
-            context.watch(Event(step, "waiting", context.clock.now() - began, error.brief))
-            yield Pause(context.policy.pause(failures))
+            yield from pause(error, row, step, context)
         else:
             context.watch(Event(step, passed.state, context.clock.now() - began, passed.seen))
             return passed
 
 
-def _once(step: Step, context: Context, *, undo: bool) -> Asking[Passed]:
+def _once(step: Step, context: Context, row: Row, *, undo: bool) -> Asking[Passed]:
     context.watch(Event(step, "started"))
     verdict = yield from step.goal.look()
     if verdict.holds:
         return Passed("held", verdict.seen)
     deadline = context.deadline(step)
     if step.changes:
-        yield from _slotted(step, context, undo=undo)
+        yield from _slotted(step, context, row, undo=undo)
         deadline = context.deadline(step)
     seen = yield from _await(step, context, deadline)
     if step.changes:
@@ -58,12 +55,14 @@ def _once(step: Step, context: Context, *, undo: bool) -> Asking[Passed]:
     return Passed("done", seen)
 
 
-def _slotted(step: Step, context: Context, *, undo: bool) -> Asking[None]:
+def _slotted(step: Step, context: Context, row: Row, *, undo: bool) -> Asking[None]:
     """Make the changes, holding a place of the step's slot if it has one."""
     if not step.slot:
         yield from _change(step, context, undo=undo)
         return
+    began = context.clock.now()
     yield Enter(step.slot)
+    row.excused += context.clock.now() - began
     try:
         yield from _change(step, context, undo=undo)
     except PvekitError as error:
@@ -73,6 +72,7 @@ def _slotted(step: Step, context: Context, *, undo: bool) -> Asking[None]:
 
 
 def _change(step: Step, context: Context, *, undo: bool) -> Asking[None]:
+    yield from thawed(step, context)
     journal = context.journal
     attempt = journal.attempts(step.key)
     if journal.has_failed(step.key):
@@ -111,13 +111,15 @@ def _take_back(step: Step, context: Context) -> Asking[bool]:
 def _attempt(step: Step, context: Context, attempt: int) -> Asking[PvekitError | None]:
     """Send the step's changes as this attempt; sent twice, a job still runs only once."""
     for change in step.changes:
+        yield from thawed(step, context)
         identity = act.job_id(context.journal.run, step.key, attempt, change)
         result = yield from _perform(step, change, identity, context)
         if not result.ok or (change.mute and complaint(result)):
             taken = _newborn(change)
             what = f"{step.verb} {step.subject}"
             told = replace(result, command=change.command)
-            return failure(told, what=what, node=step.node, vmid=taken, shown=str(change))
+            error = failure(told, what=what, node=step.node, vmid=taken, shown=str(change))
+            return (yield from holders.told(error, step.node))
     return None
 
 
@@ -135,9 +137,14 @@ def _perform(step: Step, change: Change, identity: str, context: Context) -> Ask
     result = yield from send(step.node, act.sent(change, identity))
     if not change.job or not result.ok:
         return result
-    pause = FIRST_LOOK
-    deadline = context.clock.now() + change.command.timeout
-    while context.clock.now() < deadline:
+    return (yield from _joined(step, change, identity, context))
+
+
+def _joined(step: Step, change: Change, identity: str, context: Context) -> Asking[Result]:
+    """Wait for the end of a job; one that has ended is seen even after its time."""
+    rest = FIRST_LOOK
+    deadline = context.ends(identity, change.command.timeout)
+    while True:
         job = yield from ask(act.job(step.node, identity))
         if job.state == "done":
             return job.result(change.command)
@@ -145,12 +152,13 @@ def _perform(step: Step, change: Change, identity: str, context: Context) -> Ask
             return _died(change.command)
         if job.out:
             context.watch(Event(step, "waiting", says=job.out.splitlines()[-1]))
-        yield Pause(pause)
-        pause = min(pause * 1.5, 2.0)
-    raise PvekitError(
-        f"{step.key} has not ended on {step.node} after {change.command.timeout:.0f} s.",
-        hint=f"It still runs there as job {identity}; the same command joins it.",
-    )
+        if context.clock.now() >= deadline:
+            raise PvekitError(
+                f"{step.key} has not ended on {step.node} after {change.command.timeout:.0f} s.",
+                hint=f"It still runs there as job {identity}; the same command joins it.",
+            )
+        yield Pause(rest)
+        rest = min(rest * 1.5, 2.0)
 
 
 def _forget(node: str, identity: str) -> Asking[None]:
@@ -165,7 +173,7 @@ def _died(command: Command) -> Result:
 
 def _await(step: Step, context: Context, deadline: float) -> Asking[str]:
     began = context.clock.now()
-    pause = step.interval
+    rest = step.interval
     while True:
         verdict = yield from step.goal.look()
         if verdict.holds:
@@ -174,8 +182,8 @@ def _await(step: Step, context: Context, deadline: float) -> Asking[str]:
         if now >= deadline:
             raise _late(step, verdict)
         context.watch(Event(step, "waiting", now - began, verdict.seen))
-        yield Pause(min(pause, max(0.0, deadline - now)))
-        pause = min(pause * 1.25, max(LONGEST_PAUSE, step.interval))
+        yield Pause(min(rest, max(0.0, deadline - now)))
+        rest = min(rest * 1.25, max(LONGEST_PAUSE, step.interval))
 
 
 def _late(step: Step, verdict: Verdict) -> PvekitError:

@@ -14,11 +14,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pvekit.errors import PvekitError
+from pvekit.errors import Interrupted, PvekitError, Stopped
 from pvekit.plan import Ask, Place, Reach
 from pvekit.run.clock import Clock
 from pvekit.run.site import Site
 from pvekit.run.slots import Slots
+from pvekit.run.stop import Stop
 from pvekit.run.wants import Enter, Leave, Pause, Send
 from pvekit.shell import Command, call
 
@@ -32,28 +33,49 @@ TICK = 1.0
 
 @dataclass(frozen=True)
 class _Work:
-    """One remote call, and the tasks that wait for its answer with what each of them asked."""
+    """One remote call, and the tasks that wait for its answer with what each of them asked.
+
+    ``changes``: it may change something, so that its end is waited for even when all is to stop.
+    """
 
     place: Place
     call: Callable[[], Any]
     tell: tuple[tuple[str, Ask[Any] | None], ...]
+    changes: bool = False
 
 
 class Scheduler:
-    """Runs tasks to their end; an error ends only its own task and is returned for it."""
+    """Runs tasks to their end; an error ends only its own task and is returned for it.
 
-    def __init__(self, site: Site, clock: Clock | None = None, *, per_slot: int = 2) -> None:
+    Once ``stop`` asks for the end, commands that may change something are waited for, nothing else
+    is begun, and every task that is not at its end is thrown :class:`Interrupted`. ``slots`` keeps
+    how crowded each slot was, for the next scheduler of the same run.
+    """
+
+    def __init__(
+        self,
+        site: Site,
+        clock: Clock | None = None,
+        *,
+        per_slot: int = 2,
+        stop: Stop | None = None,
+        slots: dict[str, Slots] | None = None,
+    ) -> None:
         self._site = site
         self._clock = clock or Clock()
         self._per_slot = per_slot
+        self._stop = stop
         self._tasks: dict[str, Task] = {}
         self._ready: deque[tuple[str, Any, BaseException | None]] = deque()
         self._asks: list[tuple[str, Ask[Any]]] = []
         self._waiting: dict[Place, deque[_Work]] = defaultdict(deque)
         self._busy: dict[Place, int] = defaultdict(int)
-        self._answers: queue.SimpleQueue[tuple[_Work, Future[Any]]] = queue.SimpleQueue()
+        self._answers: queue.SimpleQueue[tuple[_Work, Future[Any]] | None] = queue.SimpleQueue()
+        self._flying: list[_Work] = []
         self._timers: list[tuple[float, str]] = []
-        self._slots: dict[str, Slots] = {}
+        self._slots: dict[str, Slots] = {} if slots is None else slots
+        for slot in self._slots.values():
+            slot.taken = 0  # tasks that were interrupted did not give theirs back
         self._queued: dict[str, deque[str]] = defaultdict(deque)
         self._settled: dict[Ask[Any], Any] = {}
         self._ended: dict[str, PvekitError | None] = {}
@@ -67,14 +89,37 @@ class Scheduler:
         self._ready.extend((name, None, None) for name in tasks)
         pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="pvekit")
         try:
-            while True:
-                self._advance()
-                if len(self._ended) == len(self._tasks):
-                    return self._ended
-                self._dispatch(pool)
-                self._wait()
+            if self._stop is None:
+                return self._until_ended(pool)
+            with self._stop.heeded(lambda: self._answers.put(None)):
+                return self._until_ended(pool)
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
+
+    def _until_ended(self, pool: ThreadPoolExecutor) -> dict[str, PvekitError | None]:
+        while True:
+            self._advance()
+            if len(self._ended) == len(self._tasks):
+                return self._ended
+            if self._stop is not None and self._stop.asked:
+                self._halt(self._stop.number)
+                if self._ready:
+                    continue
+            self._dispatch(pool)
+            self._wait()
+
+    def _halt(self, number: int) -> None:
+        """Interrupt every task but those whose change is under way."""
+        works = [work for works in self._waiting.values() for work in works]
+        works += [work for work in self._flying if not work.changes]
+        names = [name for work in works for name, _ in work.tell]
+        names += [name for name, _ in self._asks]
+        names += [name for _, name in self._timers]
+        names += [name for queued in self._queued.values() for name in queued]
+        self._flying = [work for work in self._flying if work.changes]
+        for emptied in (self._waiting, self._asks, self._timers, self._queued):
+            emptied.clear()
+        self._ready.extend((name, None, Interrupted(number)) for name in names)
 
     def _advance(self) -> None:
         while self._ready:
@@ -86,6 +131,8 @@ class Scheduler:
                 self._ended[name] = None
             except PvekitError as failure:
                 self._ended[name] = failure
+            except Interrupted as interrupted:
+                self._ended[name] = Stopped(f"{name} was interrupted.", interrupted.number)
             else:
                 self._take(name, want)
 
@@ -97,7 +144,7 @@ class Scheduler:
                 self._asks.append((name, want))
             case Send(place, command):
                 shell = self._site.shell
-                self._queue(place, lambda: shell(place).run(command), name)
+                self._queue(place, lambda: shell(place).run(command), name, changes=True)
             case Reach(guest):
                 self._queue(guest, lambda: self._site.reach(guest), name)
             case Pause(seconds):
@@ -113,11 +160,13 @@ class Scheduler:
         due = self._clock.now() + seconds
         return due if seconds < TICK else -(-due // TICK) * TICK
 
-    def _queue(self, place: Place, remote: Callable[[], Any], name: str) -> None:
-        self._waiting[place].append(_Work(place, remote, ((name, None),)))
+    def _queue(
+        self, place: Place, remote: Callable[[], Any], name: str, *, changes: bool = False
+    ) -> None:
+        self._waiting[place].append(_Work(place, remote, ((name, None),), changes))
 
     def _slot(self, slot: str) -> Slots:
-        return self._slots.setdefault(slot, Slots(self._per_slot, self._per_slot))
+        return self._slots.setdefault(slot, Slots(self._per_slot))
 
     def _enter(self, slot: str, name: str) -> None:
         if self._slot(slot).free():
@@ -142,6 +191,7 @@ class Scheduler:
                 self._start(pool, works.popleft())
 
     def _start(self, pool: ThreadPoolExecutor, work: _Work) -> None:
+        self._flying.append(work)
         future = pool.submit(work.call)
         future.add_done_callback(lambda done: self._answers.put((work, done)))
 
@@ -150,9 +200,12 @@ class Scheduler:
         rest = None if due is None else max(0.0, due - self._clock.now())
         if any(self._busy.values()):
             try:
-                self._receive(self._answers.get(timeout=rest))
+                message = self._answers.get(timeout=rest)
             except queue.Empty:
                 self._clock.sleep(max(0.0, (due or 0.0) - self._clock.now()))
+            else:
+                if message is not None:
+                    self._receive(*message)
         elif rest is not None:
             self._clock.sleep(rest)
         self._fire()
@@ -162,9 +215,11 @@ class Scheduler:
         self._ready.extend((name, None, None) for when, name in self._timers if when <= now)
         self._timers = [timer for timer in self._timers if timer[0] > now]
 
-    def _receive(self, message: tuple[_Work, Future[Any]]) -> None:
-        work, future = message
+    def _receive(self, work: _Work, future: Future[Any]) -> None:
         self._busy[work.place] -= 1
+        if not any(work is each for each in self._flying):
+            return  # it was not waited for any more
+        self._flying = [each for each in self._flying if each is not work]
         error = future.exception()
         for name, question in work.tell:
             if error is not None:

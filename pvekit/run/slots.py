@@ -1,20 +1,16 @@
-"""How many steps of a kind may run at once: fewer after a lock time-out, more after successes."""
+"""How many steps of a kind may run at once: half as many after each lock time-out."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-GROW_AFTER = 5
-
 
 @dataclass
 class Slots:
-    """The places of one slot: additive increase, halved when crowded."""
+    """The places of one slot. What was too much once in a run is not tried again in it."""
 
     limit: int
-    most: int
     taken: int = 0
-    good: int = 0
 
     def free(self) -> bool:
         """Whether one more may enter."""
@@ -25,11 +21,7 @@ class Slots:
         self.taken += 1
 
     def leave(self, *, crowded: bool) -> None:
-        """Give a place back and adapt the limit to how it went."""
+        """Give a place back; ``crowded`` says that there were too many."""
         self.taken -= 1
         if crowded:
-            self.limit, self.good = max(1, self.limit // 2), 0
-            return
-        self.good += 1
-        if self.good >= GROW_AFTER:
-            self.limit, self.good = min(self.most, self.limit + 1), 0
+            self.limit = max(1, self.limit // 2)

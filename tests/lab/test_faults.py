@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import socket
 import subprocess
 import time
@@ -269,6 +270,13 @@ def test_every_kind_is_described_in_the_docs():
 def test_mistakes_in_orders_are_told(kind: str, detail: dict[str, str], told: str):
     with pytest.raises(ValueError, match=told):
         Faults(Log()).order(kind, **detail)
+
+
+def test_some_faults_strike_by_chance():
+    faults = Faults(Log(), random.Random(1))
+    faults.order("lock-held", count=-1, chance="0.05")
+    struck = sum(faults.take("lock-held", "config 100") is not None for _ in range(2000))
+    assert 60 < struck < 140
 
 
 def test_nodes_are_meant_by_their_whole_names():

@@ -83,6 +83,7 @@ SECTIONS = {
     "placement": model.Placement,
     "naming": model.Naming,
     "clone": model.Clone,
+    "timeouts": model.Timeouts,
 }
 WORD_OF_ITS_OWN = {"template": {"key"}, "role": {"name"}}
 
@@ -107,7 +108,7 @@ def test_schema_and_dataclass_have_the_same_defaults(section):
 
 def test_the_top_has_the_same_defaults():
     config = {field.name: field.default for field in fields(model.Config)}
-    for key in ("ssh_user", "image_dir"):
+    for key in ("ssh_user", "image_dir", "on_failure"):
         assert schema.load()["properties"][key].get("default") == config[key]
 
 

@@ -9,7 +9,16 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from pvekit.errors import Conflict, LockTimeout, NoCapacity, NotReady, PvekitError, Transient
+from pvekit.errors import (
+    Conflict,
+    LockTimeout,
+    NoCapacity,
+    NotReady,
+    PvekitError,
+    QuorumLost,
+    QuorumTimeout,
+    Transient,
+)
 from pvekit.journal import Store
 from pvekit.plan import Ask, Change, Check, Plan, Step, Verdict, check
 from pvekit.pve import scripts
@@ -45,6 +54,9 @@ class Site:
     jobs: dict[str, Job] = field(default_factory=dict)
     sent: list[str] = field(default_factory=list)
     crowd: list[int] = field(default_factory=list)
+    clock: Callable[[], float] = lambda: 0.0
+    quorum_from: float = 0.0
+    holders: str = ""
     lock: threading.RLock = field(default_factory=threading.RLock)
 
     def shell(self, place):
@@ -60,6 +72,10 @@ class Site:
                 return Result(command, 0, "".join(self._told(job) for job in words[3:]))
             if command.stdin == scripts.text("act"):
                 return self._begin(command, words[8], words[10:])
+            if words[0] == "stat":
+                return Result(command, 0, "555" if self.clock() < self.quorum_from else "755")
+            if command.stdin == scripts.text("holders"):
+                return Result(command, 0, self.holders)
             if words[0] == "look":
                 return Result(command, 0, "\n".join(sorted(self.facts)))
             return self._do(command, words)
@@ -160,6 +176,7 @@ class Bench:
 
     def __post_init__(self) -> None:
         self.journal = self.store.begin("test", {})
+        self.site.clock = self.clock.now
 
     def context(self, retries: int = 0) -> Context:
         policy = Policy(retries=retries, jitter=lambda: 1.0)
@@ -264,7 +281,6 @@ def test_an_error_ends_the_later_steps_of_its_subject(bench):
     [
         (LOCKED, LockTimeout, 7),
         ("VM is locked (backup)", LockTimeout, 7),
-        ("cluster not ready - no quorum?", Transient, 3),
         ("Connection reset by peer", Transient, 3),
         ("unable to create VM 101: config file already exists", Conflict, 1),
         ("pvekit-refused: VM 101 ('x') does not carry the mark of y", Conflict, 1),
@@ -277,6 +293,174 @@ def test_only_transient_failures_are_tried_again(bench, text, kind, tries):
     error = bench.error(MAKE_A, retries=2)
     assert isinstance(error, kind)
     assert bench.site.sent == ["make a"] * tries
+
+
+def test_attempts_end_at_the_deadline_whatever_is_left_of_them(bench):
+    bench.site.script["make a"].extend([LinkLost("no end after 60 s")] * 99)
+    run = bench.site.run
+
+    def slowly(command):
+        if command.words[0] == "make":
+            bench.clock.sleep(60.0)
+        return run(command)
+
+    bench.site.run = slowly
+    assert isinstance(bench.error(MAKE_A, retries=50), LinkLost)
+    assert 300.0 < bench.clock.now() < 300.0 + 60.0 + 60.0 + 30.0
+
+
+def test_a_link_may_break_more_often_while_a_long_job_runs(bench):
+    asked = Counter()
+    run = bench.site.run
+
+    def breaking(command):
+        if command.stdin == scripts.text("jobs"):
+            asked["jobs"] += 1
+            if asked["jobs"] < 8:
+                bench.clock.sleep(600.0)
+                raise LinkLost("cut")
+        return run(command)
+
+    bench.site.run = breaking
+    change = Change(Command(("make", "a"), timeout=9000.0), job=True)
+    assert bench.error(Step("s", "a", "n", fact("a"), (change,)), retries=2) is None
+    assert bench.site.sent == ["job make a"]
+
+
+def test_a_job_that_ended_while_the_link_was_down_is_seen_after_its_time(bench):
+    bench.site.script["begin make a"].append(LinkLost("cut"))
+    run, looks = bench.site.run, Counter()
+
+    def away(command):
+        looks[command.words[0]] += 1
+        if command.words[0] == "look" and looks["look"] == 2:
+            bench.clock.sleep(100.0)
+        return run(command)
+
+    bench.site.run = away
+    assert bench.error(JOB_A, retries=1) is None
+    assert bench.clock.now() > 100.0
+
+
+def test_a_job_that_hangs_is_not_joined_for_ever(bench):
+    change = Change(Command(("make", "a"), timeout=3600.0), job=True)
+    bench.site._end = lambda job: None
+    run, asked = bench.site.run, Counter()
+
+    def breaking(command):
+        if command.stdin == scripts.text("jobs"):
+            asked["jobs"] += 1
+            if asked["jobs"] % 2:
+                bench.clock.sleep(400.0)
+                raise LinkLost("cut")
+        return run(command)
+
+    bench.site.run = breaking
+    error = bench.error(Step("s", "a", "n", fact("a"), (change,)), retries=2)
+    assert "has not ended on n after 3600 s" in error.brief
+    assert bench.clock.now() < 5000.0
+
+
+def test_each_attempt_is_a_job_of_its_own(bench):
+    bench.site.script["job make a"].extend([LOCKED, LOCKED])
+    assert bench.error(JOB_A, retries=1) is None
+    assert bench.site.sent == ["job make a"] * 3
+    assert len(bench.site.jobs) == len(bench.journal.jobs()["n"]) == 3
+
+
+def test_waiting_for_others_of_the_run_is_no_part_of_the_deadline(bench):
+    """A full slot may keep a clone waiting for longer than a step is tried again."""
+
+    def clone(name):
+        change = Change(Command(("make", name), timeout=9000.0), job=True)
+        return Step(name, name, "n", fact(name), (change,), slot="x")
+
+    slow = [clone(f"v{n}") for n in range(3)]
+    bench.site.script["job make v0"].extend([LOCKED, LOCKED])
+    began = bench.site._begin
+
+    def long(command, identity, words):
+        told = began(command, identity, words)
+        bench.site.jobs[identity].asked = 400 if "v0" not in words else 2
+        return told
+
+    bench.site._begin = long
+    outcomes = bench.apply(*slow, retries=1, per_slot=1)
+    assert [name for name, each in outcomes.items() if each.error] == []
+    assert bench.clock.now() > 600.0
+
+
+# Quorum
+
+
+def test_a_lost_quorum_is_waited_for_and_then_gone_on(bench):
+    bench.site.script["make a"].append("cluster not ready - no quorum?")
+    bench.site.quorum_from = 200.0
+    assert bench.error(MAKE_A) is None
+    assert bench.site.sent == ["make a"] * 2
+    assert 200.0 <= bench.clock.now() < 210.0
+
+
+def test_without_quorum_all_changes_of_the_run_stand_still(bench):
+    bench.site.quorum_from = 200.0
+    changed = []
+    run = bench.site.run
+
+    def noting(command):
+        if command.words[0] == "make":
+            changed.append((bench.clock.now(), command.words[1]))
+        return run(command)
+
+    bench.site.run = noting
+    bench.site.script["make a"].append("close (rename) '/etc/pve/x' - Permission denied")
+    wait = Step("u9", "wait", "n", fact("a"), (), patience=1000.0)
+    outcomes = bench.apply(MAKE_A, wait, step("late", "make late", subject="u9"))
+    assert [each.error for each in outcomes.values()] == [None, None]
+    assert [name for when, name in changed if 0.0 < when < 200.0] == []
+    assert bench.site.facts == {"a", "late"}
+
+
+def test_a_quorum_that_stays_away_has_an_error_of_its_own(bench):
+    bench.site.script["make a"].extend(["no quorum!"] * 9)
+    bench.site.quorum_from = 1e9
+    error = bench.error(MAKE_A)
+    assert isinstance(error, QuorumTimeout)
+    assert error.exit_status == 7
+    assert "no quorum for 300 s" in error.brief
+    assert "pvecm status" in error.hint
+    assert bench.site.sent == ["make a"]
+    assert bench.clock.now() == pytest.approx(300.0, abs=2.0)
+
+
+def test_what_only_looks_like_a_lost_quorum_is_not_tried_for_ever(bench):
+    bench.site.script["make a"].extend(["no quorum!"] * 99)
+    assert isinstance(bench.error(MAKE_A), QuorumLost)
+    assert bench.clock.now() < 400.0
+
+
+# Locks
+
+
+UPID = "UPID:n:0000AA01:0001D4C0:6550E240:vzdump:104:root@pam:"
+
+
+@pytest.mark.parametrize(
+    ("text", "holders", "told"),
+    [
+        ("can't lock file '/var/lock/qemu-server/lock-104.conf' - got timeout", f"task {UPID}",
+         f"task vzdump of 104 by root@pam since 2023-11-12T14:33:36+00:00 ({UPID})"),
+        ("VM 104 is locked", "lock 104 backup", ""),
+        ("VM is locked (backup): VM 104", "lock 104 backup", "VM 104 has `lock: backup`"),
+        ("cfs-lock 'storage-x' error: got lock request timeout", f"task {UPID}", "task vzdump"),
+        ("can't lock file '/var/lock/qemu-server/lock-7.conf' - got timeout", f"task {UPID}", ""),
+    ],
+)  # fmt: skip
+def test_an_error_of_a_lock_names_who_holds_it(bench, text, holders, told):
+    bench.site.script["make a"].append(text)
+    bench.site.holders = f"{holders}\n"
+    error = bench.error(MAKE_A)
+    assert ("Held by: " in error.brief) is bool(told)
+    assert told in error.brief
 
 
 def test_a_lost_link_is_tried_again_and_pauses_grow(bench):
@@ -443,7 +627,7 @@ def test_the_remains_of_a_dead_job_are_taken_back_before_a_new_attempt(bench, lo
 
 
 def test_the_remains_of_a_failed_attempt_are_taken_back_before_the_next(bench):
-    bench.site.script["make a"].append("no quorum")
+    bench.site.script["make a"].append("got no worker upid")
     bench.site.facts.add("half")
     assert bench.error(step("a", "make a", undo=undoing("half")), retries=1) is None
     assert bench.site.sent == ["make a", "drop half", "make a"]

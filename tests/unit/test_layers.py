@@ -194,10 +194,18 @@ def test_only_the_command_line_talks_and_ends(what):
 
 
 def test_words_become_a_line_in_one_place():
-    """Two more quote for what is no command of a node: OpenSSH's option, and a recipe's script."""
+    """Others quote for what is no command of a node.
+
+    OpenSSH's option, a recipe's script, and the command line that a person is told to repeat.
+    """
     quoting = {"shlex.join", "shlex.quote", "pipes.quote"}
     users = {module for module in PRODUCT if quoting & set(calls(module))}
-    assert users == {"pvekit.shell", "pvekit.cli.entering", "pvekit.templates.recipe"}
+    assert users == {
+        "pvekit.shell",
+        "pvekit.cli.ending",
+        "pvekit.cli.entering",
+        "pvekit.templates.recipe",
+    }
 
 
 def test_no_shell_of_this_machine_is_used():

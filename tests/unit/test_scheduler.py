@@ -167,18 +167,44 @@ def test_a_slot_has_bounded_holders():
     assert len(seen) == 7
 
 
-def test_slots_shrink_when_crowded_and_grow_back():
-    slots = Slots(4, 4)
+def test_slots_shrink_when_crowded_and_stay_so():
+    slots = Slots(4)
     for _ in range(4):
         slots.enter()
     slots.leave(crowded=True)
     assert slots.limit == 2
     for _ in range(3):
         slots.leave(crowded=False)
-    for _ in range(7):
+    for _ in range(20):
         slots.enter()
         slots.leave(crowded=False)
-    assert slots.limit == 4
+    assert slots.limit == 2
+    for _ in range(3):
+        slots.enter()
+        slots.leave(crowded=True)
+    assert slots.limit == 1
+
+
+def test_the_next_scheduler_of_a_run_knows_how_crowded_a_slot_was():
+    slots: dict[str, Slots] = {}
+
+    def crowded():
+        yield Enter("s")
+        yield Leave("s", crowded=True)
+
+    run({"t": crowded()}, per_slot=4, slots=slots)
+    inside, seen = set(), []
+
+    def task(name):
+        yield Enter("s")
+        inside.add(name)
+        seen.append(len(inside))
+        yield Pause(3.0)
+        inside.remove(name)
+        yield Leave("s")
+
+    run({str(n): task(str(n)) for n in range(7)}, per_slot=4, slots=slots)
+    assert max(seen) == 2
 
 
 def test_nobody_is_nothing():

@@ -1,0 +1,253 @@
+"""How often a deployment goes well by itself while commands fail at random, and what is left.
+
+Each deployment is one `vm create` of one to three VMs on a simulated site, where links break
+before, during and after commands and locks time out (`--rate`), and clones and starts fail for good
+(`--fatal`), each by chance. It went well if the one command did, without a second one. What did not
+is taken back; in either case nothing may be left that was not there before. Pauses cost no time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import random
+import re
+import sys
+import tempfile
+import time
+from collections import Counter
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import yaml
+
+from pvekit.config.load import load
+from pvekit.config.model import Config
+from pvekit.errors import PvekitError
+from pvekit.journal import Store
+from pvekit.lab.inprocess import LabShell, running_site
+from pvekit.lab.site import SiteSpec
+from pvekit.operations import changing, creating, listing, runs, templates, vm_wishes
+from pvekit.operations.desk import Desk
+from pvekit.plan import Guest, Place
+from pvekit.run.clock import Clock
+from pvekit.run.context import Policy
+from pvekit.shell import Command, LinkLost, Result, Unreachable
+from pvekit.vms import power
+
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIO6Hh+FhEXHLvmcnYMFyS1h4VqTwGcZCHnmVRNHjUQbL"
+IMAGES = "https://cloud-images.ubuntu.com/jammy/current"
+CONFIG = {
+    "vm_template": {
+        "name": "soak-template",
+        "id": 9000,
+        "image_url": f"{IMAGES}/jammy-server-cloudimg-amd64.img",
+        "checksum_url": f"{IMAGES}/SHA256SUMS",
+        "storage_pool": "local-lvm",
+        "network_bridge": "vmbr0",
+        "base_cpus": 1,
+        "base_memory_mb": 2048,
+        "base_disk_gb": 16,
+    },
+    "cloud_init": {"ssh_public_key": KEY},
+}
+LOOKS = (
+    "ls /etc/pve/nodes/*/qemu-server",
+    "ls /etc/pve/priv/pvekit 2>/dev/null",
+    "ls /run/qemu-server /run/pvekit/jobs 2>/dev/null",
+    "pvesm list local-lvm",
+)
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A node or guest of the lab, reached without SSH."""
+
+    lab: LabShell
+    place: Place
+
+    def run(self, command: Command) -> Result:
+        line, stdin = command.line(), command.input()
+        try:
+            if isinstance(self.place, str):
+                said = self.lab.run_line(self.place, line, stdin, command.timeout)
+            else:
+                where, user = self.place.address, self.place.user
+                said = self.lab.run_guest_line(where, line, stdin, command.timeout, user=user)
+        except ConnectionRefusedError as error:
+            raise Unreachable(f"nobody answers at {error}") from error
+        except (ConnectionError, TimeoutError) as error:
+            raise LinkLost(f"lost the link: {command.words[0]}") from error
+        status, out, err = said
+        return Result(command, status, out.decode(errors="replace"), err.decode(errors="replace"))
+
+
+@dataclass(frozen=True)
+class Machines:
+    """All machines of the lab."""
+
+    lab: LabShell
+
+    def shell(self, place: Place) -> Machine:
+        return Machine(self.lab, place)
+
+    def reach(self, guest: Guest) -> str:
+        found = self.lab.loop.do(lambda: self.lab.site.guest_at(guest.address))
+        if found is None or not self.lab.loop.do(lambda: found.ssh_ready):
+            raise Unreachable(f"{guest.address} does not answer")
+        return "SSH-2.0-lab"
+
+
+def quick_clock() -> Clock:
+    now = [0.0]
+
+    def sleep(seconds: float) -> None:
+        now[0] += seconds
+        time.sleep(min(seconds, 0.002))
+
+    return Clock(lambda: now[0], sleep)
+
+
+@dataclass(frozen=True)
+class Rates:
+    """How often what passes by itself goes wrong, and how often what does not."""
+
+    passing: float
+    fatal: float
+
+
+class Soak:
+    """A site, the deployments on it, and what became of them."""
+
+    def __init__(self, lab: LabShell, config: Config, directory: Path, rates: Rates) -> None:
+        self.lab = lab
+        self.rates = rates
+        self.chance = random.Random()
+        self.base = Desk(config, Machines(lab), Store(directory / "runs"), policy=Policy())
+        self.well = 0
+        self.vms = 0
+        self.reasons: Counter[str] = Counter()
+        self.leaks: list[str] = []
+
+    @property
+    def desk(self) -> Desk:
+        return replace(self.base, clock=quick_clock(), slots={})
+
+    def prepare(self) -> None:
+        """Build the templates and one VM, so that what the first of all leaves is there."""
+        found = templates.decided(self.desk, templates.Request())
+        found, journal = templates.begin(self.desk, templates.Request(), found)
+        report = templates.carry_out(self.desk, found, journal)[1]
+        if report.status:
+            raise SystemExit(f"no template: {report.errors}")
+        self.create(vm_wishes.Request(role="soak", size="small"))
+        self.remove()
+
+    def create(self, request: vm_wishes.Request) -> str:
+        """Run the command once; return why it did not go well, or nothing."""
+        desk = self.desk
+        try:
+            report = creating.carry_out(desk, request, creating.begin(desk, request))[1]
+        except PvekitError as error:
+            return error.brief
+        return "; ".join(error.brief for error in report.errors)
+
+    def remove(self) -> None:
+        """Take back unfinished runs and delete all VMs, without faults."""
+        desk = self.desk
+        for run in runs.listed(desk.store):
+            if run.state == "unfinished":
+                runs.roll_back(desk, desk.store.open(run.run))
+        names = [row.name for row in listing.rows(desk.inventory())]
+        if names:
+            targets, plan = changing.plan_for(desk, names, power.delete)
+            changing.carry_out(desk, "delete", targets, plan)
+        for path in desk.store.directory.glob("*.jsonl"):
+            path.unlink()
+
+    def order(self) -> None:
+        """Order what is to go wrong by chance."""
+        faults = self.lab.site.faults
+        third = f"{self.rates.passing / 3:.5f}"
+        for when in ("before", "during", "after"):
+            faults.order("link-cut", when=when, count=-1, chance=third)
+        faults.order("lock-held", count=-1, chance=str(self.rates.passing))
+        for kind in ("clone-fails", "start-fails"):
+            faults.order(kind, count=-1, chance=str(self.rates.fatal))
+
+    def picture(self) -> list[str]:
+        lines = []
+        for node in self.lab.site.nodes:
+            self.lab.run_line(node, "for i in 1 2 3 4 5 6 7 8 9 10; do sleep 1; done")
+            for look in LOOKS:
+                out = self.lab.run_line(node, look)[1].decode()
+                lines += [f"{node}: {line}" for line in out.splitlines()]
+        return lines
+
+    def one(self) -> None:
+        """One deployment."""
+        request = vm_wishes.Request(role="soak", size="small", count=self.chance.randint(1, 3))
+        before = self.picture()
+        self.lab.loop.do(self.order)
+        failed = self.create(request)
+        self.lab.loop.do(self.lab.site.faults.clear)
+        self.picture()
+        self.vms += request.count
+        made = len(listing.rows(self.desk.inventory()))
+        if failed:
+            self.reasons[re.sub(r"\d+", "N", failed)[:160]] += 1
+        elif made == request.count:
+            self.well += 1
+        else:
+            self.leaks.append(f"{request.count} VMs were asked for, {made} are there")
+        self.remove()
+        self.leaks += sorted(set(self.picture()) ^ set(before))
+
+
+def at_least(well: int, of: int, confidence: float = 0.95) -> float:
+    """Return the probability that is exceeded with this confidence (Clopper and Pearson)."""
+    if not well:
+        return 0.0
+    low, high = 0.0, 1.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        tail = math.fsum(
+            math.comb(of, k) * middle**k * (1 - middle) ** (of - k) for k in range(well, of + 1)
+        )
+        low, high = (low, middle) if tail > 1 - confidence else (middle, high)
+    return low
+
+
+def main() -> int:
+    """Soak, print the figures, and end with 1 if anything was left behind."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("-n", type=int, default=300, help="deployments (default: 300)")
+    parser.add_argument(
+        "--rate", type=float, default=0.05, help="of links and locks (default: 5 %%)"
+    )
+    parser.add_argument("--fatal", type=float, default=0.001, help="of clones and starts")
+    parser.add_argument("--seed", type=int, default=0, help="0: another one each time")
+    given = parser.parse_args()
+    spec = SiteSpec(nodes=2, seed=given.seed)
+    with tempfile.TemporaryDirectory() as name, running_site(spec) as lab:
+        path = Path(name) / "config.yaml"
+        path.write_text(yaml.safe_dump({"proxmox_nodes": list(lab.site.nodes), **CONFIG}))
+        soak = Soak(lab, load(path), Path(name), Rates(given.rate, given.fatal))
+        soak.chance.seed(given.seed or None)
+        soak.prepare()
+        for _ in range(given.n):
+            soak.one()
+            lab.loop.do(lab.site.log.events.clear)
+    share = f"{soak.well} of {given.n} ({100 * soak.well / given.n:.1f} %)"
+    print(f"deployments that went well by themselves: {share}, {soak.vms} VMs in all")
+    print(f"with 95 % confidence at least {100 * at_least(soak.well, given.n):.1f} %")
+    for reason, count in soak.reasons.most_common():
+        print(f"  {count} times: {reason}")
+    for leak in soak.leaks:
+        print(f"LEFT BEHIND: {leak}")
+    print("nothing was left behind" if not soak.leaks else f"{len(soak.leaks)} things too many")
+    return 1 if soak.leaks else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

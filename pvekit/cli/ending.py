@@ -1,0 +1,46 @@
+"""What is said of a run that did not go well: what became of what, and how to go on."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from pvekit.operations.carrying import Report
+    from pvekit.run.apply import Outcome
+
+_TAKEN_BACK = {
+    "undo-stop": "stopped",
+    "undo-destroy": "destroyed with its disks",
+    "undo-files": "working files removed",
+    "unclaim": "claims given up",
+}
+
+
+def tell(words: Sequence[str], run: str) -> None:
+    """Say on stderr by which commands a run is gone on with, and taken back."""
+    again = shlex.join(["pvekit", *(word for word in words if word != "--new")])
+    click.echo(f"Run {run} is unfinished.", err=True)
+    click.echo(f"  go on:     {again}", err=True)
+    if not {"run", "rollback"} <= set(words):
+        click.echo(f"  take back: pvekit run rollback {run}", err=True)
+
+
+def tell_undone(name: str, outcome: Outcome) -> None:
+    """Say what was taken back of a subject that failed, if the policy was so."""
+    if outcome.undone is None:
+        return
+    done = (stage.verb.partition("@")[0] for stage in outcome.undone if stage.state == "done")
+    told = ", ".join(dict.fromkeys(_TAKEN_BACK.get(verb, verb) for verb in done))
+    click.echo(f"{name}: taken back: {told or 'nothing of it was there'}", err=True)
+
+
+def tell_sum(report: Report) -> None:
+    """Say how many of several went well, and which did not."""
+    bad = [name.partition("/")[2] for name, each in report.outcomes.items() if each.error]
+    if bad and len(report.outcomes) > 1:
+        well = len(report.outcomes) - len(bad)
+        click.echo(f"{well} of {len(report.outcomes)} done; not: {', '.join(bad)}", err=True)

@@ -1,0 +1,99 @@
+"""What comes between two attempts of a step: a pause, or standing still until there is quorum."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from pvekit.errors import PvekitError, QuorumLost, QuorumTimeout, Transient
+from pvekit.plan import Ask, Asking, Step, ask
+from pvekit.run.context import Context, Event
+from pvekit.run.wants import Pause
+from pvekit.shell import Command, LinkLost, Query, Unreachable
+
+LOOK = 5.0
+"""How often it is looked whether there is quorum again, in seconds."""
+
+MOST = 30
+"""After so many failures of a step no other row of them begins."""
+
+# Without quorum the cluster file system takes the write bits away (and `test -w` lies to root).
+_WRITABLE = Query(
+    Command(("stat", "-c", "%a", "/etc/pve/local/"), timeout=15.0),
+    lambda out: bool(int(out.strip() or "0", 8) & 0o200),
+)
+
+
+@dataclass
+class Row:
+    """The transient failures of a step in a row: how many, and when the first and the last were.
+
+    ``excused`` are the seconds since the first in which it waited for others of this run.
+    """
+
+    count: int = 0
+    total: int = 0
+    first: float = 0.0
+    last: float = -math.inf
+    excused: float = 0.0
+
+    def add(self, error: Transient, now: float, quiet: float) -> None:
+        """Count one more.
+
+        A link that broke after so many quiet seconds begins another row: what is waited for may
+        take hours, and a link may break more often in them than a step is tried again.
+        """
+        broke = isinstance(error, LinkLost | Unreachable) and self.total < MOST
+        if not self.total or (broke and now - self.last > quiet):
+            self.count, self.first, self.excused = 0, now, 0.0
+        self.count += 1
+        self.total += 1
+        self.last = now
+
+
+def pause(error: Transient, row: Row, step: Step, context: Context) -> Asking[None]:
+    """Let pass what must pass until the next attempt, or raise the error if there is to be none."""
+    now = context.clock.now()
+    row.add(error, now, quiet=context.policy.deadline)
+    if isinstance(error, QuorumLost):
+        context.frozen.setdefault(step.node, now)
+    seconds = now - row.first - row.excused
+    if context.policy.gives_up(error, row.count, seconds):
+        if row.count > 1:
+            said = f"{step.key} on {step.node}: {row.count} attempts in {seconds:.0f} s."
+            error.details = "\n".join(filter(None, (error.details, said)))
+        raise error
+    context.watch(Event(step, "waiting", seconds, error.brief))
+    yield from thawed(step, context)
+    yield Pause(context.policy.pause(row.count))
+    row.last = context.clock.now()
+
+
+def thawed(step: Step, context: Context) -> Asking[None]:
+    """Wait while a PVE cluster of this run has no quorum: all changes stand still meanwhile.
+
+    Raises :class:`QuorumTimeout` where that takes longer than the policy allows.
+    """
+    while context.frozen:
+        node, since = next(iter(context.frozen.items()))
+        if (yield from _has_quorum(node)):
+            context.frozen.pop(node, None)
+            continue
+        waited = context.clock.now() - since
+        if waited >= context.policy.quorum:
+            raise QuorumTimeout(
+                f"{step.key}: the PVE cluster of {node} has had no quorum for {waited:.0f} s, "
+                "so nothing is changed.",
+                hint=f"`pvecm status` on {node} tells which members are missing. "
+                "The same command goes on once there is quorum.",
+            )
+        says = f"no quorum on {node}: all changes of this run stand still"
+        context.watch(Event(step, "waiting", waited, says))
+        yield Pause(min(LOOK, context.policy.quorum - waited))
+
+
+def _has_quorum(node: str) -> Asking[bool]:
+    try:
+        return (yield from ask(Ask(node, _WRITABLE)))
+    except PvekitError:
+        return False  # a node that does not answer cannot be changed either
