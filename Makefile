@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := setup.cfg pyproject.toml
 
-.PHONY: demo test test-all lint types clean
+.PHONY: demo docs test test-all lint types clean
 
 $(VENV)/.made: $(SOURCES)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -22,6 +22,10 @@ $(VENV)/.test: $(VENV)/.made
 
 demo: $(VENV)/.demo
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh docs/demo.sh
+
+docs: $(VENV)/.test
+	$(BIN)/python -c 'from pvekit.explanations import document; print(document(), end="")' \
+		>docs/troubleshooting.md
 
 test: $(VENV)/.test
 	$(BIN)/pytest -q -n 2 -m 'not slow'

@@ -9,15 +9,20 @@ from __future__ import annotations
 
 
 class PvekitError(Exception):
-    """An expected failure, shown without a traceback: what failed, why, and what to do."""
+    """An expected failure, shown without a traceback: what failed, why, and what to do.
+
+    ``id`` names the kind of failure and never changes; ``pvekit explain`` tells more about each.
+    """
 
     exit_status = 1
+    id = "FAILED"
 
-    def __init__(self, brief: str, *, details: str = "", hint: str = "") -> None:
+    def __init__(self, brief: str, *, details: str = "", hint: str = "", id: str = "") -> None:
         super().__init__(brief)
         self.brief = brief
         self.details = details
         self.hint = hint
+        self.id = id or self.id
 
     def __str__(self) -> str:
         return "\n".join(part for part in (self.brief, self.details, self.hint) if part)
@@ -27,54 +32,73 @@ class UsageError(PvekitError):
     """The configuration or the request does not make sense; nothing was sent."""
 
     exit_status = 2
+    id = "USAGE"
 
 
 class NotFound(PvekitError):
     """What the request names does not exist."""
 
     exit_status = 5
+    id = "NOT-FOUND"
 
 
 class Conflict(PvekitError):
     """Something else is in the way, or it is not ours to touch."""
 
     exit_status = 6
+    id = "CONFLICT"
 
 
 class Transient(PvekitError):
     """A lock, a lost link, a missing quorum or a time-out: the same command may work later."""
 
     exit_status = 7
+    id = "TRANSIENT"
 
 
 class NoCapacity(PvekitError):
     """No node has room, or nothing satisfies the request."""
 
     exit_status = 8
+    id = "NO-CAPACITY"
 
 
 class NotReady(PvekitError):
     """The machine was made and is kept, but did not get ready in time."""
 
     exit_status = 9
+    id = "GUEST-NOT-READY"
+
+
+class UnreadableAnswer(Transient):
+    """A program on the site printed what cannot be read, so nothing was decided from it."""
+
+    id = "ANSWER-UNREADABLE"
 
 
 class GoalNotReached(PvekitError):
     """The commands ran, yet what they were for did not come true."""
 
+    id = "GOAL-NOT-REACHED"
+
 
 class LockTimeout(Transient):
     """Proxmox VE waited in vain for a lock: too much at once on this storage or VM."""
 
+    id = "PVE-LOCK-TIMEOUT"
+
 
 class QuorumLost(Transient):
     """The PVE cluster has no quorum: nothing can be changed until it has again."""
+
+    id = "PVE-QUORUM-LOST"
 
 
 class QuorumTimeout(PvekitError):
     """The PVE cluster did not get its quorum back in the time that a run waits for it."""
 
     exit_status = 7
+    id = "PVE-QUORUM-TIMEOUT"
 
 
 class Interrupted(BaseException):
@@ -92,6 +116,8 @@ class Interrupted(BaseException):
 class Stopped(PvekitError):
     """A subject's steps were interrupted by a signal of this number."""
 
+    id = "INTERRUPTED"
+
     def __init__(self, brief: str, number: int, *, hint: str = "") -> None:
         super().__init__(brief, hint=hint)
         self.exit_status = 128 + number
@@ -103,5 +129,6 @@ class IdTaken(Conflict):
     ``what`` is taken: name, vmid or ip; ``holder`` is the run that has claimed it, if one has.
     """
 
+    id = "ID-TAKEN"
     what = "vmid"
     holder = ""

@@ -158,7 +158,8 @@ class Step:
     after the changes; steps of one subject that share a ``budget`` share one patience, counted
     from the first of them. ``interval`` (seconds) is the first pause between two looks.
     ``slot`` names what bounds how many such steps run at once. ``lasting`` says, in words, what
-    undoing cannot take back. Patience that ends raises ``late``, with ``hint``.
+    undoing cannot take back. Patience that ends raises ``late``, with ``hint`` and, if it is not
+    the class's, the error's id ``late_id``.
     """
 
     subject: str
@@ -172,6 +173,7 @@ class Step:
     slot: str = ""
     lasting: str = ""
     late: type[PvekitError] = GoalNotReached
+    late_id: str = ""
     hint: str = ""
     undo: tuple[Step, ...] = ()
 

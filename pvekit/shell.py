@@ -88,13 +88,19 @@ class Shell(Protocol):
 class Unreachable(Transient):
     """The machine could not be reached; nothing was sent."""
 
+    id = "SSH-UNREACHABLE"
+
 
 class LinkLost(Transient):
     """The link broke or a deadline passed: whether the command took effect is unknown."""
 
+    id = "SSH-LINK-LOST"
+
 
 class CommandFailed(PvekitError):
     """A command ended with a failing status."""
+
+    id = "COMMAND-FAILED"
 
     def __init__(self, result: Result, *, where: str = "", shown: str = "") -> None:
         last = "\n".join((result.err.strip() or result.out.strip()).splitlines()[-10:])

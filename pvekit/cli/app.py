@@ -123,7 +123,11 @@ class App:
         if yes:
             return
         if not sys.stdin.isatty():
-            raise UsageError(f"{question} There is no terminal to ask at.", hint="Say --yes.")
+            raise UsageError(
+                f"{question} There is no terminal to ask at.",
+                hint="Say --yes.",
+                id="CONFIRMATION-NEEDED",
+            )
         click.confirm(question, abort=True, err=True)
 
     def _warn(self, problem: str) -> None:

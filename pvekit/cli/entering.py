@@ -28,7 +28,9 @@ def enter(app: App, name: str, command: Sequence[str], user: str, *, accept_new:
         os.execvp("ssh", [*words, f"{guest.user}@{guest.address}", *command])  # noqa: S606, S607
     except FileNotFoundError:
         hint = f"The address is {guest.address}, through {guest.node}."
-        raise PvekitError("OpenSSH's `ssh` is not installed here.", hint=hint) from None
+        raise PvekitError(
+            "OpenSSH's `ssh` is not installed here.", hint=hint, id="SSH-PROGRAM-MISSING"
+        ) from None
 
 
 def _options(guest: Guest, node: Endpoint, known: Path, keys: Sequence[Path]) -> list[str]:

@@ -39,10 +39,11 @@ def emit(data: Any, form: str, table: Sequence[Mapping[str, object]]) -> None:  
 
 
 def shown(error: PvekitError) -> str:
-    """Return an error as it is printed: what failed, why, what to do."""
+    """Return an error as it is printed: what failed, why, what to do, where more stands."""
     parts = [f"Error: {error.brief}"]
     if error.details:
         parts.append("\n".join(f"  {line}" for line in error.details.splitlines()))
     if error.hint:
         parts.append(f"Hint: {error.hint}")
+    parts.append(f"explain: pvekit explain {error.id}")
     return "\n".join(parts)

@@ -68,6 +68,7 @@ def _data(report: Report) -> list[dict[str, Any]]:
             "subject": subject,
             "state": "failed" if outcome.error else "done",
             "error": outcome.error.brief if outcome.error else None,
+            "error_id": outcome.error.id if outcome.error else None,
         }
         for subject, outcome in report.outcomes.items()
     ]

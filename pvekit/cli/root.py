@@ -17,6 +17,7 @@ TABLE = {
     "run": Entry("pvekit.cli.runs:runs", "Look at runs, finish or undo unfinished ones."),
     "gc": Entry("pvekit.cli.collecting:gc", "Remove what unfinished runs and old templates left."),
     "trust": Entry("pvekit.cli.trust:trust", "Show and store the SSH host keys of nodes."),
+    "explain": Entry("pvekit.cli.explaining:explain", "Say what an error id means."),
     "config": Entry("pvekit.cli.configuration:config", "Check the configuration."),
 }
 

@@ -34,6 +34,8 @@ class Fault:
 class ConfigFaults(UsageError):
     """The configuration cannot be used; `faults` are all that is wrong, in the file's order."""
 
+    id = "CONFIG-INVALID"
+
     def __init__(self, faults: tuple[Fault, ...]) -> None:
         count = f"{len(faults)} faults" if len(faults) > 1 else "a fault"
         super().__init__(

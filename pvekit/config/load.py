@@ -40,6 +40,7 @@ def find(explicit: Path | None, environ: Mapping[str, str], cwd: Path, home: Pat
         "There is no configuration file.",
         details=f"Looked for --config, {_VARIABLE}, {' and '.join(map(str, places))}.",
         hint="Copy config.example.yaml from pvekit's sources to one of these places and edit it.",
+        id="CONFIG-NOT-FOUND",
     )
 
 
@@ -92,7 +93,9 @@ def public_keys(config: Config) -> tuple[str, ...]:
         return keys.read(config.cloud_init.ssh_public_key, config.source)
     except keys.NotAKey as error:
         if config.source is None:
-            raise UsageError(f"{_KEY_EXPECTED} is needed, got {error}") from error
+            raise UsageError(
+                f"{_KEY_EXPECTED} is needed, got {error}", id="CONFIG-INVALID"
+            ) from error
         raise ConfigFaults((_key_fault(read(config.source), error),)) from error
 
 

@@ -207,6 +207,7 @@ class Config:
             f"There is no template {key!r} in the configuration.",
             details=f"Configured are: {', '.join(known)}.",
             hint=did_you_mean(key, known),
+            id="TEMPLATE-UNKNOWN",
         )
 
     def role(self, name: str) -> RoleConfig:

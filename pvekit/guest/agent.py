@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pvekit.errors import PvekitError, Transient
+from pvekit.errors import PvekitError, Transient, UnreadableAnswer
 from pvekit.plan import Ask
 from pvekit.pve.scripts import script
 from pvekit.shell import Query
@@ -16,6 +16,8 @@ from pvekit.shell import Query
 
 class AgentRefuses(PvekitError):
     """The guest has no agent, or its agent does not do what is asked: waiting does not help."""
+
+    id = "GUEST-AGENT-REFUSES"
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,7 @@ def patient(reply: Reply, vmid: int) -> str:
             f"VM {vmid} has no guest agent configured.",
             details=text,
             hint=f"Set it with `qm set {vmid} --agent enabled=1`, or rebuild the template.",
+            id="GUEST-AGENT-MISSING",
         )
     return text.splitlines()[-1]
 
@@ -73,9 +76,11 @@ def interfaces(reply: Reply) -> list[Mapping[str, Any]]:
     try:
         listed = json.loads(reply.out)
     except ValueError:
-        raise Transient(f"The guest agent's answer is not JSON: {reply.out[:80]!r}") from None
+        raise UnreadableAnswer(
+            f"The guest agent's answer is not JSON: {reply.out[:80]!r}"
+        ) from None
     if not isinstance(listed, list):
-        raise Transient(f"The guest agent's answer is not a list: {reply.out[:80]!r}")
+        raise UnreadableAnswer(f"The guest agent's answer is not a list: {reply.out[:80]!r}")
     return [each for each in listed if isinstance(each, dict)]
 
 
@@ -110,12 +115,15 @@ def executed(reply: Reply, vmid: int) -> str:
             raise AgentRefuses(
                 f"The agent of VM {vmid} does not allow `guest exec`: {text}",
                 hint="Allow guest-exec in the guest, or say `--guest-host-key accept-new`.",
+                id="GUEST-AGENT-REFUSES",
             )
         raise Transient(text)
     try:
         answer = json.loads(reply.out)
     except ValueError:
-        raise Transient(f"The guest agent's answer is not JSON: {reply.out[:80]!r}") from None
+        raise UnreadableAnswer(
+            f"The guest agent's answer is not JSON: {reply.out[:80]!r}"
+        ) from None
     if not isinstance(answer, dict) or answer.get("exitcode", 1) != 0:
         raise Transient(f"the command failed in the guest: {str(answer)[:200]}")
     return str(answer.get("out-data", ""))

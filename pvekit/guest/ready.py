@@ -25,13 +25,13 @@ def stages(
     ``interval`` is how often SSH is tried.
     """
     looks = _Looks(wanted)
-    listed: tuple[tuple[str, str, Look, float], ...] = (
-        ("agent", "the guest agent answers", looks.agent, 1.0),
-        ("address", "the guest has an address", looks.address, 1.0),
-        ("tcp", "the guest's SSH port answers", looks.tcp, 1.0),
-        ("host-key", "the guest's host key is known", looks.host_key, 1.0),
-        ("ssh", f"{wanted.user} can log in over SSH", looks.ssh, interval),
-        ("cloud-init", "cloud-init is done", looks.cloud_init, 2.0),
+    listed: tuple[tuple[str, str, Look, float, str], ...] = (
+        ("agent", "the guest agent answers", looks.agent, 1.0, "GUEST-AGENT-SILENT"),
+        ("address", "the guest has an address", looks.address, 1.0, "GUEST-NO-ADDRESS"),
+        ("tcp", "the guest's SSH port answers", looks.tcp, 1.0, "GUEST-UNREACHABLE"),
+        ("host-key", "the guest's host key is known", looks.host_key, 1.0, "GUEST-NO-HOST-KEY"),
+        ("ssh", f"{wanted.user} can log in over SSH", looks.ssh, interval, "GUEST-LOGIN-REFUSED"),
+        ("cloud-init", "cloud-init is done", looks.cloud_init, 2.0, "GUEST-CLOUD-INIT-UNFINISHED"),
     )
     return tuple(
         Step(
@@ -43,9 +43,10 @@ def stages(
             interval=pause,
             budget="ready",
             late=NotReady,
+            late_id=identity,
             hint=hint,
         )
-        for verb, says, look, pause in listed
+        for verb, says, look, pause, identity in listed
     )
 
 
@@ -59,7 +60,9 @@ def _patiently(look: Look) -> Look:
             reasons = (error.brief, *error.details.splitlines())
             return Verdict(holds=False, seen="; ".join(each.rstrip(".") for each in reasons))
         except PvekitError as error:
-            raise NotReady(error.brief, details=error.details, hint=error.hint) from error
+            raise NotReady(
+                error.brief, details=error.details, hint=error.hint, id=error.id
+            ) from error
 
     return looking
 
@@ -116,7 +119,9 @@ def judge_cloud_init(out: str) -> Verdict:
     if code == "127":
         return Verdict(holds=True, seen="the guest has no cloud-init")
     if status == "error" or (code == "1" and status != "running"):
-        raise PvekitError("cloud-init ended with an error.", details=out.strip())
+        raise PvekitError(
+            "cloud-init ended with an error.", details=out.strip(), id="GUEST-CLOUD-INIT-FAILED"
+        )
     if status in ("done", "disabled"):
         return Verdict(holds=True, seen="degraded" if code == "2" else status)
     return Verdict(holds=False, seen=f"cloud-init is {status or 'silent'}")

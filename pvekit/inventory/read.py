@@ -54,12 +54,14 @@ def _refuse_twins(readings: Readings) -> None:
             raise UsageError(
                 f"{alias} and {other_alias} are the same host ({one.node}).",
                 hint="Name it once in proxmox_nodes.",
+                id="CONFIG-SAME-HOST",
             )
         if one.pve_cluster and (one.pve_cluster, one.node) == (other.pve_cluster, other.node):
             raise UsageError(
                 f"{alias} and {other_alias} are two hosts, and both are node {one.node} of a PVE "
                 f"cluster called {one.pve_cluster}: pvekit cannot tell them apart.",
                 hint="Use one config file for each PVE cluster.",
+                id="CONFIG-SAME-NAME",
             )
 
 

@@ -80,6 +80,7 @@ def _reading(files: Mapping[str, str], facts: Mapping[str, tuple[str, ...]]) -> 
         raise Transient(
             "The PVE cluster file system /etc/pve cannot be read.",
             hint="Is pve-cluster running there, and may the SSH user read it (root, or sudo -n)?",
+            id="PVE-FILES-UNREADABLE",
         )
     node = members["nodename"]
     pve_cluster = members.get("cluster", {})

@@ -44,4 +44,5 @@ def _strange(why: str) -> UsageError:
         "Another version of pvekit began this run, and this one cannot go on with it.",
         details=why,
         hint="Say --new to start another run.",
+        id="RUN-OTHER-VERSION",
     )

@@ -123,6 +123,7 @@ class Journal(Account):
             raise PvekitError(
                 f"Cannot write the journal {self.path}: {error.strerror}.",
                 hint="What it was to speak of was not sent. The same command goes on once it can.",
+                id="JOURNAL-UNUSABLE",
             ) from None
         self.events.append(json.loads(line))
 
@@ -139,9 +140,13 @@ def _locked(path: Path) -> io.FileIO:
     try:
         file = path.open("r+b", buffering=0)
     except FileNotFoundError:
-        raise NotFound(f"There is no run {path.stem}.", hint="See `pvekit run list`.") from None
+        raise NotFound(
+            f"There is no run {path.stem}.", hint="See `pvekit run list`.", id="RUN-NOT-FOUND"
+        ) from None
     except OSError as error:
-        raise PvekitError(f"Cannot open the journal {path}: {error.strerror}.") from None
+        raise PvekitError(
+            f"Cannot open the journal {path}: {error.strerror}.", id="JOURNAL-UNUSABLE"
+        ) from None
     for _ in range(TRIES):
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -176,6 +181,7 @@ def _busy(path: Path) -> Conflict:
     return Conflict(
         f"Run {path.stem} is being carried out by {told}.",
         hint=f"Wait for it, or end it; `pvekit run show {path.stem}` says how far it is.",
+        id="RUN-BUSY",
     )
 
 

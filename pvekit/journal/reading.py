@@ -48,11 +48,13 @@ class Reading:
             raise UsageError(
                 f"The journal of run {run} {self.fault}.",
                 hint="Use the version of pvekit that began the run.",
+                id="RUN-OTHER-VERSION",
             )
         if self.fault:
             raise PvekitError(
                 f"The journal of run {run} {self.fault}.",
                 hint="Nothing was changed. What the run made carries its id in the mark.",
+                id="RUN-JOURNAL-DAMAGED",
             )
 
 

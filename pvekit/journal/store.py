@@ -62,6 +62,7 @@ class Store:
             raise PvekitError(
                 f"Cannot write the journal in {self.directory}: {error.strerror}.",
                 hint="Nothing was changed. XDG_STATE_HOME says where journals lie.",
+                id="JOURNAL-UNUSABLE",
             ) from None
         journal.begin(kind, digest(kind, request, self.site), request, self.site)
         return journal
@@ -118,7 +119,7 @@ class Store:
         found = [path for path in self._paths() if path.stem.startswith(run)]
         if len(found) != 1:
             known = ", ".join(path.stem for path in found) or "none"
-            raise NotFound(f"No single run is called {run!r} (found: {known}).")
+            raise NotFound(f"No single run is called {run!r} (found: {known}).", id="RUN-NOT-FOUND")
         return found[0]
 
     def _fresh(self) -> Path:

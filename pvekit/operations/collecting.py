@@ -123,6 +123,7 @@ def result(each: Leftover, report: Report | None) -> dict[str, object]:
         "commands": commands,
         "state": state,
         "error": outcome.error.brief if outcome and outcome.error else None,
+        "error_id": outcome.error.id if outcome and outcome.error else None,
     }
 
 

@@ -248,6 +248,7 @@ def result(spec: VmSpec, at: Placement, report: Report) -> dict[str, Any]:
         "placement": list(at.reasons),
         "state": _state(outcome),
         "error": outcome.error.brief if outcome.error else None,
+        "error_id": outcome.error.id if outcome.error else None,
         "taken_back": None if outcome.undone is None else [each.verb for each in outcome.undone],
         "seconds": round(sum(stage.seconds for stage in outcome.stages), 1),
         "stages": {stage.verb: round(stage.seconds, 3) for stage in outcome.stages},

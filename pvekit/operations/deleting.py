@@ -152,6 +152,7 @@ def check_back(desk: Desk, account: Account) -> None:
             raise Conflict(
                 f"VM {doomed.vmid} ({doomed.name}) on {doomed.node} is half destroyed.",
                 hint=f"The rest has to go, too: pvekit run resume {account.run}",
+                id="VM-HALF-DESTROYED",
             )
 
 
@@ -238,11 +239,13 @@ def _check(desk: Desk, inventory: Inventory, there: Sequence[Vm]) -> None:
             raise Conflict(
                 f"{title} is protected against removal.",
                 hint=f"If it may go: `qm set {vm.vmid} --protection 0` on {vm.node}.",
+                id="VM-PROTECTED",
             )
         if vm.lock:
             raise Transient(
                 f"{title} is locked ({vm.lock}): somebody is at work on it.",
                 hint="Wait for its end; `qm unlock` only if nothing runs any more.",
+                id="VM-LOCKED",
             )
     placed = [(vm, node.alias) for vm in there if (node := inventory.node_of(vm))]
     states = _storage_states(desk, {alias for _, alias in placed})
@@ -261,6 +264,7 @@ def _check_storages(vm: Vm, node: str, states: Mapping[str, str]) -> None:
                 f"Cannot delete VM {vm.vmid} ({vm.name}): storage {storage} is {status} on {node}.",
                 details=f"Its disk {volid} lies there. Nothing was sent.",
                 hint=f"Bring the storage back; `pvesm status` on {node} tells how it stands.",
+                id="STORAGE-DOWN",
             )
 
 

@@ -68,6 +68,7 @@ class Desk:
             raise kind(
                 "Cannot read the site: no configured node answers.",
                 details="\n".join(inventory.problems),
+                id="SITE-SILENT",
             )
         for problem in inventory.problems:
             self.warn(problem)

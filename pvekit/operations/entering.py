@@ -17,10 +17,12 @@ def locate(desk: Desk, wanted: str, user: str = "", *, accept_new: bool = False)
     node = inventory.node_of(vm)
     if vm.running is False:
         hint = f"Start it: pvekit vm start {vm.name}"
-        raise PvekitError(f"VM {vm.vmid} ({vm.name}) is stopped.", hint=hint)
+        raise PvekitError(f"VM {vm.vmid} ({vm.name}) is stopped.", hint=hint, id="VM-STOPPED")
     mac = vm.macs.get("net0")
     if node is None or not node.configured or mac is None:
-        raise PvekitError(f"VM {vm.vmid} has no net0, or its node is not configured.")
+        raise PvekitError(
+            f"VM {vm.vmid} has no net0, or its node is not configured.", id="VM-NOT-REACHABLE"
+        )
     name = user or vm.config.values.get("ciuser") or "root"
     found: list[Guest] = []
 

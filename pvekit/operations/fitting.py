@@ -27,6 +27,7 @@ def check(desk: Desk, account: Account) -> None:
             f"Cannot tell whether run {account.run} still fits the site: {', '.join(silent)} does "
             "not answer.",
             details="\n".join(inventory.problems),
+            id="NODE-SILENT",
         )
     found = [*_differences(desk, account, inventory)]
     if found:
@@ -46,6 +47,7 @@ def same_site(desk: Desk, account: Account) -> None:
             f"Run {account.run} was begun on another site than this configuration's.",
             details=", ".join(f"{alias} ({place})" for alias, place in before.items()),
             hint="Say which with --config.",
+            id="RUN-OTHER-SITE",
         )
     moved = [*_moved(_nodes(account), before, after)]
     if moved:
@@ -57,6 +59,7 @@ def _conflict(account: Account, found: list[Difference]) -> Conflict:
         f"Run {account.run} does not fit the site or the configuration any more.",
         details="\n".join(map(str, found)),
         hint=f"Nothing was sent. Undo what changed, or: pvekit run rollback {account.run}",
+        id="RUN-DOES-NOT-FIT",
     )
 
 

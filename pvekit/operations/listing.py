@@ -57,11 +57,14 @@ def one(inventory: Inventory, wanted: str) -> Vm:
     if len(found) == 1:
         return found[0]
     if not found:
-        raise NotFound(f"There is no VM {wanted!r}.", hint="See `pvekit vm list --all`.")
+        raise NotFound(
+            f"There is no VM {wanted!r}.", hint="See `pvekit vm list --all`.", id="VM-NOT-FOUND"
+        )
     raise Conflict(
         f"{wanted!r} is the name or vmid of several VMs.",
         details="\n".join(f"{vm.name}: VM {vm.vmid} on {vm.node}" for vm in found),
         hint="Say which by its vmid.",
+        id="VM-AMBIGUOUS",
     )
 
 
@@ -70,16 +73,21 @@ def target(inventory: Inventory, wanted: str) -> Target:
     vm = one(inventory, wanted)
     node = inventory.node_of(vm)
     if node is None or not node.configured:
-        raise Conflict(f"VM {vm.vmid} is on {vm.node}, which the configuration does not name.")
+        raise Conflict(
+            f"VM {vm.vmid} is on {vm.node}, which the configuration does not name.",
+            id="NODE-NOT-CONFIGURED",
+        )
     if vm.vmid == CSI_VMID:
         raise Conflict(
             f"VM {vm.vmid} has the vmid under which the volumes of Kubernetes are booked.",
             hint="pvekit never changes it: with it, all of them could go.",
+            id="VMID-RESERVED",
         )
     if vm.is_template or not vm.ours:
         raise Conflict(
             f"VM {vm.vmid} ({vm.name}) on {node.alias} is not ours: {missing(vm)}.",
             hint="pvekit only ever changes what it made itself.",
+            id="VM-NOT-OURS",
         )
     return Target(node.alias, vm.vmid, vm.name, vm.mark.run if vm.mark else "")
 

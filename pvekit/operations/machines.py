@@ -66,7 +66,9 @@ class Young:
         try:
             return self.shell.run(command)
         except AuthFailed as error:
-            raise Unreachable(error.brief, details=error.details, hint=error.hint) from error
+            raise Unreachable(
+                error.brief, details=error.details, hint=error.hint, id=error.id
+            ) from error
 
 
 @dataclass(frozen=True)

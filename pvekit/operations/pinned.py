@@ -26,8 +26,12 @@ def plan(desk: Desk, account: Account) -> Plan:
         raise UsageError(
             f"Run {account.run} is one of `pvekit gc`: it has made nothing.",
             hint="`pvekit gc` looks at everything again.",
+            id="RUN-OVER",
         )
-    raise UsageError(f"Run {account.run} is one of `{account.kind}`, which this version lacks.")
+    raise UsageError(
+        f"Run {account.run} is one of `{account.kind}`, which this version lacks.",
+        id="RUN-OTHER-VERSION",
+    )
 
 
 def ahead(desk: Desk, account: Account) -> Plan:

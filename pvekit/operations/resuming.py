@@ -34,21 +34,25 @@ def check(account: Account) -> None:
         raise UsageError(
             f"Run {run} is one of `pvekit gc`: it is not gone on with.",
             hint="`pvekit gc` looks at everything again.",
+            id="RUN-OVER",
         )
     if standing == "finished":
         raise UsageError(
             f"Run {run} has ended with status {account.status}: there is nothing to go on with.",
             hint="Give its command again; it begins a new run.",
+            id="RUN-OVER",
         )
     if standing == "rolling back":
         raise UsageError(
             f"Run {run} is being taken back: it cannot be gone on with.",
             hint=f"Finish that: pvekit run rollback {run}",
+            id="RUN-OVER",
         )
     if standing == "rolled back":
         raise UsageError(
             f"Run {run} was taken back: there is nothing to go on with.",
             hint="Give its command again; it begins a new run.",
+            id="RUN-OVER",
         )
 
 

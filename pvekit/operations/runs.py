@@ -142,6 +142,7 @@ def roll_back(desk: Desk, journal: Journal) -> Report:
         raise UsageError(
             f"Run {journal.run} is {'taken back already' if taken else 'finished'}.",
             hint="" if taken else "Use `pvekit vm delete` to remove a VM.",
+            id="RUN-OVER",
         )
     with letting_go(journal):
         fitting.same_site(desk, journal)

@@ -24,6 +24,7 @@ def standing(desk: Desk, request: Request) -> Row | None:
             raise Conflict(
                 f"VM {vm.vmid} ({vm.name}) on {vm.node} is not ours: {missing(vm)}.",
                 hint="Choose another name or vmid; pvekit leaves it alone.",
+                id="VM-NOT-OURS",
             )
         size = sized(desk.config, inventory, request).size if request.size else None
         found = row(vm, inventory)
@@ -32,6 +33,7 @@ def standing(desk: Desk, request: Request) -> Row | None:
             raise Conflict(
                 f"VM {vm.vmid} ({vm.name}) is ours, but is not what is asked for.",
                 details="\n".join(differences),
+                id="VM-DIFFERS",
             )
         return found
     return None

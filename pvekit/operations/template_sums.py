@@ -25,6 +25,7 @@ def checksum(desk: Desk, template: TemplateConfig, node: NodeState) -> sums.Chec
             f"Cannot read {template.checksum_url} on {node.alias}.",
             details=answer.details or answer.brief,
             hint="The node itself must be able to reach it.",
+            id="CHECKSUMS-UNREACHABLE",
         )
     name = PurePosixPath(template.image_url).name
     return sums.find(answer, name, url=template.checksum_url)
@@ -35,4 +36,6 @@ def joined(problems: Sequence[NoCapacity]) -> NoCapacity:
     if len(problems) == 1:
         return problems[0]
     told = "\n".join(f"{problem.brief}\n{problem.details}" for problem in problems)
-    return NoCapacity(f"Cannot build {len(problems)} templates.", details=told)
+    return NoCapacity(
+        f"Cannot build {len(problems)} templates.", details=told, id="TEMPLATE-CANNOT-BE-BUILT"
+    )

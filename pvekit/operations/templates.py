@@ -96,6 +96,7 @@ def decided(
         raise NotFound(
             f"The configuration has no node {', '.join(sorted(unknown))}.",
             hint=f"It names {known}.",
+            id="NODE-NOT-FOUND",
         )
     works: list[Work] = []
     there: list[str] = []

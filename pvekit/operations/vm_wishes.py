@@ -138,7 +138,9 @@ def _first_address(request: Request) -> str:
             raise UsageError("--ip and --gateway go with --network static.")
         return "dhcp"
     if not request.ip:
-        raise UsageError("--network static needs --ip, such as --ip 10.0.0.20/24.")
+        raise UsageError(
+            "--network static needs --ip, such as --ip 10.0.0.20/24.", id="ADDRESS-INVALID"
+        )
     return request.ip
 
 
@@ -147,7 +149,9 @@ def _nameservers(request: Request) -> tuple[str, ...]:
         try:
             ip_address(address)
         except ValueError:
-            raise UsageError(f"--dns needs an address, not {address!r}.") from None
+            raise UsageError(
+                f"--dns needs an address, not {address!r}.", id="ADDRESS-INVALID"
+            ) from None
     return request.dns
 
 

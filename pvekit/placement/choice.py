@@ -59,7 +59,9 @@ def _admitted(inventory: Inventory, only: str | None) -> tuple[NodeState, ...]:
     node = inventory.node(only)
     if node is None:
         known = ", ".join(node.alias for node in inventory.nodes if node.configured)
-        raise NotFound(f"There is no node {only!r} on the site; the config names {known}.")
+        raise NotFound(
+            f"There is no node {only!r} on the site; the config names {known}.", id="NODE-NOT-FOUND"
+        )
     return (node,)
 
 
@@ -72,6 +74,7 @@ def _choose(need: Need, candidates: Sequence[Candidate], rules: Rules) -> Choice
         raise NoCapacity(
             f"No node can take {need.name} ({need.size}).",
             details="\n".join(f"{reason.node}: {reason.because}" for reason in reasons),
+            id="PLACEMENT-IMPOSSIBLE",
         )
     return Choice(best.node, best.template, reasons)
 

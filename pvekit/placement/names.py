@@ -42,10 +42,15 @@ _TAG = re.compile(r"[a-z0-9_][a-z0-9_+.-]{0,59}")
 def check_labels(role: str, tags: Iterable[str]) -> None:
     """Raise :class:`UsageError` for a role or a tag that PVE would not take as a tag."""
     if not _ROLE.fullmatch(role):
-        raise UsageError(f"{role!r} is no role: lower-case letters, digits and inner dashes.")
+        raise UsageError(
+            f"{role!r} is no role: lower-case letters, digits and inner dashes.", id="NAME-INVALID"
+        )
     for tag in tags:
         if not _TAG.fullmatch(tag):
-            raise UsageError(f"{tag!r} is no tag: lower-case letters, digits, '_', '-', '+', '.'.")
+            raise UsageError(
+                f"{tag!r} is no tag: lower-case letters, digits, '_', '-', '+', '.'.",
+                id="NAME-INVALID",
+            )
 
 
 def next_names(inventory: Inventory, prefix: str, role: str, count: int = 1) -> tuple[str, ...]:
@@ -77,7 +82,8 @@ def check_name(name: str) -> None:
     if not all(_LABEL.fullmatch(label) for label in name.split(".")):
         raise UsageError(
             f"{name!r} is no name for a guest: letters, digits and inner dashes, at most 63 of "
-            "them between dots."
+            "them between dots.",
+            id="NAME-INVALID",
         )
 
 
@@ -105,6 +111,7 @@ def next_vmids(
         raise NoCapacity(
             f"There are not {count} free vmids from {candidates.start} to {candidates.stop - 1}.",
             hint="The range is next-id in /etc/pve/datacenter.cfg.",
+            id="VMIDS-EXHAUSTED",
         )
     return found
 
@@ -133,13 +140,21 @@ def consecutive_addresses(
     taken = used_addresses(inventory)
     reserved = {*_not_for_hosts(wanted), *_gateway(wanted, gateway)}
     if wanted.ip in reserved:
-        raise UsageError(f"{start} is the network's, its broadcast or its gateway's address.")
+        raise UsageError(
+            f"{start} is the network's, its broadcast or its gateway's address.",
+            id="ADDRESS-INVALID",
+        )
     if exact and wanted.ip in taken:
-        raise Conflict(f"The address {wanted.ip} is in use: {taken[wanted.ip]} has it.")
+        raise Conflict(
+            f"The address {wanted.ip} is in use: {taken[wanted.ip]} has it.", id="ADDRESS-IN-USE"
+        )
     free = (ip for ip in _counting_up(wanted) if ip not in taken and ip not in reserved)
     found = tuple(islice(free, count))
     if len(found) < count:
-        raise NoCapacity(f"From {start} on, {wanted.network} has not {count} free addresses.")
+        raise NoCapacity(
+            f"From {start} on, {wanted.network} has not {count} free addresses.",
+            id="ADDRESSES-EXHAUSTED",
+        )
     return tuple(ip_interface(f"{ip}/{wanted.network.prefixlen}") for ip in found)
 
 
@@ -184,7 +199,8 @@ def _interface(text: str) -> Interface:
         return ip_interface(text)
     except ValueError:
         raise UsageError(
-            f"Expected an address with its network's length, such as 10.0.0.20/24, not {text!r}."
+            f"Expected an address with its network's length, such as 10.0.0.20/24, not {text!r}.",
+            id="ADDRESS-INVALID",
         ) from None
 
 
@@ -193,7 +209,9 @@ def _gateway(wanted: Interface, gateway: str | None) -> tuple[Address, ...]:
         return ()
     found = _address(gateway)
     if not found or found[0] not in wanted.network:
-        raise UsageError(f"The gateway {gateway} is no address inside {wanted.network}.")
+        raise UsageError(
+            f"The gateway {gateway} is no address inside {wanted.network}.", id="ADDRESS-INVALID"
+        )
     return found
 
 

@@ -27,23 +27,42 @@ _HARMLESS = re.compile(
 
 _HELD = re.compile(r"^pvekit-held: (\S+) ?(.*)$", re.MULTILINE)
 
-_CLASSES: tuple[tuple[str, type[PvekitError]], ...] = (
-    (r"no quorum|cluster not ready|not mounted|/etc/pve\S*'?( -|:) Permission denied", QuorumLost),
-    (r"pvekit-held: |unable to create VM \d+.*already exists|config file already exists", IdTaken),
-    (r"VM \d+ already exists|atomic file '[^']*\.conf' failed: File exists", IdTaken),
-    (r"pvekit-checksum: ", PvekitError),
-    (r"pvekit-refused: .* is still being made", LockTimeout),
-    (r"pvekit-refused: |checksum mismatch|detected modified configuration", Conflict),
-    (r"protection mode enabled|is still in use by linked clone", Conflict),
-    (r"powerdown failed", PvekitError),
+_CLASSES: tuple[tuple[str, type[PvekitError], str], ...] = (
+    (
+        r"no quorum|cluster not ready|not mounted|/etc/pve\S*'?( -|:) Permission denied",
+        QuorumLost,
+        "",
+    ),
+    (
+        r"pvekit-held: |unable to create VM \d+.*already exists|config file already exists",
+        IdTaken,
+        "",
+    ),
+    (r"VM \d+ already exists|atomic file '[^']*\.conf' failed: File exists", IdTaken, ""),
+    (r"pvekit-checksum: ", PvekitError, "IMAGE-CHECKSUM-WRONG"),
+    (r"pvekit-refused: .* is still being made", LockTimeout, "VM-LOCKED"),
+    (
+        r"pvekit-refused: |checksum mismatch|detected modified configuration",
+        Conflict,
+        "VM-CHANGED",
+    ),
+    (r"protection mode enabled", Conflict, "VM-PROTECTED"),
+    (r"is still in use by linked clone", Conflict, "TEMPLATE-IN-USE"),
+    (r"powerdown failed", PvekitError, "VM-DOES-NOT-STOP"),
     (
         r"can't lock file .* got timeout|got lock request timeout|locked command timed out",
         LockTimeout,
+        "",
     ),
-    (r"VM is locked \(|VM is already locked", LockTimeout),
-    (r"got no worker upid|Connection reset|connection timed out", Transient),
-    (r"No space left|not enough free space|reached threshold|out of space", NoCapacity),
+    (r"VM is locked \(|VM is already locked", LockTimeout, "VM-LOCKED"),
+    (r"got no worker upid|Connection reset|connection timed out", Transient, "PVE-BUSY"),
+    (
+        r"No space left|not enough free space|reached threshold|out of space",
+        NoCapacity,
+        "STORAGE-FULL",
+    ),
 )
+"""What a text holds, the class that it falls into, and the id where it is not the class's."""
 
 
 def failure(
@@ -56,16 +75,16 @@ def failure(
     loser of that race is told nothing else).
     """
     text = "\n".join(part for part in (result.err.strip(), result.out.strip()) if part)
-    kind = classify(text)
+    kind, identity = _sort(text)
     if vmid is not None and re.search(rf"lock-{vmid}\.conf' - got timeout", text):
-        kind = IdTaken
+        kind, identity = IdTaken, ""
     if kind is None:
         return CommandFailed(result, where=node, shown=shown)
     if held := _HELD.search(text):
         return _claimed(held, what, node)
     last = "\n".join(text.splitlines()[-25:])
     hint = "Cut its power with `--force`." if "powerdown failed" in text else ""
-    return kind(f"Cannot {what} on {node}: {_reason(text)}", details=last, hint=hint)
+    return kind(f"Cannot {what} on {node}: {_reason(text)}", details=last, hint=hint, id=identity)
 
 
 def complaint(result: Result) -> str:
@@ -79,14 +98,18 @@ def complaint(result: Result) -> str:
 
 def classify(text: str) -> type[PvekitError] | None:
     """Return the class that a text of Proxmox VE falls into, if any."""
-    for pattern, kind in _CLASSES:
+    return _sort(text)[0]
+
+
+def _sort(text: str) -> tuple[type[PvekitError] | None, str]:
+    for pattern, kind, identity in _CLASSES:
         if re.search(pattern, text, re.MULTILINE):
-            return kind
-    return None
+            return kind, identity
+    return None, ""
 
 
 def _reason(text: str) -> str:
-    lines = [line for line in text.splitlines() if any(re.search(p, line) for p, _ in _CLASSES)]
+    lines = [line for line in text.splitlines() if any(re.search(p, line) for p, *_ in _CLASSES)]
     line = lines[0] if lines else text
     return re.sub(r"^pvekit-(refused|held|checksum): ", "", line).rstrip(".") + "."
 

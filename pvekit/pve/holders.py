@@ -76,4 +76,5 @@ def told(error: PvekitError, node: str) -> Asking[PvekitError]:
     said = holders.says(vmids, text)
     if not said:
         return error
-    return LockTimeout(f"{error.brief} Held by: {said}.", details=error.details, hint=error.hint)
+    brief = f"{error.brief} Held by: {said}."
+    return LockTimeout(brief, details=error.details, hint=error.hint, id=error.id)

@@ -71,6 +71,7 @@ def images(node: str, vmid: int, storages: Iterable[str]) -> Asking[list[Stored]
                 f"Storage {storage} does not answer on {node}.",
                 details=content.dead[storage],
                 hint=f"`pvesm status` on {node} tells how it stands.",
+                id="STORAGE-DOWN",
             )
         on_it = (each for each in content.volumes if each.storage == storage)
         found += [each for each in on_it if each.vmid == vmid]
@@ -96,6 +97,7 @@ def vacant(subject: str, node: str, vmid: int, storages: tuple[str, ...], unless
         node,
         Check(f"no disk image of VM {vmid} lies on {places}", look),
         late=IdTaken,
+        late_id="VMID-HAS-DISKS",
         hint=f"Whose it is cannot be told. On {node}: `pvesm list {storages[0]} --vmid {vmid}`.",
     )
 

@@ -115,7 +115,9 @@ def _until_ended(node: str, identity: str, context: Context) -> Asking[None]:
     deadline = context.clock.now() + JOB_PATIENCE
     while (yield from ask(act.job(node, identity))).state == "running":
         if context.clock.now() >= deadline:
-            raise Transient(f"Job {identity} still runs on {node}: nothing is undone yet.")
+            raise Transient(
+                f"Job {identity} still runs on {node}: nothing is undone yet.", id="JOB-STILL-RUNS"
+            )
         yield Pause(1.0)
 
 

@@ -156,6 +156,7 @@ def _joined(step: Step, change: Change, identity: str, context: Context) -> Aski
             raise PvekitError(
                 f"{step.key} has not ended on {step.node} after {change.command.timeout:.0f} s.",
                 hint=f"It still runs there as job {identity}; the same command joins it.",
+                id="JOB-STILL-RUNS",
             )
         yield Pause(rest)
         rest = min(rest * 1.5, 2.0)
@@ -189,4 +190,5 @@ def _await(step: Step, context: Context, deadline: float) -> Asking[str]:
 def _late(step: Step, verdict: Verdict) -> PvekitError:
     waited = f", waited {step.patience:.0f} s" if step.patience else ""
     seen = f" Seen: {verdict.seen}." if verdict.seen else ""
-    return step.late(f"{step.key}: expected that {step.goal.says}{waited}.{seen}", hint=step.hint)
+    brief = f"{step.key}: expected that {step.goal.says}{waited}.{seen}"
+    return step.late(brief, hint=step.hint, id=step.late_id)

@@ -90,7 +90,9 @@ def _preset(name: str, presets: Mapping[str, Size]) -> Size:
         return presets[name]
     near = difflib.get_close_matches(name, presets, n=1)
     meant = f" Did you mean {near[0]!r}?" if near else ""
-    raise UsageError(f"There is no size {name!r}; known are {', '.join(presets)}.{meant}")
+    raise UsageError(
+        f"There is no size {name!r}; known are {', '.join(presets)}.{meant}", id="SIZE-INVALID"
+    )
 
 
 def _why(base: Sized, overrides: Mapping[str, int]) -> str:
@@ -105,7 +107,8 @@ def _fit_disk(request: SizeRequest, sized: Sized) -> Sized:
     if request.disk_gb is not None or sized.source == "preset":
         raise UsageError(
             f"A disk of {sized.size.disk_gb} GiB is smaller than the template's {least} GiB, "
-            f"and a disk cannot shrink: ask for at least --disk {least}."
+            f"and a disk cannot shrink: ask for at least --disk {least}.",
+            id="SIZE-INVALID",
         )
     because = f"{sized.because}, disk {least} GiB as the template's"
     return replace(sized, size=replace(sized.size, disk_gb=least), because=because)

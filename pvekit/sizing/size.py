@@ -32,7 +32,10 @@ def parse_memory(text: str) -> int:
     """Return MiB for ``4096``, ``4G``, ``4GiB`` or ``512M``; a bare number is MiB."""
     memory_mb = _mib(text, "M", "memory, such as 4096 (MiB) or 4G")
     if memory_mb < _MIN_MEMORY_MB:
-        raise UsageError(f"A guest needs at least {_MIN_MEMORY_MB} MiB of memory, not {text!r}.")
+        raise UsageError(
+            f"A guest needs at least {_MIN_MEMORY_MB} MiB of memory, not {text!r}.",
+            id="SIZE-INVALID",
+        )
     return memory_mb
 
 
@@ -41,7 +44,7 @@ def parse_disk(text: str) -> int:
     expected = "whole GiB of disk, such as 40 or 40G"
     disk_gb, rest = divmod(_mib(text, "G", expected), 1024)
     if rest or not disk_gb:
-        raise UsageError(f"Expected {expected}, got {text!r}.")
+        raise UsageError(f"Expected {expected}, got {text!r}.", id="SIZE-INVALID")
     return disk_gb
 
 
@@ -49,5 +52,5 @@ def _mib(text: str, unit: str, expected: str) -> int:
     amount = _AMOUNT.fullmatch(text)
     mib = float(amount[1]) * _MIB[(amount[2] or unit).upper()] if amount else 0.0
     if not mib or not mib.is_integer():
-        raise UsageError(f"Expected {expected}, got {text!r}.")
+        raise UsageError(f"Expected {expected}, got {text!r}.", id="SIZE-INVALID")
     return int(mib)

@@ -84,7 +84,9 @@ class _Resolver:
 
     def endpoint(self, wanted: Wanted, depth: int) -> Endpoint:
         if depth > MAX_JUMPS:
-            raise UsageError(f"The jump hosts of {wanted.host} lead in a circle.")
+            raise UsageError(
+                f"The jump hosts of {wanted.host} lead in a circle.", id="SSH-CONFIG-INVALID"
+            )
         said = _lookup(self._text, wanted.host)
         here = self._plain(wanted, said)
         jump = wanted.jump or said.get("proxyjump") or "none"
@@ -94,6 +96,7 @@ class _Resolver:
             raise UsageError(
                 f"~/.ssh/config reaches {wanted.host} by a ProxyCommand; pvekit runs none.",
                 hint="Use ProxyJump there, or the node's key `jump` in pvekit's configuration.",
+                id="SSH-CONFIG-INVALID",
             )
         return here
 
@@ -137,7 +140,11 @@ def _hop(text: str) -> Wanted:
     """Read ``[user@]host[:port]``; an IPv6 address with a port stands in brackets."""
     found = _BARE_V6.fullmatch(text) or _HOP.fullmatch(text.removeprefix("ssh://").rstrip("/"))
     if found is None:
-        raise UsageError(f"This is no jump host: {text!r}.", hint="Write [user@]host[:port].")
+        raise UsageError(
+            f"This is no jump host: {text!r}.",
+            hint="Write [user@]host[:port].",
+            id="SSH-CONFIG-INVALID",
+        )
     parts = found.groupdict()
     host = parts.get("v6") or parts["host"] or ""
     return Wanted(host, user=parts["user"], port=_port(parts.get("port"), text))
@@ -147,7 +154,7 @@ def _port(text: str | None, host: str) -> int | None:
     if text is None:
         return None
     if not (text.isdecimal() and 0 < int(text) < 65536):
-        raise UsageError(f"The port of {host} is no port: {text!r}.")
+        raise UsageError(f"The port of {host} is no port: {text!r}.", id="SSH-CONFIG-INVALID")
     return int(text)
 
 
@@ -160,7 +167,9 @@ def _lookup(text: str, host: str) -> Mapping[str, str]:
     try:
         found: Mapping[str, object] = paramiko.SSHConfig.from_text(text).lookup(host)
     except (paramiko.ConfigParseError, paramiko.CouldNotCanonicalize, ValueError) as error:
-        raise UsageError(f"Cannot read ~/.ssh/config for {host}: {error}.") from error
+        raise UsageError(
+            f"Cannot read ~/.ssh/config for {host}: {error}.", id="SSH-CONFIG-INVALID"
+        ) from error
     return {key: _one_text(value) for key, value in found.items() if value is not None}
 
 

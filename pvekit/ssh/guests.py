@@ -161,7 +161,9 @@ class Guests:
                     self._now_behind(guest.node)
                 return used
         raise Unreachable(
-            f"The SSH server of guest {guest.address} is not reached.", details="\n".join(reasons)
+            f"The SSH server of guest {guest.address} is not reached.",
+            details="\n".join(reasons),
+            id="GUEST-UNREACHABLE",
         )
 
     def _open(self, way: Via, guest: GuestEndpoint, limits: Limits) -> socket.socket:

@@ -148,7 +148,9 @@ def _entries(path: Path) -> list[_Entry]:
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:
-        raise PvekitError(f"Cannot read {path}: {error.strerror}.") from error
+        raise PvekitError(
+            f"Cannot read {path}: {error.strerror}.", id="SSH-KNOWN-HOSTS-UNREADABLE"
+        ) from error
     return [entry for line in text.splitlines() if (entry := _Entry.parse(path, line))]
 
 

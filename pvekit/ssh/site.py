@@ -54,7 +54,9 @@ class Connections:
         except KeyError:
             known = ", ".join(sorted(self._endpoints)) or "none"
             raise NotFound(
-                f"There is no node {alias!r} in the configuration.", hint=f"Known: {known}."
+                f"There is no node {alias!r} in the configuration.",
+                hint=f"Known: {known}.",
+                id="NODE-NOT-FOUND",
             ) from None
 
     def node(self, alias: str) -> Connection:

@@ -38,7 +38,10 @@ def read_ssh_config(home: Path) -> str:
 
 def _lines(path: Path, folder: Path, depth: int) -> Iterator[str]:
     if depth > _MAX_INCLUDES:
-        raise UsageError(f"The files that {folder / 'config'} includes lead in a circle.")
+        raise UsageError(
+            f"The files that {folder / 'config'} includes lead in a circle.",
+            id="SSH-CONFIG-INVALID",
+        )
     block = "Host *"
     for line in _text(path).splitlines():
         include = _INCLUDE.match(line)
@@ -66,4 +69,6 @@ def _text(path: Path) -> str:
     except FileNotFoundError:
         return ""
     except OSError as error:
-        raise UsageError(f"Cannot read {path}: {error.strerror}.") from error
+        raise UsageError(
+            f"Cannot read {path}: {error.strerror}.", id="SSH-CONFIG-INVALID"
+        ) from error

@@ -101,7 +101,11 @@ def check(wish: Wish, inventory: Inventory, nodes: Sequence[NodeState]) -> None:
     """Raise :class:`NoCapacity` with everything that stands in the way of these copies."""
     found = [f"{node.alias}: {text}" for node in nodes for text in problems(wish, inventory, node)]
     if found:
-        raise NoCapacity(f"Cannot build template {wish.name}.", details="\n".join(found))
+        raise NoCapacity(
+            f"Cannot build template {wish.name}.",
+            details="\n".join(found),
+            id="TEMPLATE-CANNOT-BE-BUILT",
+        )
 
 
 def problems(wish: Wish, inventory: Inventory, node: NodeState) -> Iterator[str]:

@@ -131,13 +131,14 @@ def _path(name: str) -> Path:
         raise UsageError(
             f"There is no recipe {name!r}.",
             hint=f"There are: {', '.join(names())}; or give a path.",
+            id="RECIPE-INVALID",
         )
     return path
 
 
 def _read(path: Path, seen: tuple[Path, ...]) -> Recipe:
     if path in seen:
-        raise UsageError(f"Recipe {path.stem!r} extends itself.")
+        raise UsageError(f"Recipe {path.stem!r} extends itself.", id="RECIPE-INVALID")
     data = _mapping(path)
     own = Recipe(
         name=path.stem,
@@ -171,14 +172,15 @@ def _mapping(path: Path) -> Mapping[str, Any]:
     try:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError) as error:
-        raise UsageError(f"Cannot read recipe {path}: {error}") from None
+        raise UsageError(f"Cannot read recipe {path}: {error}", id="RECIPE-INVALID") from None
     if not isinstance(data, dict):
-        raise UsageError(f"Recipe {path} must be a mapping.")
+        raise UsageError(f"Recipe {path} must be a mapping.", id="RECIPE-INVALID")
     unknown = sorted(map(str, data.keys() - _KEYS))
     if unknown:
         raise UsageError(
             f"Recipe {path} has unknown keys: {', '.join(unknown)}.",
             hint=f"Known are: {', '.join(sorted(_KEYS))}.",
+            id="RECIPE-INVALID",
         )
     return data
 
@@ -189,7 +191,9 @@ def _file(path: Path, each: object) -> File:
         "content",
         "permissions",
     }:
-        raise UsageError(f"Recipe {path}: a file has path, content and perhaps permissions.")
+        raise UsageError(
+            f"Recipe {path}: a file has path, content and perhaps permissions.", id="RECIPE-INVALID"
+        )
     return File(**{key: str(value) for key, value in each.items()})
 
 

@@ -33,6 +33,7 @@ def find(text: str, name: str, *, url: str = "") -> Checksum:
         raise PvekitError(
             f"The checksum file {url or 'given'} {what} {name!r}.",
             hint="Check image_url and checksum_url: the file names must match exactly.",
+            id="CHECKSUM-NOT-LISTED",
         )
     digest = sums.pop().lower()
     return Checksum(_ALGORITHMS[len(digest)], digest)

@@ -95,6 +95,7 @@ def claim_nodes(inventory: Inventory, *, named: bool) -> tuple[str, ...]:
             f"Cannot tell which names are in use: {', '.join(silent)} cannot be read or changed.",
             details="\n".join(inventory.problems),
             hint="Give --name (and --ip, if not DHCP) to go on without.",
+            id="NODE-SILENT",
         )
     return tuple(first[domain] for domain in sorted(first))
 
@@ -134,6 +135,7 @@ def _needs(wishes: Wishes, inventory: Inventory, called: tuple[str, ...]) -> lis
         raise NotFound(
             f"There is no template {wishes.template} on the site.",
             hint=f"Build it: pvekit template build {wishes.template}",
+            id="TEMPLATE-NOT-BUILT",
         )
     storage = wishes.storage or _storage(found[0])
     bridge = wishes.bridge or _bridge(found[0])
@@ -231,6 +233,7 @@ class _Deciding:
             raise UsageError(
                 f"{CSI_VMID} is the vmid of the volumes of Kubernetes: it never is a VM's.",
                 hint="Choose another --vmid.",
+                id="VMID-RESERVED",
             )
         if self._wishes.vmid is not None:
             return self._wishes.vmid

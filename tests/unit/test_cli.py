@@ -398,7 +398,8 @@ def test_each_error_has_its_final_status(crashing, capsys, kind, status):
     assert said(capsys, "crash") == (
         status,
         "",
-        "Error: It went wrong.\n  first\n  second\nHint: Do this.\n",
+        "Error: It went wrong.\n  first\n  second\nHint: Do this.\n"
+        f"explain: pvekit explain {kind.id}\n",
     )
 
 

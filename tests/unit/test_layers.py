@@ -29,7 +29,7 @@ LAYERS = (
     ("guest",),
     ("pve",),
     ("plan",),
-    ("shell", "resources"),
+    ("shell", "resources", "explanations"),
     ("errors",),
     ("",),
 )
