@@ -6,25 +6,37 @@ import click
 
 from pvekit.cli import ending, previewing
 from pvekit.cli.app import App
-from pvekit.cli.output import shown
+from pvekit.cli.output import Form, View, emit, shown, why
 from pvekit.cli.progress import Progress
 from pvekit.config.model import OnFailure
 from pvekit.operations import templates
 from pvekit.operations.carrying import Report
-from pvekit.operations.templates import Decided, Request
+from pvekit.operations.templates import Decided, Request, Work
+from pvekit.run.apply import Outcome
+from pvekit.templates.spec import Existing
+
+COPIES = View(
+    kind="TemplateCopy",
+    name="template/{name}",
+    columns=("name", "vmid", "node", "state", "seconds"),
+    wide=("customised_by", "why", "error"),
+    result=True,
+)
 
 
-def foresee(app: App, request: Request, *, detailed: bool) -> int:
+def foresee(app: App, request: Request, form: Form, *, detailed: bool) -> int:
     """Show what building would do."""
     found, preview = templates.foresee(app.desk(), request)
     if found.run:
         click.echo(f"would go on with run {found.run}", err=True)
     _tell(found)
-    previewing.show(preview)
+    previewing.show(preview, form)
     return previewing.status(preview, detailed=detailed)
 
 
-def build(app: App, request: Request, *, new: bool, on_failure: OnFailure | None = None) -> int:
+def build(
+    app: App, request: Request, form: Form, *, new: bool, on_failure: OnFailure | None = None
+) -> int:
     """Build what is missing, or go on with an unfinished build of the same request."""
     progress = Progress(quiet=app.quiet)
     desk = app.desk(progress, on_failure)
@@ -36,18 +48,19 @@ def build(app: App, request: Request, *, new: bool, on_failure: OnFailure | None
         found = templates.decided(desk, request)
         _tell(found, quiet=app.quiet)
         if not found.works:
-            click.echo("Nothing to do.")
+            click.echo("Nothing to do.", err=True)
+            ended(found, None, form)
             return 0
         found, journal = templates.begin(desk, request, found)
     built, report = templates.carry_out(desk, found, journal)
     progress.close()
-    ended(built, report)
+    ended(built, report, form)
     return app.told_ways(report)
 
 
 def _tell(found: Decided, *, quiet: bool = False) -> None:
-    for line in found.there:
-        click.echo(line)
+    for copy in found.there if not quiet else ():
+        click.echo(f"{copy.name} is on {copy.node} (vmid {copy.vmid})", err=True)
     for work in found.works if not quiet else ():
         click.echo(
             f"building {work.spec.name} on {work.at.node} as VM {work.at.vmid}, customised by "
@@ -56,15 +69,39 @@ def _tell(found: Decided, *, quiet: bool = False) -> None:
         )
 
 
-def ended(found: Decided, report: Report) -> None:
-    """Say what became of the copies."""
-    for work in found.works:
+def ended(found: Decided, report: Report | None, form: Form) -> None:
+    """Say what became of the copies: those that were there, and those of a run."""
+    rows = [_there(copy) for copy in found.there]
+    works = found.works if report is not None else ()
+    rows += [_built(work, report.outcomes[work.subject]) for work in works if report]
+    emit(form, COPIES, rows, run=report.run if report else None)
+    if report is None:
+        return
+    for work in works:
         outcome = report.outcomes[work.subject]
-        if outcome.error is None:
-            seconds = sum(stage.seconds for stage in outcome.stages)
-            told = f"template {work.spec.name} is VM {work.at.vmid} on {work.at.node}"
-            click.echo(f"{told} ({seconds:.1f} s)")
-        else:
+        if outcome.error is not None:
             click.echo(shown(outcome.error), err=True)
             ending.tell_undone(f"template {work.spec.name} on {work.at.node}", outcome)
     ending.tell_sum(report)
+
+
+def _there(copy: Existing) -> dict[str, object]:
+    unchanged = {"state": "unchanged", "seconds": 0.0, "customised_by": "", "why": ""}
+    at = {"name": copy.name, "vmid": copy.vmid, "node": copy.node}
+    return {**at, **unchanged, **why(None), "taken_back": None, "stages": {}}
+
+
+def _built(work: Work, outcome: Outcome) -> dict[str, object]:
+    undone = outcome.undone
+    return {
+        "name": work.spec.name,
+        "vmid": work.at.vmid,
+        "node": work.at.node,
+        "state": "built" if outcome.error is None else outcome.state,
+        "seconds": outcome.seconds,
+        "customised_by": work.spec.way,
+        "why": work.why,
+        **why(outcome.error),
+        "taken_back": None if undone is None else [stage.verb for stage in undone],
+        "stages": {stage.verb: round(stage.seconds, 3) for stage in outcome.stages},
+    }

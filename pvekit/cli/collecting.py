@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import click
 
 from pvekit.cli.app import App, pass_app
-from pvekit.cli.output import emit, format_option, shown
+from pvekit.cli.output import Form, View, emit, format_option, shown
 from pvekit.cli.progress import Progress
 from pvekit.operations import collecting
 from pvekit.operations.carrying import Report
 from pvekit.operations.collecting import Sight
+
+LEFTOVERS = View(
+    kind="Leftover",
+    name="{subject}",
+    columns=("what", "node", "size_bytes", "state"),
+    wide=("type", "why_ours", "why_unused", "error"),
+)
 
 
 @click.command()
@@ -18,7 +27,7 @@ from pvekit.operations.collecting import Sight
 @click.option("--gone", multiple=True, metavar="HOST", help="A machine where no pvekit runs now.")
 @format_option
 @pass_app
-def gc(app: App, dry_run: bool, yes: bool, gone: tuple[str, ...], form: str) -> int:
+def gc(app: App, dry_run: bool, yes: bool, gone: tuple[str, ...], form: Form) -> int:
     """Remove what is pvekit's and unfinished or unused, on all nodes.
 
     What a run at work has made is never touched, nor anything that is not provably pvekit's.
@@ -27,7 +36,7 @@ def gc(app: App, dry_run: bool, yes: bool, gone: tuple[str, ...], form: str) -> 
     desk = app.desk(progress)
     with collecting.looked(desk, frozenset(gone)) as sight:
         count = len(sight.found.leftovers)
-        _tell(sight, quiet=form != "table")
+        _tell(sight, quiet=not form.is_text or (form.quiet and yes and not dry_run))
         report = None
         if count and not dry_run:
             app.confirm(f"Remove {count} thing{'s' * (count > 1)}?", yes=yes)
@@ -52,23 +61,28 @@ def _tell(sight: Sight, *, quiet: bool) -> None:
         click.echo(f"Warning: not looked at: {where}: {why}", err=True)
 
 
-def _ended(sight: Sight, report: Report | None, form: str) -> None:
-    if form != "table":
-        data = {
-            "run": report.run if report else None,
-            "leftovers": [collecting.result(each, report) for each in sight.found.leftovers],
-            "left_alone": [
-                {"what": each.what, "node": each.node, "why": each.why, "look": each.look}
-                for each in sight.found.left_alone
-            ],
-            "not_looked_at": [{"where": k, "why": why} for k, why in sight.unseen.items()],
-        }
-        emit(data, form, ())
-    elif not sight.found.leftovers:
-        click.echo("Nothing is left over.")
-    elif report is not None:
-        errors = {subject for subject, each in report.outcomes.items() if each.error}
-        removed = [each for each in sight.found.leftovers if each.subject not in errors]
-        click.echo(f"Removed {len(removed)} of {len(sight.found.leftovers)}.")
+def _ended(sight: Sight, report: Report | None, form: Form) -> None:
+    found = sight.found
+    emit(
+        form,
+        replace(LEFTOVERS, result=report is not None),
+        [collecting.result(each, report) for each in found.leftovers],
+        text=lambda: _sum(sight, report),
+        run=report.run if report else None,
+        left_alone=[
+            {"what": each.what, "node": each.node, "why": each.why, "look": each.look}
+            for each in found.left_alone
+        ],
+        not_looked_at=[{"where": where, "why": why} for where, why in sight.unseen.items()],
+    )
     for error in report.errors if report else ():
         click.echo(shown(error), err=True)
+
+
+def _sum(sight: Sight, report: Report | None) -> None:
+    leftovers = sight.found.leftovers
+    if not leftovers:
+        click.echo("Nothing is left over.")
+    elif report is not None:
+        removed = [each for each in leftovers if report.outcomes[each.subject].error is None]
+        click.echo(f"Removed {len(removed)} of {len(leftovers)}.")

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
 import click
 
 from pvekit.cli import ending, previewing
 from pvekit.cli.app import App
-from pvekit.cli.output import emit, shown
+from pvekit.cli.output import Form, View, emit, shown
 from pvekit.cli.progress import Progress
 from pvekit.config.model import OnFailure
 from pvekit.errors import UsageError
@@ -19,10 +18,17 @@ from pvekit.operations import creating
 from pvekit.operations.carrying import Report
 from pvekit.operations.creating import Decided
 from pvekit.operations.desk import Desk
-from pvekit.operations.standing import standing
+from pvekit.operations.standing import standing, unchanged
 from pvekit.operations.vm_wishes import Request
 from pvekit.sizing.size import parse_disk, parse_memory
 
+MADE = View(
+    kind="VmCreation",
+    name="vm/{name}",
+    columns=("name", "vmid", "node", "address", "size", "seconds", "state"),
+    wide=("role", "because", "error"),
+    result=True,
+)
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(s|m|h)?")
 _SECONDS = {None: 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
 
@@ -44,7 +50,7 @@ def request(asked: Mapping[str, Any]) -> Request:
     )
 
 
-def foresee(app: App, asked: Request, *, form: str, explain: bool, detailed: bool) -> int:
+def foresee(app: App, asked: Request, *, form: Form, explain: bool, detailed: bool) -> int:
     """Show what creating would do."""
     desk = app.desk()
     journal = creating.unfinished(desk, asked)
@@ -62,7 +68,7 @@ def create(
     app: App,
     asked: Request,
     *,
-    form: str,
+    form: Form,
     explain: bool,
     new: bool,
     on_failure: OnFailure | None = None,
@@ -84,13 +90,13 @@ def create(
     return app.told_ways(report)
 
 
-def _stands(desk: Desk, asked: Request, form: str) -> bool:
+def _stands(desk: Desk, asked: Request, form: Form) -> bool:
     """Say so if what a name or vmid speaks of is there already and as asked for."""
-    row = standing(desk, asked)
-    if row is None:
+    found = standing(desk, asked)
+    if found is None:
         return False
-    click.echo(f"{row.name} is there already and as asked for: nothing to do.", err=True)
-    emit({"run": None, "vms": [asdict(row)]}, form, [asdict(row)])
+    click.echo(f"{found.name} is there already and as asked for: nothing to do.", err=True)
+    emit(form, MADE, [unchanged(found)], run=None)
     return True
 
 
@@ -102,21 +108,16 @@ def _tell(found: Decided, *, explain: bool) -> None:
             click.echo(f"  {reason}", err=True)
 
 
-def results(found: Decided, report: Report, form: str) -> None:
+def results(found: Decided, report: Report, form: Form) -> None:
     """Say what became of the machines."""
     results = [creating.result(spec, at, report) for spec, at in found.decisions]
-    emit({"run": report.run, "vms": results}, form, [_row(each) for each in results])
+    emit(form, MADE, results, run=report.run)
     for subject, outcome in report.outcomes.items():
         if outcome.error is not None:
             name = subject.partition("/")[2]
             click.echo(f"{name}: {shown(outcome.error)}", err=True)
             ending.tell_undone(name, outcome)
     ending.tell_sum(report)
-
-
-def _row(result: Mapping[str, Any]) -> dict[str, object]:
-    keys = ("name", "vmid", "node", "address", "size", "seconds", "state")
-    return {key: result[key] for key in keys}
 
 
 def _duration(text: str) -> float:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import click
 
-from pvekit.cli.output import emit, format_option
+from pvekit.cli.output import Form, View, emit, emit_one, format_option
 from pvekit.explanations import Explanation
+
+EXPLANATIONS = View(kind="Explanation", name="error/{id}", columns=("id", "title"), wide=("means",))
 
 
 @click.command()
 @click.argument("identity", metavar="[ID]", required=False)
 @format_option
-def explain(identity: str | None, form: str) -> None:
+def explain(identity: str | None, form: Form) -> None:
     """Say what an error means, why it usually comes, and what to do; without an ID list all."""
     from dataclasses import asdict
 
@@ -19,13 +21,10 @@ def explain(identity: str | None, form: str) -> None:
     from pvekit.operations.explaining import explained
 
     if identity is None:
-        found = explanations()
-        table = [{"id": each.id, "means": each.title} for each in found]
-        emit([asdict(each) for each in found], form, table)
-    elif form == "table":
-        _tell(explained(identity))
+        emit(form, EXPLANATIONS, [asdict(each) for each in explanations()])
     else:
-        emit(asdict(explained(identity)), form, ())
+        found = explained(identity)
+        emit_one(form, EXPLANATIONS, asdict(found), text=lambda: _tell(found))
 
 
 def _tell(each: Explanation) -> None:

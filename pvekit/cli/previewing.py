@@ -6,24 +6,28 @@ from itertools import groupby
 
 import click
 
-from pvekit.cli.output import emit
+from pvekit.cli.output import Form, View, emit
 from pvekit.plan import Step
 from pvekit.run.apply import Preview
 
 PENDING = 10
+STEPS = View(
+    "PlannedStep", "{subject}/{step}", ("subject", "step", "node", "goal", "commands", "lasting")
+)
 
 
-def show(found: Preview, form: str = "table") -> None:
+def show(found: Preview, form: Form) -> None:
     """Print the commands of the pending steps by subject and node; say so if there are none."""
-    if form != "table":
-        emit([_data(step) for step in found.pending], form, ())
-    elif not found.pending:
+    emit(form, STEPS, [_data(step) for step in found.pending], text=lambda: _tell(found))
+
+
+def _tell(found: Preview) -> None:
+    if not found.pending:
         click.echo("Nothing to do.")
     for subject, steps in groupby(found.pending, key=lambda step: step.subject):
-        if form == "table":
-            click.echo(f"{subject}:")
-            for step in steps:
-                _show(step)
+        click.echo(f"{subject}:")
+        for step in steps:
+            _show(step)
 
 
 def _show(step: Step) -> None:

@@ -8,24 +8,45 @@ import time
 import click
 
 from pvekit.cli.app import App
+from pvekit.cli.output import Form, View, emit
 from pvekit.errors import UsageError
 from pvekit.operations import runs
+from pvekit.operations.runs import Run
+
+PRUNED = View(
+    kind="PrunedRun",
+    name="run/{run}",
+    columns=("run", "command", "state", "pruned"),
+    wide=("why",),
+    result=True,
+    empty="No run that has ended is older than that.",
+)
 
 _AGE = re.compile(r"(\d+)([hdw])")
 _SECONDS = {"h": 3600.0, "d": 86400.0, "w": 604800.0}
 
 
-def prune(app: App, older_than: str, *, dry_run: bool) -> None:
+def prune(app: App, older_than: str, form: Form, *, dry_run: bool) -> None:
     """Remove old journals and say so."""
     match = _AGE.fullmatch(older_than)
     if match is None:
         raise UsageError(f"{older_than!r} is no age: give a number with h, d or w, such as 30d.")
     seconds = int(match[1]) * _SECONDS[match[2]]
     pruned = runs.prune(app.store, seconds, now=time.time(), dry_run=dry_run)
-    for run in pruned.removed:
-        done = "would remove" if dry_run else "removed"
-        click.echo(f"{done} {run.run} ({run.kind}, {run.state}, {run.age} old)")
+    rows = [
+        _row(run, pruned="would be removed" if dry_run else "removed") for run in pruned.removed
+    ]
+    rows += [_row(run, pruned="kept", why=why) for run, why in pruned.kept]
+    emit(form, PRUNED, rows, dry_run=dry_run)
     for run, why in pruned.kept:
         click.echo(f"kept {run.run}: {why}", err=True)
-    if not pruned.removed:
-        click.echo(f"No run that has ended is older than {older_than}.")
+
+
+def _row(run: Run, *, pruned: str, why: str = "") -> dict[str, object]:
+    return {
+        "run": run.run,
+        "command": run.command,
+        "state": run.state,
+        "pruned": pruned,
+        "why": why,
+    }

@@ -8,18 +8,26 @@ from typing import Any
 import click
 
 from pvekit.cli.app import App
-from pvekit.cli.output import emit
+from pvekit.cli.output import Form, View, emit_one
+from pvekit.cli.rendering import table
 from pvekit.operations import run_showing
 
-HEAD = ("run", "kind", "state", "status", "began", "ended", "made")
+RUN = View(
+    kind="Run",
+    name="run/{run}",
+    columns=("run", "began", "ended", "command", "state", "status", "subjects", "made"),
+)
+STEP = ("name", "step", "state", "attempts", "began", "ended", "seconds", "error")
+HEAD = ("run", "command", "state", "status", "began", "ended", "made")
 
 
-def show(app: App, run: str, form: str) -> None:
+def show(app: App, run: str, form: Form) -> None:
     """Print one run."""
     told = run_showing.shown(app.store.look(run), app.desk)
-    if form != "table":
-        emit(told, form, ())
-        return
+    emit_one(form, RUN, told, text=lambda: _tell(told))
+
+
+def _tell(told: dict[str, Any]) -> None:
     for key in HEAD:
         if told[key] not in (None, ""):
             click.echo(f"{key}: {told[key]}")
@@ -28,7 +36,7 @@ def show(app: App, run: str, form: str) -> None:
     _decisions(told["decisions"])
     if told["steps"]:
         click.echo()
-        emit(told["steps"], form, [_row(step) for step in told["steps"]])
+        click.echo(table([_row(step) for step in told["steps"]], STEP))
     for job in told["jobs"]:
         click.echo(f"job: {job['job']} on {job['node']}")
     _ways(told)
@@ -43,9 +51,7 @@ def _decisions(decisions: dict[str, Any]) -> None:
 
 
 def _row(step: dict[str, Any]) -> dict[str, object]:
-    told = {key: "" if value is None else value for key, value in step.items()}
-    name = told.pop("subject").partition("/")[2]
-    return {"name": name, **told}
+    return {**step, "name": step["subject"].partition("/")[2]}
 
 
 def _ways(told: dict[str, Any]) -> None:

@@ -7,7 +7,14 @@ from dataclasses import asdict
 import click
 
 from pvekit.cli.app import App, pass_app
-from pvekit.cli.output import emit, format_option, shown
+from pvekit.cli.output import Form, View, emit, format_option
+
+RUNS = View(
+    kind="Run",
+    name="run/{run}",
+    columns=("run", "began", "age", "command", "state", "status", "subjects", "made"),
+    passing=("age",),
+)
 
 
 @click.group(name="run")
@@ -19,20 +26,18 @@ def runs() -> None:
 @click.option("--unfinished", is_flag=True, help="Only those that have not come to an end.")
 @format_option
 @pass_app
-def list_runs(app: App, unfinished: bool, form: str) -> None:
+def list_runs(app: App, unfinished: bool, form: Form) -> None:
     """List the runs of this machine, newest first."""
     from pvekit.operations.runs import listed
 
-    rows = [asdict(each) for each in listed(app.store, unfinished=unfinished)]
-    timeless = [{key: value for key, value in each.items() if key != "age"} for each in rows]
-    emit(timeless, form, rows)
+    emit(form, RUNS, [asdict(each) for each in listed(app.store, unfinished=unfinished)])
 
 
 @runs.command()
 @click.argument("run")
 @format_option
 @pass_app
-def show(app: App, run: str, form: str) -> None:
+def show(app: App, run: str, form: Form) -> None:
     """Show one run: request, decisions, steps, jobs, and what resuming or rolling back would do."""
     from pvekit.cli import run_showing
 
@@ -44,7 +49,7 @@ def show(app: App, run: str, form: str) -> None:
 @format_option
 @click.option("--dry-run", is_flag=True, help="Show every command and change nothing.")
 @pass_app
-def resume(app: App, run: str, form: str, dry_run: bool) -> int:
+def resume(app: App, run: str, form: Form, dry_run: bool) -> int:
     """Go on with an unfinished run from what it has decided.
 
     Refused if the site or the configuration has changed so that the decisions do not fit any more.
@@ -59,31 +64,23 @@ def resume(app: App, run: str, form: str, dry_run: bool) -> int:
 @runs.command()
 @click.argument("run")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+@format_option
 @pass_app
-def rollback(app: App, run: str, yes: bool) -> int:
+def rollback(app: App, run: str, yes: bool, form: Form) -> int:
     """Remove what an unfinished run has made so far."""
-    from pvekit.operations import pinned
-    from pvekit.operations.runs import roll_back
+    from pvekit.cli.rolling_back import roll_back
 
     app.confirm(f"Remove what run {run} has made?", yes=yes)
-    desk = app.desk()
-    journal = desk.store.open(run)
-    report = roll_back(desk, journal)
-    for error in report.errors:
-        click.echo(shown(error), err=True)
-    for line in pinned.lasting(pinned.plan(desk, journal), journal):
-        click.echo(f"Not taken back: {line}.", err=True)
-    if not report.errors:
-        click.echo(f"Run {report.run} is taken back.")
-    return app.told_ways(report)
+    return roll_back(app, run, form)
 
 
 @runs.command()
 @click.option("--older-than", default="30d", show_default=True, metavar="AGE", help="12h, 30d, 4w.")
 @click.option("--dry-run", is_flag=True, help="Say which would go and remove none.")
+@format_option
 @pass_app
-def prune(app: App, older_than: str, dry_run: bool) -> None:
+def prune(app: App, older_than: str, dry_run: bool, form: Form) -> None:
     """Remove the journals of runs that ended long ago. Those of unfinished runs are kept."""
     from pvekit.cli import pruning
 
-    pruning.prune(app, older_than, dry_run=dry_run)
+    pruning.prune(app, older_than, form, dry_run=dry_run)

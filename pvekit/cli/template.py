@@ -8,7 +8,14 @@ import click
 
 from pvekit.cli.app import App, pass_app
 from pvekit.cli.failing import OnFailure, on_failure_option
-from pvekit.cli.output import emit, format_option
+from pvekit.cli.output import Form, View, emit, format_option
+
+TEMPLATES = View(
+    kind="Template",
+    name="template/{name}",
+    columns=("name", "vmid", "node", "recipe", "current"),
+    wide=("image",),
+)
 
 
 @click.group()
@@ -26,6 +33,7 @@ def template() -> None:
 @click.option("--new", is_flag=True, help="Do not resume an unfinished run of the same request.")
 @on_failure_option
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+@format_option
 @pass_app
 def build(
     app: App,
@@ -38,6 +46,7 @@ def build(
     new: bool,
     on_failure: OnFailure | None,
     yes: bool,
+    form: Form,
 ) -> int:
     """Build the template NAME (default: all configured ones) wherever a copy is missing.
 
@@ -49,18 +58,17 @@ def build(
 
     request = Request(name, nodes, recipe, rebuild)
     if dry_run:
-        return building.foresee(app, request, detailed=detailed_exitcode)
+        return building.foresee(app, request, form, detailed=detailed_exitcode)
     if rebuild:
         app.confirm("Build again beside the existing templates?", yes=yes)
-    return building.build(app, request, new=new, on_failure=on_failure)
+    return building.build(app, request, form, new=new, on_failure=on_failure)
 
 
 @template.command(name="list")
 @format_option
 @pass_app
-def list_templates(app: App, form: str) -> None:
+def list_templates(app: App, form: Form) -> None:
     """List the templates that pvekit made."""
     from pvekit.operations.template_listing import listed
 
-    rows = [asdict(each) for each in listed(app.desk())]
-    emit(rows, form, rows)
+    emit(form, TEMPLATES, [asdict(each) for each in listed(app.desk())])

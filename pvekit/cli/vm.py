@@ -9,7 +9,14 @@ import click
 from pvekit.cli.app import App, pass_app
 from pvekit.cli.create_options import create_options
 from pvekit.cli.failing import OnFailure, on_failure_option
-from pvekit.cli.output import emit, format_option
+from pvekit.cli.output import Form, View, emit, emit_one, format_option
+
+VMS = View(
+    kind="Vm",
+    name="vm/{name}",
+    columns=("name", "vmid", "node", "status", "cpus", "memory_mb", "disk_gb", "role", "ours"),
+    wide=("tags",),
+)
 
 
 @click.group()
@@ -30,7 +37,7 @@ def vm() -> None:
 def create(
     app: App,
     /,
-    form: str,
+    form: Form,
     dry_run: bool,
     detailed_exitcode: bool,
     explain: bool,
@@ -61,48 +68,49 @@ def create(
 @click.option("--all", "every", is_flag=True, help="Also VMs that are not pvekit's.")
 @format_option
 @pass_app
-def list_vms(app: App, role: str, every: bool, form: str) -> None:
+def list_vms(app: App, role: str, every: bool, form: Form) -> None:
     """List VMs: pvekit's own, or all of the site."""
     from pvekit.operations.listing import rows
 
     found = [asdict(row) for row in rows(app.desk().inventory(), role=role, every=every)]
-    emit(found, form, found)
+    emit(form, VMS, found)
 
 
 @vm.command()
 @click.argument("name")
 @format_option
 @pass_app
-def show(app: App, name: str, form: str) -> None:
+def show(app: App, name: str, form: Form) -> None:
     """Show one VM, by its name or vmid: its configuration and where it came from."""
     from pvekit.operations.listing import detail
 
-    found = detail(app.desk().inventory(), name)
-    emit(found, form, [{"key": key, "value": value} for key, value in found.items()])
+    emit_one(form, VMS, detail(app.desk().inventory(), name))
 
 
 @vm.command()
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
+@format_option
 @pass_app
-def start(app: App, names: tuple[str, ...]) -> int:
+def start(app: App, names: tuple[str, ...], form: Form) -> int:
     """Start VMs that pvekit made."""
     from pvekit.cli import changing
     from pvekit.operations.changing import Order
 
-    return changing.change(app, names, Order("start"))
+    return changing.change(app, names, Order("start"), form)
 
 
 @vm.command()
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
 @click.option("--timeout", default=120, show_default=True, help="Seconds to shut down within.")
 @click.option("--force", is_flag=True, help="Cut the power instead of asking the guest.")
+@format_option
 @pass_app
-def stop(app: App, names: tuple[str, ...], timeout: int, force: bool) -> int:
+def stop(app: App, names: tuple[str, ...], timeout: int, force: bool, form: Form) -> int:
     """Stop VMs that pvekit made, gracefully."""
     from pvekit.cli import changing
     from pvekit.operations.changing import Order
 
-    return changing.change(app, names, Order("stop", timeout, force))
+    return changing.change(app, names, Order("stop", timeout, force), form)
 
 
 @vm.command()
@@ -110,14 +118,17 @@ def stop(app: App, names: tuple[str, ...], timeout: int, force: bool) -> int:
 @click.option("--timeout", default=60, show_default=True, help="Seconds before the power is cut.")
 @click.option("--dry-run", is_flag=True, help="Show every command and change nothing.")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+@format_option
 @pass_app
-def delete(app: App, names: tuple[str, ...], timeout: int, dry_run: bool, yes: bool) -> int:
+def delete(
+    app: App, names: tuple[str, ...], timeout: int, dry_run: bool, yes: bool, form: Form
+) -> int:
     """Delete VMs that pvekit made, with their disks. Any other VM is refused."""
     from pvekit.cli import deleting
 
     if dry_run:
-        return deleting.foresee(app, names, timeout)
-    return deleting.delete(app, names, timeout, yes=yes)
+        return deleting.foresee(app, names, timeout, form)
+    return deleting.delete(app, names, timeout, form, yes=yes)
 
 
 @vm.command()

@@ -114,7 +114,8 @@ def result(each: Leftover, report: Report | None) -> dict[str, object]:
         for line in str(change).splitlines()
     ]
     return {
-        "kind": each.kind,
+        "subject": each.subject,
+        "type": each.kind,
         "what": each.what,
         "node": each.node,
         "why_ours": each.ours,

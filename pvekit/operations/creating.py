@@ -7,7 +7,7 @@ from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from pvekit.errors import IdTaken, NotReady, PvekitError, Stopped
+from pvekit.errors import IdTaken, PvekitError
 from pvekit.journal import Account, Journal
 from pvekit.journal.frozen import part, thaw
 from pvekit.operations import vm_wishes
@@ -250,18 +250,12 @@ def result(spec: VmSpec, at: Placement, report: Report) -> dict[str, Any]:
         "error": outcome.error.brief if outcome.error else None,
         "error_id": outcome.error.id if outcome.error else None,
         "taken_back": None if outcome.undone is None else [each.verb for each in outcome.undone],
-        "seconds": round(sum(stage.seconds for stage in outcome.stages), 1),
+        "seconds": outcome.seconds,
         "stages": {stage.verb: round(stage.seconds, 3) for stage in outcome.stages},
     }
 
 
 def _state(outcome: Outcome) -> str:
-    if outcome.undone is not None:
-        return "taken back"
-    if isinstance(outcome.error, Stopped):
-        return "interrupted"
-    if isinstance(outcome.error, NotReady):
-        return "not ready"
-    if outcome.error is not None:
-        return "failed"
+    if outcome.state != "done":
+        return outcome.state
     return "ready" if any(stage.verb == "ssh" for stage in outcome.stages) else "started"

@@ -116,4 +116,4 @@ def detail(inventory: Inventory, wanted: str) -> dict[str, object]:
     shown = {**asdict(row(vm, inventory)), "why_not_ours": "" if vm.ours else missing(vm)}
     if vm.ours and vm.mark is not None:
         shown |= {"run": vm.mark.run, "need": vm.mark.need}
-    return shown | {f"config.{key}": value for key, value in sorted(vm.config.values.items())}
+    return {**shown, "config": dict(sorted(vm.config.values.items()))}

@@ -26,7 +26,7 @@ class Run:
     run: str
     began: str
     age: str
-    kind: str
+    command: str
     state: str
     status: int | None
     subjects: str
@@ -51,7 +51,7 @@ def row(found: Found) -> Run:
         run=account.run,
         began=moment(account.began),
         age=age(time.time() - account.began),
-        kind=account.kind,
+        command=account.kind,
         state=state(found),
         status=account.status,
         subjects=", ".join(_subjects(account)),

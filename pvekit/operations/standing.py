@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pvekit.errors import Conflict
 from pvekit.inventory.model import Vm
 from pvekit.operations.desk import Desk
@@ -37,6 +39,29 @@ def standing(desk: Desk, request: Request) -> Row | None:
             )
         return found
     return None
+
+
+def unchanged(row: Row) -> dict[str, Any]:
+    """Return such a VM as data, in the shape of what became of a machine."""
+    return {
+        "name": row.name,
+        "vmid": row.vmid,
+        "node": row.node,
+        "address": "",
+        "size": f"{row.cpus}/{row.memory_mb}/{row.disk_gb}",
+        "cpus": row.cpus,
+        "memory_mb": row.memory_mb,
+        "disk_gb": row.disk_gb,
+        "because": "it was there already",
+        "role": row.role,
+        "placement": [],
+        "state": "unchanged",
+        "error": None,
+        "error_id": None,
+        "taken_back": None,
+        "seconds": 0.0,
+        "stages": {},
+    }
 
 
 def _differences(request: Request, size: Size | None, vm: Vm, node: str) -> list[str]:

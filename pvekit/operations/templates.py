@@ -21,7 +21,7 @@ from pvekit.plan import Plan
 from pvekit.run.apply import Outcome, Preview, preview
 from pvekit.templates import build, decide, recipe
 from pvekit.templates.recipe import Recipe
-from pvekit.templates.spec import Copy, TemplateSpec
+from pvekit.templates.spec import Copy, Existing, TemplateSpec
 from pvekit.vms.decide import claim_nodes
 
 KIND = "template build"
@@ -56,13 +56,13 @@ class Work:
 
 @dataclass(frozen=True)
 class Decided:
-    """The copies to build and, in words, those that are there already.
+    """The copies to build, and those that are there already.
 
     ``run`` is the unfinished run that is gone on with, if it is one, ``touched`` what it has begun.
     """
 
     works: tuple[Work, ...]
-    there: tuple[str, ...] = ()
+    there: tuple[Existing, ...] = ()
     run: str = ""
     touched: frozenset[str] = frozenset()
 
@@ -99,7 +99,7 @@ def decided(
             id="NODE-NOT-FOUND",
         )
     works: list[Work] = []
-    there: list[str] = []
+    there: list[Existing] = []
     problems: list[NoCapacity] = []
     for config in configured(desk.config, request.template, request.recipe):
         taken = avoid | {work.at.vmid for work in works}
@@ -285,7 +285,7 @@ def _for_one(
     template: TemplateConfig,
     run: str,
     taken: frozenset[int],
-) -> tuple[list[Work], list[str]]:
+) -> tuple[list[Work], list[Existing]]:
     """Return the copies of one template to build; ``taken`` are vmids just given to others."""
     wish, made = wish_of(desk.config, template)
     wish = replace(wish, reserved=wish.reserved | taken)
@@ -297,7 +297,7 @@ def _for_one(
             hint="Build node after node, with --node.",
         )
     there = [
-        f"{template.name} is on {node.alias} (vmid {vm.vmid})"
+        Existing(template.name, node.alias, vm.vmid)
         for node in inventory.nodes
         if node.configured and node not in nodes and (vm := decide.found(wish, inventory, node))
     ]

@@ -13,9 +13,10 @@ from pvekit.ssh.hostkeys import HostKey
 
 @dataclass(frozen=True)
 class Scanned:
-    """A node and those of its host keys that are not known yet."""
+    """A node, its host keys, and those of them that are not known yet."""
 
     endpoint: Endpoint
+    keys: tuple[HostKey, ...]
     new: tuple[HostKey, ...]
 
 
@@ -24,7 +25,7 @@ def scan(machines: Machines, node: str) -> Scanned:
     connections = machines.connections
     endpoint = connections.endpoint(node)
     keys = trust.scan(endpoint, connections.dial)
-    return Scanned(endpoint, trust.untrusted(endpoint, keys))
+    return Scanned(endpoint, keys, trust.untrusted(endpoint, keys))
 
 
 def store(found: Scanned) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from pvekit.errors import Interrupted, PvekitError, Stopped, Transient
+from pvekit.errors import Interrupted, NotReady, PvekitError, Stopped, Transient
 from pvekit.plan import Asking, Plan, Step, ask
 from pvekit.pve import act
 from pvekit.run.context import Context, Event
@@ -35,6 +35,22 @@ class Outcome:
     error: PvekitError | None = None
     stages: list[Stage] = field(default_factory=list)
     undone: list[Stage] | None = None
+
+    @property
+    def state(self) -> str:
+        """What became of it, in a word or two."""
+        if self.undone is not None:
+            return "taken back"
+        if isinstance(self.error, Stopped):
+            return "interrupted"
+        if isinstance(self.error, NotReady):
+            return "not ready"
+        return "done" if self.error is None else "failed"
+
+    @property
+    def seconds(self) -> float:
+        """How long its steps took together, to a tenth."""
+        return round(sum(stage.seconds for stage in self.stages), 1)
 
 
 def apply(

@@ -55,6 +55,15 @@ class TemplateSpec:
 
 
 @dataclass(frozen=True)
+class Existing:
+    """A copy of a template that is there already: the alias of its node and its vmid there."""
+
+    name: str
+    node: str
+    vmid: int
+
+
+@dataclass(frozen=True)
 class Copy:
     """One copy of a template: the node it is built on and its vmid there."""
 

@@ -40,11 +40,11 @@ class Answer:
 
     @property
     def vms(self) -> list[dict[str, Any]]:
-        return json.loads(self.out)["vms"]
+        return json.loads(self.out)["items"]
 
     @property
     def rows(self) -> list[dict[str, Any]]:
-        return json.loads(self.out)
+        return json.loads(self.out)["items"]
 
 
 @dataclass(frozen=True)

@@ -63,7 +63,7 @@ def test_a_killed_creation_is_shown_then_removed(live):
     assert refused.status == 2, refused
     assert "--yes" in refused.err
     removed = gc(live, "--yes")
-    assert {each["state"] for each in removed["leftovers"]} == {"removed"}
+    assert {each["state"] for each in removed["items"]} == {"removed"}
     assert live.picture() == before
     assert "unfinished" not in live.must("run", "list").out
 
@@ -75,7 +75,7 @@ def test_what_another_process_is_creating_is_never_touched(live, elsewhere):
     found: list[dict] = []
     with live.process(*CREATE, "--count", "3") as creating:
         while creating.poll() is None:
-            found += gc(looking, "--yes")["leftovers"]
+            found += gc(looking, "--yes")["items"]
     assert creating.returncode == 0
     assert found == []
     names = [f"k8s-worker-{number}" for number in (1, 2, 3)]
@@ -102,9 +102,9 @@ def test_one_failure_does_not_stop_the_others(live):
     live.order("lock-held", f"config {row['vmid']}", count=100)
     answer = live.pvekit("gc", "--yes", "-o", "json")
     live.clear()
-    states = {each["kind"]: each["state"] for each in json.loads(answer.out)["leftovers"]}
+    states = {each["type"]: each["state"] for each in json.loads(answer.out)["items"]}
     assert answer.status == 4, answer
     assert states["download"] == "removed"
     assert states["vm"] == "failed"
-    assert gc(live, "--yes")["leftovers"]
+    assert gc(live, "--yes")["items"]
     assert live.must("gc", "--yes").out == "Nothing is left over.\n"

@@ -17,7 +17,7 @@ def test_on_shared_storage_one_template_serves_all_nodes(tmp_path):
         live.must("template", "build")
         templates = live.must("template", "list", "-o", "json").rows
         assert len(templates) == 1
-        assert "Nothing to do." in live.must("template", "build").out
+        assert "Nothing to do." in live.must("template", "build").err
         live.forget()
         vms = live.must(*CREATE, "--count", "3", "-o", "json").vms
         assert [vm["state"] for vm in vms] == ["ready"] * 3
@@ -88,7 +88,7 @@ def test_a_vm_is_made_of_other_templates_too(tmp_path, template):
         changed.must("template", "build")
         vms = changed.must(*CREATE, "-o", "json").vms
         assert [vm["state"] for vm in vms] == ["ready"]
-        assert "Nothing to do." in changed.must("template", "build").out
+        assert "Nothing to do." in changed.must("template", "build").err
 
 
 def test_several_templates_get_vmids_of_their_own_on_each_node(tmp_path):

@@ -288,9 +288,9 @@ def test_a_table_has_a_head_and_a_row_each(site, capsys):
 
 def test_templates_are_no_vms(site, capsys):
     _, out, _ = said(capsys, "vm", "list", "--all", "-o", "json")
-    names = {vm["name"] for vm in json.loads(out)}
+    names = {vm["name"] for vm in json.loads(out)["items"]}
     _, out, _ = said(capsys, "template", "list", "-o", "json")
-    (template,) = json.loads(out)
+    (template,) = json.loads(out)["items"]
     assert template["current"] is True
     assert template["name"] not in names
 
@@ -315,7 +315,7 @@ def test_create_show_and_delete_a_vm(site, capsys):
     create = ("vm", "create", "--role", "worker", "--size", "small", "--name", "web-7")
     status, out, err = said(capsys, *create, "-o", "json")
     assert status == 0, err
-    (vm,) = json.loads(out)["vms"]
+    (vm,) = json.loads(out)["items"]
     assert (vm["name"], vm["state"], vm["node"], vm["error"]) == ("web-7", "ready", "pve1", None)
     assert {"clone", "ssh", "cloud-init"} <= vm["stages"].keys()
     assert vm["placement"]
@@ -327,15 +327,14 @@ def test_create_show_and_delete_a_vm(site, capsys):
     assert status == 6
     assert "cpus: asked for 7, is 1" in err
     status, out, err = said(capsys, "-q", "vm", "delete", "web-7", "--yes")
-    assert (status, err) == (0, "")
-    assert "web-7" in out
+    assert (status, out, err) == (0, "", "")
     assert said(capsys, "vm", "show", "web-7")[0] == 5
 
 
 def test_verbose_shows_the_remote_commands_on_stderr(site, capsys):
     status, out, err = said(capsys, "-v", "vm", "list", "-o", "json")
     assert status == 0
-    assert isinstance(json.loads(out), list)
+    assert json.loads(out)["kind"] == "VmList"
     assert "[pve1]" in err
     assert "sh -s -- " in err
 

@@ -99,7 +99,7 @@ def test_the_document_is_current():
 
 def test_all_are_listed(capsys):
     assert run(["explain", "-o", "json"]) == 0
-    rows = json.loads(capsys.readouterr().out)
+    rows = json.loads(capsys.readouterr().out)["items"]
     assert [row["id"] for row in rows] == list(explanations.ids())
     assert run(["explain"]) == 0
     listed = [line.split()[0] for line in capsys.readouterr().out.splitlines()[1:]]
