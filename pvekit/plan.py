@@ -26,7 +26,8 @@ class Guest:
     """Where a guest's SSH server is found, and how it proves who it is.
 
     ``node`` is the alias of the node it runs on, ``host_key`` a public key line
-    (``ssh-ed25519 AAAA...``) or empty where an unknown key is explicitly accepted.
+    (``ssh-ed25519 AAAA...``) or empty where an unknown key is explicitly accepted. ``pin`` is the
+    name under which the key is kept from then on.
     """
 
     node: str
@@ -34,6 +35,7 @@ class Guest:
     user: str
     host_key: str = ""
     port: int = 22
+    pin: str = ""
 
 
 Place = str | Guest

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pvekit.operations.carrying import Report
     from pvekit.operations.desk import Desk, Watch
     from pvekit.operations.machines import Machines
+    from pvekit.ssh.pins import Pins
 
 
 class App:
@@ -80,12 +81,19 @@ class App:
         return Store.of(os.environ, Path.home())
 
     @cached_property
+    def pins(self) -> Pins:
+        """The pinned host keys of guests."""
+        from pvekit.ssh.pins import Pins
+
+        return Pins(self.store.directory.parent / "guests" / "known_hosts")
+
+    @cached_property
     def machines(self) -> Machines:
         """The machines of the site, reached over SSH."""
         from pvekit.operations.machines import connect
 
         trace = self._trace if self.verbose else None
-        self._machines = connect(self.config, Path.home(), trace)
+        self._machines = connect(self.config, Path.home(), trace, self.pins)
         return self._machines
 
     def desk(self, watch: Watch | None = None, on_failure: OnFailure | None = None) -> Desk:
@@ -106,6 +114,7 @@ class App:
             warn=self._warn,
             stop=stop,
             on_failure=on_failure or self.config.on_failure,
+            pins=self.pins,
         )
 
     def told_ways(self, report: Report) -> int:

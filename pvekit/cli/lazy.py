@@ -12,10 +12,11 @@ import click
 
 @dataclass(frozen=True)
 class Entry:
-    """Where a command is (``module:name``) and what it does, in a line."""
+    """Where a command is (``module:name``), what it does in a line, and if help leaves it out."""
 
     where: str
     help: str
+    hidden: bool = False
 
 
 class LazyGroup(click.Group):
@@ -43,4 +44,5 @@ class LazyGroup(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """List the commands without importing any."""
         with formatter.section("Commands"):
-            formatter.write_dl([(name, entry.help) for name, entry in self._table.items()])
+            shown = {name: entry for name, entry in self._table.items() if not entry.hidden}
+            formatter.write_dl([(name, entry.help) for name, entry in shown.items()])

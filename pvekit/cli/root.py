@@ -16,9 +16,10 @@ TABLE = {
     "vm": Entry(f"{_VM}:vm", "Create, list, start, stop and delete VMs."),
     "run": Entry("pvekit.cli.runs:runs", "Look at runs, finish or undo unfinished ones."),
     "gc": Entry("pvekit.cli.collecting:gc", "Remove what unfinished runs and old templates left."),
-    "trust": Entry("pvekit.cli.trust:trust", "Show and store the SSH host keys of nodes."),
+    "node": Entry("pvekit.cli.node:node", "Look at nodes, trust their SSH host keys."),
     "explain": Entry("pvekit.cli.explaining:explain", "Say what an error id means."),
     "config": Entry("pvekit.cli.configuration:config", "Check the configuration."),
+    "trust": Entry("pvekit.cli.node:trust", "The old word for `node trust`.", hidden=True),
 }
 
 

@@ -16,6 +16,7 @@ class Wanted:
     """A guest to be found. ``address`` is empty where DHCP gives one.
 
     ``accept_new`` takes the guest's host key as it comes, instead of reading it through its agent.
+    ``run`` made it: with another run it is another guest, whose key is learnt anew.
     """
 
     node: str
@@ -24,6 +25,12 @@ class Wanted:
     user: str
     address: str = ""
     accept_new: bool = False
+    run: str = ""
+
+
+def pin_name(vmid: int, run: str) -> str:
+    """Return the name under which a guest's key is kept; empty for one that is not ours."""
+    return f"vm-{vmid}-{run}" if run else ""
 
 
 class Sight:
@@ -56,7 +63,8 @@ class Sight:
         if not address:
             raise Transient("the guest has no address")
         key = yield from self.key()
-        return Guest(self.guest.node, address, self.guest.user, key)
+        pin = pin_name(self.guest.vmid, self.guest.run)
+        return Guest(self.guest.node, address, self.guest.user, key, pin=pin)
 
     @cached_property
     def _interfaces(self) -> Ask[Reply]:

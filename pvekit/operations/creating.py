@@ -17,6 +17,7 @@ from pvekit.operations.vm_wishes import Request, data
 from pvekit.placement import Rules
 from pvekit.plan import Plan
 from pvekit.run.apply import Outcome, Preview, preview
+from pvekit.run.context import Event
 from pvekit.vms import create, decide
 from pvekit.vms.create import Wait
 from pvekit.vms.decide import Decision
@@ -83,7 +84,8 @@ def carry_out(desk: Desk, request: Request, journal: Journal) -> tuple[Decided, 
         for left in reversed(range(ROUNDS)):
             claimed, fresh = _claimed(desk, request, journal, fresh)
             won = [each for each in fresh if claimed[each[0].subject].error is None]
-            outcomes |= claimed | carry(desk, _plan(desk, won, wait, journal), journal, last=True)
+            plan = _plan(desk, won, wait, journal)
+            outcomes |= claimed | carry(_forgetting(desk, won), plan, journal, last=True)
             decisions |= {spec.subject: (spec, at) for spec, at in fresh}
             lost = [decisions[name] for name in _lost(outcomes, request) if name in decisions]
             fresh, failed = _anew(desk, request, journal, lost if left else ())
@@ -100,6 +102,19 @@ def carry_out(desk: Desk, request: Request, journal: Journal) -> tuple[Decided, 
             lambda names: _plan(desk, [decisions[name] for name in names], None, journal),
         )
         return Decided(tuple(decisions.values()), wait, journal.run), report
+
+
+def _forgetting(desk: Desk, decisions: Sequence[Decision]) -> Desk:
+    """Return the desk at which a VM's pinned host key is forgotten as soon as it is cloned anew."""
+    places = {spec.subject: at for spec, at in decisions}
+
+    def watch(event: Event) -> None:
+        if (event.step.verb, event.state) == ("clone", "done"):
+            at = places[event.step.subject]
+            desk.forget_guest(at.vmid, at.run)
+        desk.watch(event)
+
+    return replace(desk, watch=watch)
 
 
 def _claimed(

@@ -90,6 +90,9 @@ def carry_on(desk: Desk, found: Decided, journal: Journal) -> Report:
         journal.decided({each.subject: {"target": asdict(each)} for each in doomed})
         plan = Decided(doomed, journal.run).plan(desk)
         report = finish(desk, journal, carry(desk, plan, journal, last=True))
+        for each in doomed:
+            if report.outcomes[each.subject].error is None:
+                desk.forget_guest(each.vmid, each.maker)
         if report.open and not may_pass(report):
             failed = [each for each in doomed if report.outcomes[each.subject].error]
             inventory = desk.inventory()

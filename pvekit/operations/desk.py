@@ -12,6 +12,7 @@ from typing import Any
 from pvekit.config.load import public_keys
 from pvekit.config.model import Config, OnFailure
 from pvekit.errors import PvekitError, Transient
+from pvekit.guest.sight import pin_name
 from pvekit.inventory.model import Inventory
 from pvekit.inventory.read import assemble, site_query
 from pvekit.journal import Journal, Store
@@ -22,6 +23,7 @@ from pvekit.run.gather import gather
 from pvekit.run.site import Site
 from pvekit.run.slots import Slots
 from pvekit.run.stop import Stop
+from pvekit.ssh.pins import Pins
 from pvekit.vms.create import Owner
 
 Watch = Callable[[Event], None]
@@ -45,6 +47,7 @@ class Desk:
     stop: Stop = field(default_factory=Stop)
     slots: dict[str, Slots] = field(default_factory=dict)
     on_failure: OnFailure = "keep"
+    pins: Pins | None = None
 
     def context(self, journal: Journal) -> Context:
         """Return what the steps of a run are carried out with."""
@@ -78,6 +81,11 @@ class Desk:
         """Start a run that changes something; the configured public key must be a real one."""
         public_keys(self.config)
         return self.store.begin(kind, request)
+
+    def forget_guest(self, vmid: int, run: str) -> None:
+        """Forget the host key of the VM that a run made: it is gone, or is made anew."""
+        if self.pins is not None and run:
+            self.pins.forget(pin_name(vmid, run))
 
     @staticmethod
     def owner() -> Owner:

@@ -24,10 +24,11 @@ def locate(desk: Desk, wanted: str, user: str = "", *, accept_new: bool = False)
             f"VM {vm.vmid} has no net0, or its node is not configured.", id="VM-NOT-REACHABLE"
         )
     name = user or vm.config.values.get("ciuser") or "root"
+    run = vm.mark.run if vm.ours and vm.mark else ""
     found: list[Guest] = []
 
     def look() -> Asking[None]:
-        sight = Sight(Wanted(node.alias, vm.vmid, mac, name, accept_new=accept_new))
+        sight = Sight(Wanted(node.alias, vm.vmid, mac, name, accept_new=accept_new, run=run))
         found.append((yield from sight.located()))
 
     error = Scheduler(desk.site).run({"locate": look()})["locate"]

@@ -13,6 +13,7 @@ from pvekit.shell import Command, Result, Shell, Unreachable
 from pvekit.ssh.endpoint import Defaults, Endpoint, Wanted, resolve
 from pvekit.ssh.errors import AuthFailed
 from pvekit.ssh.guests import GuestEndpoint
+from pvekit.ssh.pins import Pins
 from pvekit.ssh.site import Connections
 from pvekit.ssh.sshconfig import known_hosts_files, read_ssh_config
 
@@ -52,6 +53,7 @@ class Machines:
             host_key=guest.host_key or None,
             accept_new=not guest.host_key,
             port=guest.port,
+            pin=guest.pin,
         )
 
 
@@ -88,10 +90,15 @@ class Traced:
         return result
 
 
-def connect(config: Config, home: Path, trace: Trace | None = None) -> Machines:
+def connect(
+    config: Config, home: Path, trace: Trace | None = None, pins: Pins | None = None
+) -> Machines:
     """Return the machines of a configured site; nothing is opened yet."""
     connections = Connections(
-        endpoints(config, home), guest_keys=guest_keys(config, home), via=config.readiness.via
+        endpoints(config, home),
+        guest_keys=guest_keys(config, home),
+        via=config.readiness.via,
+        pins=pins,
     )
     return Machines(connections, trace)
 

@@ -17,6 +17,7 @@ from pvekit.ssh.dial import dial
 from pvekit.ssh.endpoint import Endpoint
 from pvekit.ssh.errors import HostKeyChanged, HostKeyUnknown
 from pvekit.ssh.hostkeys import SSH_PORT, FirstSeenPolicy, HostKey, HostKeyPolicy, PinnedPolicy
+from pvekit.ssh.pins import Keeping, Pins
 
 T = TypeVar("T")
 
@@ -31,7 +32,7 @@ class GuestEndpoint:
     """A guest's SSH server: on which node it runs, where it listens, and its pinned host key.
 
     ``host_key`` is a line ``TYPE BASE64``, learnt through the node; without it ``accept_new``
-    takes the key that is shown first.
+    takes the key that is shown first. ``pin`` is the name under which the key is kept.
     """
 
     node: str
@@ -40,6 +41,7 @@ class GuestEndpoint:
     host_key: str | None = None
     accept_new: bool = False
     port: int = SSH_PORT
+    pin: str = ""
 
     @property
     def endpoint(self) -> Endpoint:
@@ -85,7 +87,9 @@ class Guests:
         key_paths: tuple[Path, ...] = (),
         via: Via = "auto",
         limits: Limits | None = None,
+        pins: Pins | None = None,
     ) -> None:
+        self._pins = pins
         self._node = node
         self._direct = direct
         self._key_paths = key_paths
@@ -124,7 +128,7 @@ class Guests:
             shell.close()
 
     def _new_shell(self, guest: GuestEndpoint) -> GuestShell:
-        policy = _policy(guest)
+        policy = self._policy(guest)
         connection = Connection(
             replace(guest.endpoint, key_paths=self._key_paths),
             lambda _, limits: self._dial(guest, limits),
@@ -134,6 +138,12 @@ class Guests:
         if self._closed:
             connection.close()
         return GuestShell(connection, lambda: self._now_behind(guest.node))
+
+    def _policy(self, guest: GuestEndpoint) -> HostKeyPolicy:
+        policy = _policy(guest)
+        if self._pins is None or not guest.pin:
+            return policy
+        return Keeping(policy, self._pins, guest.pin, f"guest {guest.address}")
 
     def _now_behind(self, node: str) -> bool:
         """Go through the node from now on; false where that is so already, or not wanted."""

@@ -120,6 +120,12 @@ def name_in_file(host: str, port: int) -> str:
     return host.lower() if port == SSH_PORT else f"[{host.lower()}]:{port}"
 
 
+def names_host(line: str, name: str) -> bool:
+    """Whether a line of a known_hosts file is about this name, as files write it."""
+    entry = _Entry.parse(Path(), line)
+    return entry is not None and entry.matches(name)
+
+
 class KnownHosts:
     """What several known_hosts files say together. Files that are not there say nothing."""
 
@@ -178,7 +184,7 @@ class KnownHostPolicy:
         keys = self.known.keys(self.host, self.port)
         if key in keys:
             return
-        hint = f"Compare the fingerprint on the machine, then run `pvekit trust {self.alias}`."
+        hint = f"Compare the fingerprint on the machine, then run `pvekit node trust {self.alias}`."
         same = [known for known in keys if known.type == key.type]
         if same:
             raise HostKeyChanged(

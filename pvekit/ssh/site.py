@@ -15,6 +15,7 @@ from pvekit.ssh.dial import dial
 from pvekit.ssh.endpoint import Endpoint
 from pvekit.ssh.guests import GuestEndpoint, Guests, GuestShell, Via
 from pvekit.ssh.hostkeys import HostKeyPolicy, KnownHostPolicy, KnownHosts
+from pvekit.ssh.pins import Pins
 
 LOCALE = ("env", "LC_ALL=C.UTF-8")
 
@@ -38,11 +39,14 @@ class Connections:
         via: Via = "auto",
         limits: Limits | None = None,
         dial: Dial = dial,
+        pins: Pins | None = None,
     ) -> None:
         self._endpoints = {endpoint.alias: endpoint for endpoint in endpoints}
         self._limits = limits or Limits()
         self._dial = dial
-        self._guests = Guests(self.node, dial, key_paths=guest_keys, via=via, limits=limits)
+        self._guests = Guests(
+            self.node, dial, key_paths=guest_keys, via=via, limits=limits, pins=pins
+        )
         self._lock = threading.RLock()
         self._opened: dict[Endpoint, Connection] = {}
         self._closed = False

@@ -16,7 +16,7 @@ _BLOCK = re.compile(r"\s*(host|match)[\s=]", re.IGNORECASE)
 
 
 def own_known_hosts(home: Path) -> Path:
-    """Return pvekit's own file, the one that ``pvekit trust`` writes."""
+    """Return pvekit's own file, the one that ``pvekit node trust`` writes."""
     return home / ".config" / "pvekit" / "known_hosts"
 
 

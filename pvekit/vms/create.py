@@ -74,7 +74,7 @@ def create(
 
 def wanted(spec: VmSpec, at: Placement, *, accept_new: bool = False) -> Wanted:
     """Return how to find the guest of a VM."""
-    return Wanted(at.node, at.vmid, at.mac, spec.user, spec.address, accept_new)
+    return Wanted(at.node, at.vmid, at.mac, spec.user, spec.address, accept_new, at.run)
 
 
 def claims(spec: VmSpec, at: Placement, owner: Owner) -> list[Step]:

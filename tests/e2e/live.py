@@ -106,11 +106,12 @@ class Live:
         finally:
             machines.close()
 
-    def configured(self, name: str, **sections: Mapping[str, Any]) -> Live:
-        """The same site under another configuration: sections changed key by key."""
+    def configured(self, name: str, **sections: Mapping[str, Any] | str | int | bool) -> Live:
+        """The same site under another configuration: values, and sections changed key by key."""
         data = yaml.safe_load(self.config.read_text())
         for section, changes in sections.items():
-            data[section] = {**data.get(section, {}), **changes}
+            mapping = isinstance(changes, Mapping)
+            data[section] = {**data.get(section, {}), **changes} if mapping else changes
         path = self.config.with_name(f"{name}.yaml")
         path.write_text(yaml.safe_dump(data))
         return replace(self, config=path)

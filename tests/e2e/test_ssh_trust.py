@@ -123,7 +123,7 @@ def test_other_keys_are_refused_before_anything_is_sent(start, known, error):
 
 def test_errors_say_what_to_do(start):
     server = start(ED25519)
-    with pytest.raises(HostKeyUnknown, match="pvekit trust n1"):
+    with pytest.raises(HostKeyUnknown, match="pvekit node trust n1"):
         attempt(server, "")
     with pytest.raises(HostKeyChanged, match=r"ssh-keygen -f .* -R"):
         attempt(server, line(OTHER))

@@ -1,0 +1,95 @@
+"""``pvekit node``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from pvekit.cli.app import App, pass_app
+from pvekit.cli.output import Form, View, emit, emit_one, format_option
+
+if TYPE_CHECKING:
+    from pvekit.operations.trusting import Scanned
+
+NODES = View(
+    kind="Node",
+    name="node/{node}",
+    columns=(
+        *("node", "status", "pve_version", "cpus", "memory_used_mb", "memory_mb", "vms"),
+        "storage_free_gb",
+    ),
+)
+KEYS = View(
+    kind="HostKey",
+    name="node/{node}",
+    columns=("node", "host", "type", "fingerprint", "state"),
+    result=True,
+)
+
+
+@click.group()
+def node() -> None:
+    """Look at the nodes, and trust their SSH host keys."""
+
+
+@node.command(name="list")
+@format_option
+@pass_app
+def list_nodes(app: App, form: Form) -> None:
+    """List the nodes: how they stand, their Proxmox VE, what is used and what is free."""
+    from pvekit.operations import nodes
+
+    emit(form, NODES, [asdict(row) for row in nodes.rows(app.desk())])
+
+
+@node.command()
+@click.argument("name", metavar="NODE")
+@format_option
+@pass_app
+def show(app: App, name: str, form: Form) -> None:
+    """Show one node: how it is reached, its host keys, bridges, tools, storages and VMs."""
+    from pvekit.operations import nodes
+
+    emit_one(form, NODES, nodes.detail(app.desk(), app.machines.connections.endpoint(name)))
+
+
+@node.command()
+@click.argument("nodes", nargs=-1, metavar="[NODE]...")
+@click.option("--yes", "-y", is_flag=True, help="Store without asking.")
+@format_option
+@pass_app
+def trust(app: App, nodes: tuple[str, ...], yes: bool, form: Form) -> None:
+    """Show the SHA256 fingerprints of nodes (all configured ones by default) and store the keys.
+
+    Compare them with `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` at the node's console. A
+    key that is trusted already is never replaced, not with --yes either.
+    """
+    from pvekit.operations import trusting
+
+    rows: list[dict[str, object]] = []
+    for name in nodes or [entry.alias for entry in app.config.nodes]:
+        found = trusting.scan(app.machines, name)
+        for key in found.new:
+            click.echo(f"{name} {found.endpoint.host} {key.type} {key.fingerprint}", err=True)
+        if not found.new:
+            click.echo(f"{name} is trusted already.", err=True)
+        else:
+            app.confirm(f"Trust these keys of {name}?", yes=yes)
+            click.echo(f"Stored in {trusting.store(found)}.", err=True)
+        rows += _rows(name, found)
+    emit(form, KEYS, rows)
+
+
+def _rows(node: str, found: Scanned) -> list[dict[str, object]]:
+    return [
+        {
+            "node": node,
+            "host": found.endpoint.host,
+            "type": key.type,
+            "fingerprint": key.fingerprint,
+            "state": "stored" if key in found.new else "known",
+        }
+        for key in found.keys
+    ]
