@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +9,7 @@ import click
 
 from pvekit.cli import ending, previewing
 from pvekit.cli.app import App
+from pvekit.cli.durations import duration
 from pvekit.cli.output import Form, View, emit, shown
 from pvekit.cli.progress import Progress
 from pvekit.config.model import OnFailure
@@ -29,8 +29,6 @@ MADE = View(
     wide=("role", "because", "error"),
     result=True,
 )
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(s|m|h)?")
-_SECONDS = {None: 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 def request(asked: Mapping[str, Any]) -> Request:
@@ -38,7 +36,7 @@ def request(asked: Mapping[str, Any]) -> Request:
     options = dict(asked)
     memory, disk = options.pop("memory"), options.pop("disk")
     accept_new = options.pop("guest_host_key") == "accept-new"
-    timeout = _duration(options.pop("timeout"))
+    timeout = duration(options.pop("timeout"))
     if options["count"] > 1 and (options["name"] or options["vmid"] is not None):
         raise UsageError("--name and --vmid are for one VM, not for --count.")
     return Request(
@@ -118,12 +116,3 @@ def results(found: Decided, report: Report, form: Form) -> None:
             click.echo(f"{name}: {shown(outcome.error)}", err=True)
             ending.tell_undone(name, outcome)
     ending.tell_sum(report)
-
-
-def _duration(text: str) -> float:
-    if not text:
-        return 0.0
-    match = _DURATION.fullmatch(text)
-    if match is None:
-        raise UsageError(f"{text!r} is no duration: give seconds, or a number with s, m or h.")
-    return float(match[1]) * _SECONDS[match[2]]

@@ -2,37 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import replace
 
 import click
 
 from pvekit.cli import changing, previewing
 from pvekit.cli.app import App
+from pvekit.cli.changing import Manner
 from pvekit.cli.output import Form
 from pvekit.cli.progress import Progress
 from pvekit.operations import deleting
+from pvekit.operations.selecting import Wanted
 
 
-def foresee(app: App, names: Sequence[str], seconds: int, form: Form) -> int:
-    """Show what deleting would send."""
+def delete(app: App, wanted: Wanted, seconds: int, manner: Manner) -> int:
+    """Delete VMs after a question, and say how it went."""
+    if manner.dry_run:
+        return _foresee(app, wanted, seconds, manner.form)
+    progress = Progress(quiet=app.quiet)
+    desk = replace(app.desk(progress), parallel=manner.parallel)
+    found = deleting.decided(desk, wanted, seconds)
+    if found.run:
+        click.echo(f"resuming run {found.run}", err=True)
+    told = ", ".join(f"VM {vm.vmid} ({vm.name} on {vm.node})" for vm in found.doomed)
+    app.confirm(f"Delete {told} with all disks?", yes=manner.yes)
+    report = deleting.carry_out(desk, found)
+    progress.close()
+    changing.ended("delete", found.doomed, report, manner.form)
+    return app.told_ways(report)
+
+
+def _foresee(app: App, wanted: Wanted, seconds: int, form: Form) -> int:
     desk = app.desk()
-    found = deleting.decided(desk, names, seconds)
+    found = deleting.decided(desk, wanted, seconds)
     if found.run:
         click.echo(f"would go on with run {found.run}", err=True)
     previewing.show(deleting.foresee(desk, found), form)
     return 0
-
-
-def delete(app: App, names: Sequence[str], seconds: int, form: Form, *, yes: bool) -> int:
-    """Delete VMs after a question, and say how it went."""
-    progress = Progress(quiet=app.quiet)
-    desk = app.desk(progress)
-    found = deleting.decided(desk, names, seconds)
-    if found.run:
-        click.echo(f"resuming run {found.run}", err=True)
-    told = ", ".join(f"VM {vm.vmid} ({vm.name} on {vm.node})" for vm in found.doomed)
-    app.confirm(f"Delete {told} with all disks?", yes=yes)
-    report = deleting.carry_out(desk, found)
-    progress.close()
-    changing.ended("delete", found.doomed, report, form)
-    return app.told_ways(report)

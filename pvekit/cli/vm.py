@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 
 from pvekit.cli.app import App, pass_app
+from pvekit.cli.choosing import choosing, dry_run_option, parallel_option, yes_option
 from pvekit.cli.create_options import create_options
 from pvekit.cli.failing import OnFailure, on_failure_option
+from pvekit.cli.lazy import Entry, LazyGroup
 from pvekit.cli.output import Form, View, emit, emit_one, format_option
+
+if TYPE_CHECKING:
+    from pvekit.operations.selecting import Selection
 
 VMS = View(
     kind="Vm",
@@ -19,9 +25,26 @@ VMS = View(
 )
 
 
-@click.group()
+_HERE = "pvekit.cli.vm"
+
+TABLE = {
+    "create": Entry(f"{_HERE}:create", "Create VMs of a role and wait until they are ready."),
+    "list": Entry(f"{_HERE}:list_vms", "List VMs: pvekit's own, or all of the site."),
+    "show": Entry(f"{_HERE}:show", "Show one VM: its configuration and where it came from."),
+    "start": Entry(f"{_HERE}:start", "Start VMs."),
+    "stop": Entry(f"{_HERE}:stop", "Stop VMs, gracefully."),
+    "resize": Entry("pvekit.cli.resizing:resize", "Give VMs other CPUs, memory, bigger disks."),
+    "delete": Entry(f"{_HERE}:delete", "Delete VMs with their disks."),
+    "ssh": Entry(f"{_HERE}:ssh", "Log in to a VM with OpenSSH, through its node."),
+}
+
+
+@click.group(cls=LazyGroup, table=TABLE)
 def vm() -> None:
-    """Create, list, start, stop and delete VMs."""
+    """Create, list, change and delete VMs, and work in them.
+
+    A VM is named by its name or vmid; where that could mean several, by NODE/NAME or NODE/VMID.
+    """
 
 
 @vm.command()
@@ -88,47 +111,66 @@ def show(app: App, name: str, form: Form) -> None:
 
 
 @vm.command()
-@click.argument("names", nargs=-1, required=True, metavar="NAME...")
+@choosing
+@parallel_option
 @format_option
+@dry_run_option
 @pass_app
-def start(app: App, names: tuple[str, ...], form: Form) -> int:
+def start(app: App, chosen: Selection, parallel: int, form: Form, dry_run: bool) -> int:
     """Start VMs that pvekit made."""
-    from pvekit.cli import changing
+    from pvekit.cli.changing import Manner, change
     from pvekit.operations.changing import Order
 
-    return changing.change(app, names, Order("start"), form)
+    return change(app, chosen, Order("start"), Manner(form, dry_run, parallel=parallel))
 
 
 @vm.command()
-@click.argument("names", nargs=-1, required=True, metavar="NAME...")
+@choosing
 @click.option("--timeout", default=120, show_default=True, help="Seconds to shut down within.")
 @click.option("--force", is_flag=True, help="Cut the power instead of asking the guest.")
+@parallel_option
 @format_option
+@dry_run_option
 @pass_app
-def stop(app: App, names: tuple[str, ...], timeout: int, force: bool, form: Form) -> int:
+def stop(
+    app: App,
+    chosen: Selection,
+    timeout: int,
+    force: bool,
+    parallel: int,
+    form: Form,
+    dry_run: bool,
+) -> int:
     """Stop VMs that pvekit made, gracefully."""
-    from pvekit.cli import changing
+    from pvekit.cli.changing import Manner, change
     from pvekit.operations.changing import Order
 
-    return changing.change(app, names, Order("stop", timeout, force), form)
+    order = Order("stop", timeout, force)
+    return change(app, chosen, order, Manner(form, dry_run, parallel=parallel))
 
 
 @vm.command()
-@click.argument("names", nargs=-1, required=True, metavar="NAME...")
+@choosing
 @click.option("--timeout", default=60, show_default=True, help="Seconds before the power is cut.")
-@click.option("--dry-run", is_flag=True, help="Show every command and change nothing.")
-@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+@parallel_option
 @format_option
+@dry_run_option
+@yes_option
 @pass_app
 def delete(
-    app: App, names: tuple[str, ...], timeout: int, dry_run: bool, yes: bool, form: Form
+    app: App,
+    chosen: Selection,
+    timeout: int,
+    parallel: int,
+    form: Form,
+    dry_run: bool,
+    yes: bool,
 ) -> int:
     """Delete VMs that pvekit made, with their disks. Any other VM is refused."""
     from pvekit.cli import deleting
+    from pvekit.cli.changing import Manner
 
-    if dry_run:
-        return deleting.foresee(app, names, timeout, form)
-    return deleting.delete(app, names, timeout, form, yes=yes)
+    return deleting.delete(app, chosen, timeout, Manner(form, dry_run, yes, parallel))
 
 
 @vm.command()

@@ -61,7 +61,8 @@ class Report:
 def carry(desk: Desk, plan: Plan, journal: Journal, *, last: bool = False) -> dict[str, Outcome]:
     """Carry a plan out; with ``last`` a subject at its end is whole, and its journal says so."""
     per_slot = desk.config.clone.concurrency
-    return apply(plan, desk.site, desk.context(journal), per_slot=per_slot, last=last)
+    context = desk.context(journal)
+    return apply(plan, desk.site, context, per_slot=per_slot, last=last, at_once=desk.parallel)
 
 
 def take_back(desk: Desk, plan: Plan, journal: Journal) -> dict[str, Outcome]:

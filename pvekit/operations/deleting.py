@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import TypeVar
 
 from pvekit.errors import Conflict, PvekitError, Transient
@@ -12,7 +12,8 @@ from pvekit.journal import Account, Journal
 from pvekit.journal.frozen import part, thaw
 from pvekit.operations.carrying import Report, carry, end, finish, held, may_pass, take_back
 from pvekit.operations.desk import Desk
-from pvekit.operations.listing import target
+from pvekit.operations.listing import check_unlocked
+from pvekit.operations.selecting import Selection, Wanted, find, selection, thawed
 from pvekit.plan import Ask, Plan
 from pvekit.pve import ha
 from pvekit.pve.scripts import script
@@ -38,7 +39,7 @@ class Decided:
 
     doomed: tuple[Doomed, ...]
     run: str = ""
-    wanted: tuple[str, ...] = ()
+    wanted: Selection = field(default_factory=Selection)
     stale: tuple[str, ...] = ()
 
     def plan(self, desk: Desk) -> Plan:
@@ -47,7 +48,7 @@ class Decided:
         return Plan(tuple(step for each in self.doomed for step in delete.delete(each, owner)))
 
 
-def decided(desk: Desk, wanted: Sequence[str], seconds: int) -> Decided:
+def decided(desk: Desk, wanted: Wanted, seconds: int) -> Decided:
     """Find the VMs and all that stands in the way of deleting them; sends no change.
 
     Raises :class:`Conflict` for what is not ours or is protected, :class:`Transient` for a VM that
@@ -59,7 +60,7 @@ def decided(desk: Desk, wanted: Sequence[str], seconds: int) -> Decided:
     doomed = [replace(each, seconds=seconds) for each in doomed or _found(inventory, wanted)]
     check(desk, inventory, doomed)
     run = begun.run if begun else ""
-    return Decided(_with_ha(desk, doomed), run, tuple(wanted), tuple(stale))
+    return Decided(_with_ha(desk, doomed), run, selection(wanted), tuple(stale))
 
 
 def foresee(desk: Desk, found: Decided) -> Preview:
@@ -75,7 +76,7 @@ def carry_out(desk: Desk, found: Decided) -> Report:
         return carry_on(desk, found, desk.store.open(found.run))
     seconds = max(each.seconds for each in found.doomed)
     order = {"verb": "delete", "seconds": seconds}
-    asked = {"asked": {"vms": sorted(found.wanted)}, "order": order}
+    asked = {"asked": found.wanted.data(), "order": order}
     return carry_on(desk, found, desk.begin(KIND, asked))
 
 
@@ -107,7 +108,7 @@ def going_on(desk: Desk, account: Account) -> Decided:
     doomed = pinned(account)
     if not doomed:  # it ended before it had found them
         request = part(account.request, "request")
-        wanted = part(request, "asked")["vms"]
+        wanted = thawed(part(request, "asked"))
         seconds = part(request, "order")["seconds"]
         inventory = desk.inventory()
         doomed = [replace(each, seconds=seconds) for each in _found(inventory, wanted)]
@@ -159,11 +160,10 @@ def check_back(desk: Desk, account: Account) -> None:
             )
 
 
-def _begun(
-    desk: Desk, wanted: Sequence[str], inventory: Inventory
-) -> tuple[Account | None, list[str]]:
+def _begun(desk: Desk, wanted: Wanted, inventory: Inventory) -> tuple[Account | None, list[str]]:
     """Return the unfinished run that was to delete all of these, and those that do not fit."""
     stale: list[str] = []
+    meant = selection(wanted)
     for found in desk.store.all():
         account = found.account
         if found.fault or found.running or account.kind != KIND:
@@ -171,8 +171,8 @@ def _begun(
         if account.standing != "unfinished" or not desk.store.is_ours(account):
             continue
         doomed = pinned(account)
-        asked = part(part(account.request, "request"), "asked")["vms"]
-        if not (set(wanted) <= _words(doomed) if doomed else sorted(wanted) == asked):
+        asked = part(part(account.request, "request"), "asked")
+        if meant.data() != asked and not (meant.names and set(meant.names) <= _words(doomed)):
             continue
         if not any(differences(account, inventory)):
             return account, stale
@@ -202,13 +202,19 @@ def _is_whole(inventory: Inventory, doomed: Doomed) -> bool:
     return vm is not None and not vm.config.is_stub
 
 
-def _found(inventory: Inventory, wanted: Sequence[str]) -> list[Doomed]:
+def _found(inventory: Inventory, wanted: Wanted) -> list[Doomed]:
     """Return those of our VMs that the words mean; one that is named twice is meant once."""
-    found = dict.fromkeys(target(inventory, name) for name in wanted)
     return [
-        Doomed("", each.node, each.vmid, each.name, delete.own_volumes(vm), maker=each.run)
-        for each in found
-        for vm in (_vm(inventory, each.vmid, each.node),)
+        Doomed(
+            "",
+            each.node,
+            each.vmid,
+            each.name,
+            delete.own_volumes(_vm(inventory, each.vmid, each.node)),
+            maker=each.run,
+            label=each.label,
+        )
+        for each in find(inventory, wanted)
     ]
 
 
@@ -218,7 +224,8 @@ def _with_ha(desk: Desk, doomed: Sequence[Doomed]) -> tuple[Doomed, ...]:
 
 
 def _words(doomed: Iterable[Doomed]) -> set[str]:
-    return {word for each in doomed for word in (each.name, str(each.vmid))}
+    words = {word for each in doomed for word in (each.name, str(each.vmid))}
+    return words | {f"{each.node}/{word}" for each in doomed for word in (each.name, each.vmid)}
 
 
 def _vm(inventory: Inventory, vmid: int, node: str) -> Vm:
@@ -244,12 +251,7 @@ def _check(desk: Desk, inventory: Inventory, there: Sequence[Vm]) -> None:
                 hint=f"If it may go: `qm set {vm.vmid} --protection 0` on {vm.node}.",
                 id="VM-PROTECTED",
             )
-        if vm.lock:
-            raise Transient(
-                f"{title} is locked ({vm.lock}): somebody is at work on it.",
-                hint="Wait for its end; `qm unlock` only if nothing runs any more.",
-                id="VM-LOCKED",
-            )
+        check_unlocked(vm)
     placed = [(vm, node.alias) for vm in there if (node := inventory.node_of(vm))]
     states = _storage_states(desk, {alias for _, alias in placed})
     for vm, alias in placed:

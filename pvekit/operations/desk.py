@@ -35,7 +35,10 @@ def unwatched(_: object) -> None:
 
 @dataclass(frozen=True)
 class Desk:
-    """A configured site that is ready to be worked on."""
+    """A configured site that is ready to be worked on.
+
+    ``parallel`` is how many VMs are changed at once (0: all).
+    """
 
     config: Config
     site: Site
@@ -48,6 +51,7 @@ class Desk:
     slots: dict[str, Slots] = field(default_factory=dict)
     on_failure: OnFailure = "keep"
     pins: Pins | None = None
+    parallel: int = 0
 
     def context(self, journal: Journal) -> Context:
         """Return what the steps of a run are carried out with."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
-from pvekit.errors import Conflict, NotFound
+from pvekit.errors import Conflict, NotFound, Transient
 from pvekit.inventory.model import Inventory, Vm
 from pvekit.pve.stored import CSI_VMID
 from pvekit.vms.power import Target
@@ -52,20 +52,40 @@ def row(vm: Vm, inventory: Inventory) -> Row:
 
 
 def one(inventory: Inventory, wanted: str) -> Vm:
-    """Return the VM of this name or vmid; raises :class:`NotFound`, or lists the candidates."""
-    found = [vm for vm in inventory.find(wanted) if vm.kind == "qemu"]
+    """Return the VM of this name or vmid, or ``NODE/NAME`` or ``NODE/VMID``.
+
+    Raises :class:`NotFound`, or :class:`Conflict` with all candidates where there are several.
+    """
+    place, _, word = wanted.rpartition("/")
+    named = [vm for vm in inventory.find(word) if vm.kind == "qemu"]
+    found = [vm for vm in named if not place or place in (vm.node, _alias(vm, inventory))]
     if len(found) == 1:
         return found[0]
     if not found:
+        on = f" on {place}" if place else ""
+        elsewhere = [f"{vm.name}: VM {vm.vmid} on {_alias(vm, inventory)}" for vm in named]
+        details = f"Elsewhere there is {'; '.join(elsewhere)}." if elsewhere else ""
         raise NotFound(
-            f"There is no VM {wanted!r}.", hint="See `pvekit vm list --all`.", id="VM-NOT-FOUND"
+            f"There is no VM {word!r}{on}.",
+            details=details,
+            hint="See `pvekit vm list --all`.",
+            id="VM-NOT-FOUND",
         )
+    ways = {f"{_alias(vm, inventory)}/{vm.vmid}": vm for vm in found}
     raise Conflict(
         f"{wanted!r} is the name or vmid of several VMs.",
-        details="\n".join(f"{vm.name}: VM {vm.vmid} on {vm.node}" for vm in found),
-        hint="Say which by its vmid.",
+        details="\n".join(
+            f"{way}: {vm.name or 'without a name'}{'' if vm.ours else ', not ours'}"
+            for way, vm in ways.items()
+        ),
+        hint=f"Say which by its node and vmid, such as {next(iter(ways))}.",
         id="VM-AMBIGUOUS",
     )
+
+
+def _alias(vm: Vm, inventory: Inventory) -> str:
+    node = inventory.node_of(vm)
+    return node.alias if node else vm.node
 
 
 def target(inventory: Inventory, wanted: str) -> Target:
@@ -89,7 +109,35 @@ def target(inventory: Inventory, wanted: str) -> Target:
             hint="pvekit only ever changes what it made itself.",
             id="VM-NOT-OURS",
         )
-    return Target(node.alias, vm.vmid, vm.name, vm.mark.run if vm.mark else "")
+    return Target(
+        node.alias,
+        vm.vmid,
+        vm.name,
+        vm.mark.run if vm.mark else "",
+        mac=vm.macs.get("net0", ""),
+        user=vm.config.values.get("ciuser", ""),
+        address=str(vm.addresses_configured[0].ip) if vm.addresses_configured else "",
+    )
+
+
+def vm_of(inventory: Inventory, target: Target) -> Vm:
+    """Return the VM of a target; raises :class:`NotFound` if it has just gone."""
+    node = inventory.node(target.node)
+    vm = inventory.vm(node.domain, target.vmid) if node else None
+    if vm is None:
+        raise NotFound(f"{target.told} is not there any more.", id="VM-NOT-FOUND")
+    return vm
+
+
+def check_unlocked(vm: Vm) -> None:
+    """Raise :class:`Transient` for a VM that somebody is at work on."""
+    if vm.lock:
+        raise Transient(
+            f"VM {vm.vmid} ({vm.name}) on {vm.node} is locked ({vm.lock}): somebody is at work on "
+            "it.",
+            hint="Wait for its end; `qm unlock` only if nothing runs any more.",
+            id="VM-LOCKED",
+        )
 
 
 def missing(vm: Vm) -> str:

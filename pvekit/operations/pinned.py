@@ -19,7 +19,7 @@ def plan(desk: Desk, account: Account) -> Plan:
     if account.kind == templates.KIND:
         return templates.resumed(account).plan(desk)
     if account.kind in changing.KINDS:
-        return changing.order(account).plan(changing.pinned(account))
+        return changing.plan(desk, account)
     if account.kind == deleting.KIND:
         return deleting.resumed(account).plan(desk)
     if account.kind == collecting.KIND:

@@ -47,7 +47,13 @@ def configure(vm: Guard, options: Options, stdin: str = "", *, job: bool = False
 
 def resize(vm: Guard, slot: str, size_gb: int) -> Change:
     """Grow a disk to an absolute size in GiB; it cannot shrink again."""
-    command = _qm("disk", "resize", vm.vmid, slot, f"{size_gb}G", timeout=600.0)
+    return resize_mb(vm, slot, size_gb * 1024)
+
+
+def resize_mb(vm: Guard, slot: str, size_mb: int) -> Change:
+    """Grow a disk to an absolute size in MiB; it cannot shrink again."""
+    size = f"{size_mb}M" if size_mb % 1024 else f"{size_mb // 1024}G"
+    command = _qm("disk", "resize", vm.vmid, slot, size, timeout=600.0)
     return Change(command, guard=vm, job=True, mute=True)
 
 

@@ -14,7 +14,7 @@ from pvekit.pve import claims, mark
 from pvekit.pve.conf import GuestConfig, parse
 from pvekit.pve.mark import Mark
 from pvekit.pve.scripts import script
-from pvekit.pve.volumes import volumes
+from pvekit.pve.volumes import Volume, volumes
 from pvekit.shell import Query
 
 _CONF = re.compile(r"/etc/pve/nodes/([^/]+)/qemu-server/(\d+)\.conf")
@@ -167,21 +167,27 @@ def configured(node: str, vmid: int, wanted: Mapping[str, str | int | None]) -> 
 def disk_size(node: str, vmid: int, slot: str, size_gb: int) -> Check:
     """Check that a disk has exactly this size in GiB."""
     says = f"disk {slot} of VM {vmid} has {size_gb} GiB"
-    return _disk(says, node, vmid, slot, lambda size: size == size_gb)
+    return _disk(says, node, vmid, slot, lambda disk: disk.size_gb == size_gb)
 
 
 def disk_at_least(node: str, vmid: int, slot: str, size_gb: int) -> Check:
     """Check that a disk has at least this size in GiB."""
     says = f"disk {slot} of VM {vmid} has at least {size_gb} GiB"
-    return _disk(says, node, vmid, slot, lambda size: size >= size_gb)
+    return _disk(says, node, vmid, slot, lambda disk: disk.size_gb >= size_gb)
 
 
-def _disk(says: str, node: str, vmid: int, slot: str, fits: Callable[[int], bool]) -> Check:
+def disk_grown(node: str, vmid: int, slot: str, size_mb: int) -> Check:
+    """Check that a disk has at least this size in MiB, to the byte."""
+    says = f"disk {slot} of VM {vmid} has at least {size_mb} MiB"
+    return _disk(says, node, vmid, slot, lambda disk: disk.size_bytes >= size_mb << 20)
+
+
+def _disk(says: str, node: str, vmid: int, slot: str, fits: Callable[[Volume], bool]) -> Check:
     def judge(now: State) -> Verdict:
         found = now.vms.get(vmid)
         disk = volumes(found.config).get(slot) if found else None
         if found is None or disk is None or found.config.lock:
             return Verdict(holds=False, seen=f"VM {vmid} has no settled disk {slot}")
-        return Verdict(fits(disk.size_gb), f"{slot} has {disk.size_gb} GiB")
+        return Verdict(fits(disk), f"{slot} has {disk.size_gb} GiB")
 
     return check(says, asked(node, vmid), judge)

@@ -12,10 +12,14 @@ from pvekit.run.context import Context, Event
 from pvekit.run.drive import carry_out
 from pvekit.run.scheduler import Scheduler, Task
 from pvekit.run.site import Site
-from pvekit.run.wants import Pause
+from pvekit.run.slots import Slots
+from pvekit.run.wants import Enter, Leave, Pause
 
 JOB_PATIENCE = 3600.0
 """How long a roll-back waits for a job that is still at work, in seconds."""
+
+SUBJECTS = "subjects"
+"""The slot that bounds how many subjects are under way at once."""
 
 
 @dataclass(frozen=True)
@@ -61,10 +65,12 @@ def apply(
     per_slot: int = 2,
     undo: bool = False,
     last: bool = False,
+    at_once: int = 0,
 ) -> dict[str, Outcome]:
     """Carry a plan out, subjects side by side; an error ends only its own subject.
 
-    With ``last`` nothing follows the plan: a subject at its end is whole.
+    With ``last`` nothing follows the plan: a subject at its end is whole. ``at_once`` is how many
+    subjects may be under way at the same moment (0: all of them).
     """
     subjects = plan.subjects()
     outcomes = {name: Outcome() for name in subjects}
@@ -72,10 +78,24 @@ def apply(
         name: _subject(name, steps, context, outcomes[name], undo=undo, last=last)
         for name, steps in subjects.items()
     }
+    if at_once:
+        context.slots.setdefault(SUBJECTS, Slots(at_once))
+        tasks = {name: _in_turn(task) for name, task in tasks.items()}
     errors = _scheduler(site, context, per_slot).run(tasks)
     for name, error in errors.items():
         outcomes[name].error = error
     return outcomes
+
+
+def _in_turn(task: Asking[None]) -> Asking[None]:
+    """Begin a subject once there is room for one more."""
+    yield Enter(SUBJECTS)
+    try:
+        yield from task
+    except PvekitError:
+        yield Leave(SUBJECTS)
+        raise
+    yield Leave(SUBJECTS)
 
 
 def _scheduler(site: Site, context: Context, per_slot: int = 2) -> Scheduler:

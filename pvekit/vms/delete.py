@@ -21,7 +21,8 @@ class Doomed:
     """One of our VMs that is to go: the alias of its node, its own disks, whether HA has it.
 
     ``run`` is the one that deletes it, ``maker`` the one that made it.
-    ``seconds`` is how long its guest may take to shut down before its power is cut.
+    ``seconds`` is how long its guest may take to shut down before its power is cut. ``label`` is
+    what it is called where its name alone could mean another one, too.
     """
 
     run: str
@@ -32,11 +33,12 @@ class Doomed:
     ha: bool = False
     seconds: int = 60
     maker: str = ""
+    label: str = ""
 
     @property
     def subject(self) -> str:
         """What the plan's steps and the journal call this VM."""
-        return f"vm/{self.name}"
+        return f"vm/{self.label or self.name}"
 
 
 def own_volumes(vm: Vm) -> tuple[str, ...]:

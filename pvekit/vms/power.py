@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from pvekit.plan import Guard, Plan, Step
+from pvekit.guest.sight import Wanted
+from pvekit.plan import Check, Guard, Plan, Step, either
 from pvekit.pve import qm, state
 
 Verb = Literal["start", "stop"]
@@ -13,17 +14,35 @@ Verb = Literal["start", "stop"]
 
 @dataclass(frozen=True)
 class Target:
-    """One of our VMs: the alias of its node, its vmid and name, and the run that made it."""
+    """One of our VMs: the alias of its node, its vmid and name, and the run that made it.
+
+    ``mac``, ``user`` and ``address`` are how its guest is found, ``label`` what it is called where
+    its name alone could mean another one, too.
+    """
 
     node: str
     vmid: int
     name: str
     run: str = ""
+    mac: str = ""
+    user: str = ""
+    address: str = ""
+    label: str = ""
 
     @property
     def subject(self) -> str:
         """What the plan's steps call this VM."""
-        return f"vm/{self.name}"
+        return f"vm/{self.label or self.name}"
+
+    @property
+    def told(self) -> str:
+        """Which VM it is, in words for a question."""
+        return f"VM {self.vmid} ({self.name} on {self.node})"
+
+    @property
+    def wanted(self) -> Wanted:
+        """How to find its guest."""
+        return Wanted(self.node, self.vmid, self.mac, self.user or "root", self.address)
 
     @property
     def guard(self) -> Guard:
@@ -47,3 +66,20 @@ def stop(vm: Target, *, seconds: int = 120, force: bool = False) -> Plan:
     goal = state.running(vm.node, vm.vmid, wanted=False)
     change = qm.stop(vm.guard) if force else qm.shutdown(vm.guard, seconds)
     return Plan((Step(vm.subject, "stop", vm.node, goal, (change,), patience=30.0),))
+
+
+def restart(
+    vm: Target, unless: Check, *, seconds: int = 120, force: bool = False
+) -> tuple[Step, Step]:
+    """Return the steps that shut a VM down, unless what that is for holds, and start it again.
+
+    Two steps, and not ``qm reboot``: that ends before the node's event daemon has started the VM,
+    and nobody hears of it if that fails. ``force`` cuts the power of a guest that does not heed.
+    """
+    off = either(unless, state.running(vm.node, vm.vmid, wanted=False))
+    shutdown = qm.shutdown(vm.guard, seconds, force=force)
+    again = state.running(vm.node, vm.vmid)
+    return (
+        Step(vm.subject, "stop", vm.node, off, (shutdown,), patience=30.0),
+        Step(vm.subject, "start", vm.node, again, (qm.start(vm.guard),), patience=60.0),
+    )

@@ -10,6 +10,7 @@ from labsite import Cut, desk_for, lab_site
 
 from pvekit.lab.site import SiteSpec
 from pvekit.operations import changing, creating, runs, templates, vm_wishes
+from pvekit.operations.orders import Work
 from pvekit.operations.template_listing import listed
 
 TEMPLATE = templates.Request()
@@ -121,5 +122,5 @@ def test_a_vm_that_is_named_twice_is_meant_once_and_the_site_is_read_once(site, 
     site.cut = Cut(-1, "before")  # never cuts, but counts the commands
     targets = changing.targets(desk, ["k8s-worker-1", "100"])
     assert [target.vmid for target in targets] == [100]
-    assert len(STOP.plan(targets).steps) == 1
+    assert len(STOP.plan(desk, Work(targets[0], None)).steps) == 1
     assert next(site.cut.count) == 1

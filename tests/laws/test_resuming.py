@@ -17,6 +17,8 @@ from pvekit.lab.site import SiteSpec
 from pvekit.operations import changing, creating, deleting, resuming, runs, templates, vm_wishes
 from pvekit.operations.carrying import Report
 from pvekit.operations.desk import Desk
+from pvekit.operations.orders import AnyOrder
+from pvekit.operations.resizing import Resize
 
 ONE = SiteSpec(nodes=1, clustered=False)
 TWO = SiteSpec(nodes=2, clustered=True)
@@ -40,7 +42,7 @@ def build(desk: Desk) -> Report:
     return templates.carry_out(desk, found, journal)[1]
 
 
-def change(desk: Desk, order: changing.Order, *names: str) -> Report:
+def change(desk: Desk, order: AnyOrder, *names: str) -> Report:
     journal = changing.begin(desk, order, names, changing.targets(desk, names))
     return changing.carry_out(desk, journal)[1]
 
@@ -69,6 +71,11 @@ def stop(desk: Desk) -> Report:
     return change(desk, changing.Order("stop", 60), "k8s-worker-1")
 
 
+def resize(desk: Desk) -> Report:
+    order = Resize(cpus=3, memory_mb=3072, disks=("=+10240",), allow_restart=True)
+    return change(desk, order, "k8s-worker-1")
+
+
 @dataclass(frozen=True)
 class Case:
     """A command, the site that it begins on, and every how many break points the sample takes."""
@@ -86,6 +93,7 @@ CASES = (
     Case("a grown disk", grown, ONE, every=13),
     Case("vm delete", delete, ONE, (build, one), every=3),
     Case("vm stop", stop, ONE, (build, one), every=3),
+    Case("vm resize", resize, ONE, (build, one), every=11),
     Case("template build", build, ONE, (), every=29),
 )
 

@@ -1,0 +1,74 @@
+"""The words by which commands are told which VMs are meant, and how many of them at once."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+AT_ONCE = 10
+
+
+def choosing(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``NAME...`` and the options that select instead; the command gets a ``chosen``."""
+
+    @functools.wraps(command)
+    def told(
+        *args: Any,  # noqa: ANN401 - whatever the command takes
+        names: tuple[str, ...],
+        role: str,
+        selectors: tuple[str, ...],
+        every: bool,
+        **more: Any,  # noqa: ANN401
+    ) -> Any:  # noqa: ANN401
+        from pvekit.operations.selecting import selected
+
+        chosen = selected(names, role=role, selectors=selectors, every=every)
+        return command(*args, chosen=chosen, **more)
+
+    return click.argument("names", nargs=-1, metavar="[NAME]...")(selecting(told))
+
+
+def selecting(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that select VMs: ``role``, ``selectors`` and ``every``."""
+    options = (
+        click.option("--role", default="", help="All of ours that have this role."),
+        click.option(
+            "--selector",
+            "-l",
+            "selectors",
+            multiple=True,
+            metavar="KEY=VALUE,...",
+            help="All of ours that match: tag=web, tag!=old, role=, node=, status=, name=web-*.",
+        ),
+        click.option("--all", "every", is_flag=True, help="All of ours."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def parallel_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``--parallel N``."""
+    return click.option(
+        "--parallel",
+        type=click.IntRange(1, 1000),
+        default=AT_ONCE,
+        show_default=True,
+        metavar="N",
+        help="How many VMs at once.",
+    )(command)
+
+
+def dry_run_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``--dry-run``."""
+    return click.option("--dry-run", is_flag=True, help="Show every command and change nothing.")(
+        command
+    )
+
+
+def yes_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``--yes``."""
+    return click.option("--yes", "-y", is_flag=True, help="Do not ask.")(command)
