@@ -107,7 +107,9 @@ def _check_room(desk: Desk, inventory: Inventory, decided: Sequence[tuple[Vm, Re
     for vm, aim in decided:
         node = inventory.node_of(vm)
         if node is None or not node.online:
-            raise PvekitError(f"The node of VM {vm.vmid} ({vm.name}) does not answer.", id="NODE-SILENT")
+            raise PvekitError(
+                f"The node of VM {vm.vmid} ({vm.name}) does not answer.", id="NODE-SILENT"
+            )
         nodes[node.alias] = node
         _check_cpus(vm, aim, node)
         if aim.memory_mb:
