@@ -86,8 +86,8 @@ def _check_restarts(decided: Sequence[tuple[Vm, Resizing]]) -> None:
     if not needing:
         return
     lines = [
-        f"{vm.name}: VM {vm.vmid} on {vm.node} (hotplug: {', '.join(resize.features(vm)) or 'nothing'}): "
-        f"{', '.join(aim.told)}"
+        f"{vm.name}: VM {vm.vmid} on {vm.node}, {', '.join(aim.told)} (live it takes: "
+        f"{', '.join(resize.features(vm)) or 'nothing'})"
         for vm, aim in needing
     ]
     raise Conflict(

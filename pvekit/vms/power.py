@@ -42,7 +42,8 @@ class Target:
     @property
     def wanted(self) -> Wanted:
         """How to find its guest."""
-        return Wanted(self.node, self.vmid, self.mac, self.user or "root", self.address)
+        user = self.user or "root"
+        return Wanted(self.node, self.vmid, self.mac, user, self.address, run=self.run)
 
     @property
     def guard(self) -> Guard:
