@@ -2,17 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
 
-_OPTIONS = (
-    click.option("--role", required=True, help="What it is for: master, worker, any DNS label."),
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+SIZE = (
     click.option("--size", default="", help="A size of the configuration, or auto."),
     click.option("--cpus", type=click.IntRange(1, 512), help="Virtual CPUs."),
     click.option("--memory", default="", metavar="MIB|4G", help="Memory in MiB, or with a unit."),
     click.option("--disk", default="", metavar="GB", help="Disk in GiB, or with a unit."),
+)
+PLACEMENT = (
+    click.option(
+        "--policy",
+        type=click.Choice(["count", "memory", "balanced", "pack"]),
+        help="Which node gets a VM (default: as configured, else count).",
+    ),
+    click.option(
+        "--anti-affinity",
+        type=click.Choice(["none", "soft", "hard"]),
+        help="Whether VMs of the role keep apart (default: as configured).",
+    ),
+    click.option(
+        "--spread",
+        type=click.Choice(["soft", "hard"]),
+        help="Even over the failure domains, if possible or always.",
+    ),
+    click.option("--near", default="", metavar="VM", help="On the node of this guest."),
+    click.option("--avoid", multiple=True, metavar="NODE", help="Not there; may be repeated."),
+)
+_OPTIONS = (
+    click.option("--role", required=True, help="What it is for: master, worker, any DNS label."),
+    *SIZE,
     click.option(
         "--network", type=click.Choice(["dhcp", "static"]), default="dhcp", show_default=True
     ),
@@ -23,6 +47,7 @@ _OPTIONS = (
     click.option("--name", default="", help="Instead of PREFIX-ROLE-NUMBER."),
     click.option("--count", type=click.IntRange(1, 1000), default=1, show_default=True),
     click.option("--node", help="This node, if it can take the VM."),
+    *PLACEMENT,
     click.option("--template", default="", help="Another template than the role's."),
     click.option("--storage", default="", help="Another storage than the template's."),
     click.option("--bridge", default="", help="Another bridge than the template's."),
@@ -41,8 +66,16 @@ _OPTIONS = (
 )
 
 
-def create_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options to a command."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
+def options(several: Sequence[Decorator]) -> Decorator:
+    """Return what adds options to a command."""
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(several):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+create_options = options(_OPTIONS)
+"""Adds the options of ``vm create``."""

@@ -37,15 +37,36 @@ def request(asked: Mapping[str, Any]) -> Request:
     memory, disk = options.pop("memory"), options.pop("disk")
     accept_new = options.pop("guest_host_key") == "accept-new"
     timeout = duration(options.pop("timeout"))
+    rules = placement(options)
     if options["count"] > 1 and (options["name"] or options["vmid"] is not None):
         raise UsageError("--name and --vmid are for one VM, not for --count.")
     return Request(
         **{**options, "dns": tuple(options["dns"]), "tags": tuple(options["tags"])},
+        **rules,
         memory_mb=parse_memory(memory) if memory else None,
         disk_gb=parse_disk(disk) if disk else None,
         timeout=timeout,
         accept_new=accept_new,
     )
+
+
+def wished(asked: Mapping[str, Any]) -> Request:
+    """Return the request of options that say only what would be placed."""
+    options = dict(asked)
+    memory, disk = options.pop("memory"), options.pop("disk")
+    rules = placement(options)
+    return Request(
+        **options,
+        **rules,
+        memory_mb=parse_memory(memory) if memory else None,
+        disk_gb=parse_disk(disk) if disk else None,
+    )
+
+
+def placement(options: dict[str, Any]) -> dict[str, Any]:
+    """Take the options of placement out of others and return them as a request has them."""
+    rules = {key: options.pop(key) or "" for key in ("policy", "anti_affinity", "spread")}
+    return {**rules, "near": options.pop("near"), "avoid": tuple(options.pop("avoid"))}
 
 
 def foresee(app: App, asked: Request, *, form: Form, explain: bool, detailed: bool) -> int:

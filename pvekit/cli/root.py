@@ -14,6 +14,7 @@ _TEMPLATE = "pvekit.cli.template"
 TABLE = {
     "template": Entry(f"{_TEMPLATE}:template", "Build and list templates."),
     "vm": Entry(f"{_VM}:vm", "Create, list, change and delete VMs, and work in them."),
+    "place": Entry("pvekit.cli.place:place", "Say where VMs would go, and why; changes nothing."),
     "run": Entry("pvekit.cli.runs:runs", "Look at runs, finish or undo unfinished ones."),
     "gc": Entry("pvekit.cli.collecting:gc", "Remove what unfinished runs and old templates left."),
     "node": Entry("pvekit.cli.node:node", "Look at nodes, trust their SSH host keys."),

@@ -31,6 +31,7 @@ class NodeEntry:
     user: str | None = None
     ssh_private_key_path: str | None = None
     jump: str | None = None
+    failure_domain: str | None = None
 
     @property
     def alias(self) -> str:
@@ -101,12 +102,16 @@ class TemplateConfig:
 
 @dataclass(frozen=True)
 class RoleConfig:
-    """What the VMs of a role get unless the command line says otherwise."""
+    """What the VMs of a role get unless the command line says otherwise.
+
+    Without an ``anti_affinity`` it is soft for masters, and none for others.
+    """
 
     name: str
     template: str = BASE_TEMPLATE
     size: str = AUTO_SIZE
     tags: tuple[str, ...] = ()
+    anti_affinity: Literal["none", "soft", "hard"] | None = None
 
 
 @dataclass(frozen=True)
@@ -131,13 +136,18 @@ class Readiness:
 
 @dataclass(frozen=True)
 class Placement:
-    """How much of a node's memory may be given away.
+    """How much of a node may be given away, and which node gets a VM.
 
-    A reserve of None means the smaller of 4096 MiB and 12 % of the node's memory.
+    A reserve of None means the smaller of 4096 MiB and 12 % of the node's memory; other limits of
+    None are none. ``n_plus_one`` is what is done where the loss of a node would not be borne.
     """
 
+    policy: Literal["count", "memory", "balanced", "pack"] = "count"
     memory_ratio: float = 1.0
     memory_reserve_mb: int | None = None
+    cpu_ratio: float | None = None
+    max_vms: int | None = None
+    n_plus_one: Literal["ignore", "warn", "refuse"] = "ignore"
 
 
 @dataclass(frozen=True)

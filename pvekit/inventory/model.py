@@ -53,6 +53,7 @@ class NodeState:
 
     A member of a PVE cluster that the config does not name has its own name as alias and is not
     ``configured``. ``domain`` is empty for a node that was not reached and is no known member.
+    ``maintenance`` is HA's: the node gives its guests away.
     """
 
     alias: str
@@ -68,6 +69,7 @@ class NodeState:
     tools: frozenset[str] = frozenset()
     boot_id: str = ""
     image_dir_free_bytes: int | None = None
+    maintenance: bool = False
 
 
 @dataclass(frozen=True)

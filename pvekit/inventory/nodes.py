@@ -74,6 +74,7 @@ def _read(
         tools=frozenset(reading.facts.get("tool", ())),
         boot_id=reading.boot_id,
         image_dir_free_bytes=int(free[0]) if free else None,
+        maintenance=reading.node in view.maintenance,
         **_figures(reading.node, view.rrd)._asdict(),
     )
 
@@ -85,6 +86,7 @@ def _unread(domain: Domain, member: Member, view: NodeReading) -> NodeState:
         domain=domain.key,
         online=member.online,
         configured=False,
+        maintenance=member.name in view.maintenance,
         **_figures(member.name, view.rrd)._asdict(),
     )
 

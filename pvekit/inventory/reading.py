@@ -51,6 +51,13 @@ class NodeReading:
         return bool(re.fullmatch("[0-7]+", mode)) and bool(int(mode, 8) & 0o200)
 
     @property
+    def maintenance(self) -> frozenset[str]:
+        """The nodes that HA has in maintenance, by PVE name."""
+        states = _json(self.files, "/etc/pve/ha/manager_status").get("node_status")
+        states = states if isinstance(states, dict) else {}
+        return frozenset(name for name, state in states.items() if state == "maintenance")
+
+    @property
     def time(self) -> float:
         """The node's clock at the reading, in seconds since the epoch."""
         return float(self.fact("time") or 0)

@@ -10,11 +10,10 @@ from typing import Any
 from pvekit.errors import IdTaken, PvekitError
 from pvekit.journal import Account, Journal
 from pvekit.journal.frozen import part, thaw
-from pvekit.operations import vm_wishes
+from pvekit.operations import placement_rules, vm_wishes
 from pvekit.operations.carrying import Report, carry, finish, held, take_back
 from pvekit.operations.desk import Desk
 from pvekit.operations.vm_wishes import Request, data
-from pvekit.placement import Rules
 from pvekit.plan import Plan
 from pvekit.run.apply import Outcome, Preview, preview
 from pvekit.run.context import Event
@@ -238,11 +237,13 @@ def _decide(
 ) -> tuple[Decision, ...]:
     """Read the site and decide on it: on so many of the asked-for machines, if not on all."""
     inventory = desk.inventory()
-    placement = desk.config.placement
-    rules = Rules(placement.memory_ratio, placement.memory_reserve_mb)
+    rules = placement_rules.rules(desk.config, request.policy)
     wishes = vm_wishes.wishes(desk.config, inventory, request)
     wishes = replace(wishes, count=count or wishes.count, avoid=wishes.avoid | avoid)
-    return decide.decide(wishes, inventory, rules, run)
+    at = decide.placed(wishes, inventory, rules)
+    for warning in at.found.warnings:
+        desk.warn(warning)
+    return decide.machines(wishes, inventory, at, run)
 
 
 def result(spec: VmSpec, at: Placement, report: Report) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from pvekit.config.load import public_keys
 from pvekit.config.model import BASE_TEMPLATE, Config, TemplateConfig
 from pvekit.errors import UsageError
 from pvekit.inventory.model import Inventory
+from pvekit.operations import placement_rules
 from pvekit.sizing import Sized, SizeRequest, choose
 from pvekit.vms import decide
 from pvekit.vms.create import Wait
@@ -45,6 +46,11 @@ class Request:
     wait: bool = True
     timeout: float = 0.0
     accept_new: bool = False
+    policy: str = ""
+    anti_affinity: str = ""
+    spread: str = ""
+    near: str = ""
+    avoid: tuple[str, ...] = ()
 
 
 def data(request: Request, config: Config) -> dict[str, Any]:
@@ -103,6 +109,15 @@ def wishes(config: Config, inventory: Inventory, request: Request) -> Wishes:
         full=_full(config, request),
         onboot=clone.onboot,
         avoid=frozenset(each.id for each in config.templates.values()),
+        groups=placement_rules.groups(
+            config,
+            inventory,
+            request.role,
+            request.anti_affinity,
+            request.spread,
+            request.near,
+        ),
+        shun=frozenset(request.avoid),
     )
 
 

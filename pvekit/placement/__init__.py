@@ -1,6 +1,6 @@
 """Deciding where a guest goes, and under which vmid, name, address and MAC. Pure."""
 
-from pvekit.placement.choice import Choice, Reason, choose, place_all
-from pvekit.placement.filters import Need, Rules
+from pvekit.placement.choice import Choice, Pass, Reason, choose, place, place_all
+from pvekit.placement.rules import Group, Need, Rules
 
-__all__ = ["Choice", "Need", "Reason", "Rules", "choose", "place_all"]
+__all__ = ["Choice", "Group", "Need", "Pass", "Reason", "Rules", "choose", "place", "place_all"]

@@ -2,105 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from pvekit.inventory.model import Inventory, NodeState, Storage, Vm
-from pvekit.sizing.size import Size
-
-GIB = 1 << 30
-
-
-@dataclass(frozen=True)
-class Need:
-    """What one guest needs of a node: its size, a storage, a bridge, and a template to clone.
-
-    Any of ``templates`` will do. ``disk_gb`` (GiB) is the room that it takes on the storage,
-    which is less than its size for a linked clone; None means the size's.
-    """
-
-    name: str
-    size: Size
-    storage: str
-    bridge: str
-    templates: tuple[Vm, ...]
-    disk_gb: int | None = None
-
-    @property
-    def room_bytes(self) -> int:
-        """The room that must be free on the storage."""
-        return (self.size.disk_gb if self.disk_gb is None else self.disk_gb) * GIB
-
-
-@dataclass(frozen=True)
-class Rules:
-    """How much of a node's memory may be given away: total x ratio - reserve.
-
-    The reserve is in MiB; None means 12 % of the node's memory, but at most 4096.
-    """
-
-    memory_ratio: float = 1.0
-    memory_reserve_mb: int | None = None
-
-    def reserve_mb(self, memory_mb: int) -> int:
-        """Return the reserve in MiB of a node with this much memory."""
-        if self.memory_reserve_mb is not None:
-            return self.memory_reserve_mb
-        return min(4096, memory_mb * 12 // 100)
-
-    def limit_mb(self, memory_mb: int) -> int:
-        """Return how many MiB of a node's memory may be given away."""
-        return int(memory_mb * self.memory_ratio) - self.reserve_mb(memory_mb)
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A node as it stands for one need; memory in MiB.
-
-    ``template`` is what a clone would come from, ``room`` the free bytes on the wanted storage;
-    both are None where there is none.
-    """
-
-    node: NodeState
-    quorate: bool
-    template: Vm | None
-    storage: Storage | None
-    room: int | None
-    vms: int
-    memory_given_mb: int
-    memory_free_mb: int
+from pvekit.placement.loads import Candidate, Standing
+from pvekit.placement.rules import GIB, Need, Rules
 
 
 def objection(candidate: Candidate, need: Need, rules: Rules) -> str | None:
     """Return why a guest cannot go to a node, or None if it can."""
     return (
         _state(candidate)
+        or _pins(candidate, need)
         or _template(candidate)
         or _storage(candidate, need)
         or _bridge(candidate, need)
-        or _cpus(candidate, need)
+        or _cpus(candidate, need, rules)
+        or _vms(candidate, rules)
         or _memory(candidate, need, rules)
+        or _groups(candidate)
     )
-
-
-def template_for(node: NodeState, need: Need, inventory: Inventory) -> Vm | None:
-    """Return the template that a clone on this node would come from: its own copy first.
-
-    A copy on another node serves too if all its disks and the destination are on shared storage:
-    the clone then runs on that node.
-    """
-    in_domain = sorted(
-        (vm for vm in need.templates if vm.domain == node.domain), key=lambda vm: vm.vmid
-    )
-    own = [vm for vm in in_domain if vm.node == node.name]
-    destination = inventory.storage(node.domain, need.storage)
-    shared = destination is not None and destination.shared
-    others = [vm for vm in in_domain if shared and _serves_others(vm, inventory)]
-    return next(iter((*own, *others)), None)
-
-
-def _serves_others(vm: Vm, inventory: Inventory) -> bool:
-    node = inventory.node_of(vm)
-    return node is not None and node.configured and node.online and inventory.is_shared(vm)
 
 
 def _state(candidate: Candidate) -> str | None:
@@ -109,8 +27,19 @@ def _state(candidate: Candidate) -> str | None:
         return "not named in the config (proxmox_nodes)"
     if not node.online:
         return "not online"
-    if not (candidate.quorate and node.writable):
+    if not candidate.writable:
         return "no quorum, nothing can be changed there"
+    if node.maintenance:
+        return "in maintenance (HA node-maintenance)"
+    return None
+
+
+def _pins(candidate: Candidate, need: Need) -> str | None:
+    alias = candidate.node.alias
+    if alias in need.avoid:
+        return "is to be avoided"
+    if need.pin and alias not in need.pin:
+        return f"is none of the nodes that it is pinned to ({', '.join(sorted(need.pin))})"
     return None
 
 
@@ -125,9 +54,8 @@ def _storage(candidate: Candidate, need: Need) -> str | None:
     if storage.disabled:
         return f"storage {need.storage} is disabled"
     if "images" not in storage.content:
-        return (
-            f"storage {need.storage} does not take disk images (its content: {_content(storage)})"
-        )
+        content = ", ".join(sorted(storage.content))
+        return f"storage {need.storage} does not take disk images (its content: {content})"
     if candidate.room is None:
         return f"storage {need.storage} is not active"
     if candidate.room < need.room_bytes:
@@ -138,10 +66,6 @@ def _storage(candidate: Candidate, need: Need) -> str | None:
     return None
 
 
-def _content(storage: Storage) -> str:
-    return ", ".join(sorted(storage.content))
-
-
 def _bridge(candidate: Candidate, need: Need) -> str | None:
     if need.bridge in candidate.node.bridges:
         return None
@@ -149,11 +73,24 @@ def _bridge(candidate: Candidate, need: Need) -> str | None:
     return f"has no bridge {need.bridge} (there are: {known})"
 
 
-def _cpus(candidate: Candidate, need: Need) -> str | None:
-    cpus = candidate.node.cpus
-    if cpus is None or need.size.cpus <= cpus:
+def _cpus(candidate: Candidate, need: Need, rules: Rules) -> str | None:
+    cpus, wanted = candidate.node.cpus, need.size.cpus
+    if cpus is None:
         return None
-    return f"has {cpus} CPUs, and PVE starts no guest with more ({need.size.cpus} are wanted)"
+    if wanted > cpus:
+        return f"has {cpus} CPUs, and PVE starts no guest with more ({wanted} are wanted)"
+    if rules.cpu_ratio is not None and candidate.cpus_given + wanted > cpus * rules.cpu_ratio:
+        return (
+            f"CPUs: {candidate.cpus_given} given to guests + {wanted} wanted is more than "
+            f"{cpus} x placement.cpu_ratio {rules.cpu_ratio:g}"
+        )
+    return None
+
+
+def _vms(candidate: Candidate, rules: Rules) -> str | None:
+    if rules.max_vms is None or candidate.vms < rules.max_vms:
+        return None
+    return f"has {candidate.vms} VMs, and placement.max_vms is {rules.max_vms}"
 
 
 def _memory(candidate: Candidate, need: Need, rules: Rules) -> str | None:
@@ -168,3 +105,27 @@ def _memory(candidate: Candidate, need: Need, rules: Rules) -> str | None:
         f"({total} MiB x placement.memory_ratio {rules.memory_ratio:g} - "
         f"placement.memory_reserve_mb {rules.reserve_mb(total)})"
     )
+
+
+def _groups(candidate: Candidate) -> str | None:
+    objections = (_group(candidate, each) for each in candidate.standings if each.group.hard)
+    return next(filter(None, objections), None)
+
+
+def _group(candidate: Candidate, standing: Standing) -> str | None:
+    group = standing.group
+    if group.rule == "apart" and standing.in_domain:
+        return f"anti-affinity: {standing.in_domain} of {group.name} {_there(candidate)} already"
+    if group.rule == "spread" and standing.in_domain > standing.least:
+        return (
+            f"spread: {standing.in_domain} of {group.name} {_there(candidate)}, "
+            f"{standing.least} elsewhere"
+        )
+    if group.rule == "together" and standing.anywhere and not standing.on_node:
+        return f"affinity: {group.name} is on {standing.where}"
+    return None
+
+
+def _there(candidate: Candidate) -> str:
+    own = candidate.domain == candidate.node.alias
+    return "there" if own else f"in failure domain {candidate.domain}"

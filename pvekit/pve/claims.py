@@ -31,6 +31,7 @@ class Claim:
     node: str = ""
     memory_mb: int = 0
     ip: str = ""
+    role: str = ""
     host: str = ""
     pid: int = 0
     time: float = 0.0
@@ -53,6 +54,7 @@ _FIELDS: dict[str, type | tuple[type, ...]] = {
     "node": str,
     "memory_mb": int,
     "ip": str,
+    "role": str,
     "host": str,
     "pid": int,
     "time": (int, float),

@@ -103,6 +103,7 @@ def _claim(spec: VmSpec, at: Placement, owner: Owner, node: str) -> Claim:
         node=at.pve_node if node == at.home else "",
         memory_mb=spec.memory_mb if node == at.home else 0,
         ip=spec.address,
+        role=spec.role,
         host=owner.host,
         pid=owner.pid,
         time=owner.time,

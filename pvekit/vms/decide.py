@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pvekit.errors import NotFound, Transient, UsageError
 from pvekit.inventory.model import Inventory, NodeState, Vm
-from pvekit.placement import Choice, Need, Rules, names, place_all
+from pvekit.placement import Choice, Group, Need, Pass, Rules, names, place
 from pvekit.pve.stored import CSI_VMID
 from pvekit.pve.volumes import boot_slot
 from pvekit.sizing.size import Size
@@ -21,7 +21,8 @@ class Wishes:
     """Some VMs of one kind. Empty text and None leave a thing to the template or to the site.
 
     ``ip`` is ``dhcp`` or the first address (CIDR), with ``exact_ip`` the one that it must be;
-    ``avoid`` are vmids that templates want.
+    ``avoid`` are vmids that templates want. ``pin`` are the only nodes, ``shun`` those that it may
+    not go to, by alias.
     """
 
     role: str
@@ -48,6 +49,17 @@ class Wishes:
     full: bool = True
     onboot: bool = False
     avoid: frozenset[int] = frozenset()
+    groups: tuple[Group, ...] = ()
+    pin: frozenset[str] = frozenset()
+    shun: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Placed:
+    """Machines by name with their needs and the nodes chosen for them."""
+
+    needs: tuple[Need, ...]
+    found: Pass
 
 
 def decide(wishes: Wishes, inventory: Inventory, rules: Rules, run: str) -> tuple[Decision, ...]:
@@ -56,12 +68,22 @@ def decide(wishes: Wishes, inventory: Inventory, rules: Rules, run: str) -> tupl
     Raises :class:`NotFound` without a template, :class:`NoCapacity` if they do not fit, and what
     :mod:`pvekit.placement.names` raises.
     """
+    return machines(wishes, inventory, placed(wishes, inventory, rules), run)
+
+
+def placed(wishes: Wishes, inventory: Inventory, rules: Rules) -> Placed:
+    """Choose names and nodes; raises what :func:`decide` does."""
     names.check_labels(wishes.role, wishes.tags)
-    called = _names(wishes, inventory)
-    choices = place_all(_needs(wishes, inventory, called), inventory, rules, wishes.node)
+    needs = needs_of(wishes, inventory, _names(wishes, inventory))
+    return Placed(needs, place(needs, inventory, rules, wishes.node))
+
+
+def machines(wishes: Wishes, inventory: Inventory, at: Placed, run: str) -> tuple[Decision, ...]:
+    """Decide the rest of machines that have their nodes: vmids, addresses, MACs."""
     ips = _addresses(wishes, inventory)
     deciding = _Deciding(wishes, inventory, run)
-    return tuple(deciding.one(*each) for each in zip(called, ips, choices, strict=True))
+    called = (need.name for need in at.needs)
+    return tuple(deciding.one(*each) for each in zip(called, ips, at.found.choices, strict=True))
 
 
 def templates(inventory: Inventory, name: str) -> tuple[Vm, ...]:
@@ -129,7 +151,8 @@ def _addresses(wishes: Wishes, inventory: Inventory) -> tuple[str, ...]:
     return tuple(map(str, found))
 
 
-def _needs(wishes: Wishes, inventory: Inventory, called: tuple[str, ...]) -> list[Need]:
+def needs_of(wishes: Wishes, inventory: Inventory, called: tuple[str, ...]) -> tuple[Need, ...]:
+    """Return what machines of these names need; raises :class:`NotFound` without a template."""
     found = templates(inventory, wishes.template)
     if not found:
         raise NotFound(
@@ -140,7 +163,20 @@ def _needs(wishes: Wishes, inventory: Inventory, called: tuple[str, ...]) -> lis
     storage = wishes.storage or _storage(found[0])
     bridge = wishes.bridge or _bridge(found[0])
     room = None if wishes.full else 0
-    return [Need(name, wishes.size, storage, bridge, found, room) for name in called]
+    return tuple(
+        Need(
+            name,
+            wishes.size,
+            storage,
+            bridge,
+            found,
+            room,
+            groups=wishes.groups,
+            pin=wishes.pin,
+            avoid=wishes.shun,
+        )
+        for name in called
+    )
 
 
 def _storage(template: Vm) -> str:

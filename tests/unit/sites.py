@@ -52,6 +52,7 @@ def _node(name, node):
         bridges=frozenset(node.get("bridges", ["vmbr0"])),
         tools=frozenset(node.get("tools", ())),
         image_dir_free_bytes=node.get("image_free"),
+        maintenance=node.get("maintenance", False),
     )
 
 

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from sites import GIB, site
 
 from pvekit.errors import NoCapacity, NotFound
-from pvekit.placement import Need, Rules, choose, place_all
-from pvekit.placement.filters import template_for
+from pvekit.placement import Group, Need, Rules, choose, place, place_all
+from pvekit.placement.loads import template_for
 from pvekit.sizing import Size
 
 CASES = Path(__file__).parents[1] / "cases/placement"
@@ -29,13 +29,21 @@ def need_for(inventory, name="k8s-worker-1", **wanted):
         bridge="vmbr0",
         templates=tuple(vm for vm in inventory.vms if vm.name == "base"),
         disk_gb=wanted["room_gb"],
+        groups=tuple(group(**each) for each in wanted.get("groups", ())),
+        pin=frozenset(wanted.get("pin", ())),
+        avoid=frozenset(wanted.get("avoid", ())),
     )
+
+
+def group(rule, hard=False, name="master", members=()):
+    return Group(name, rule, hard, frozenset(("bench", vmid) for vmid in members))
 
 
 @pytest.mark.parametrize("case", list(cases()))
 def test_case(case):
     inventory = site(case["nodes"], case.get("storage"), case.get("quorate", True))
     needs = [need_for(inventory, **case.get("need", {}))] * case.get("count", 1)
+    needs = [need_for(inventory, **need) for need in case.get("needs", ())] or needs
     rules = Rules(**case.get("rules", {}))
     if "refused" in case:
         with pytest.raises(NoCapacity) as refusal:
@@ -43,8 +51,10 @@ def test_case(case):
         for text in case["refused"]:
             assert text in str(refusal.value)
         return
-    choices = place_all(needs, inventory, rules, case.get("only"))
+    found = place(needs, inventory, rules, case.get("only"))
+    choices = found.choices
     assert [choice.node.alias for choice in choices] == case["chosen"]
+    assert list(found.warnings) == case.get("warnings", [])
     reasons = {reason.node: reason for reason in choices[0].reasons}
     for node, text in case.get("because", {}).items():
         assert text in reasons[node].because

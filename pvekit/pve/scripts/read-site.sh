@@ -27,7 +27,7 @@ done
 
 grep -aHs '' \
     /etc/pve/.members /etc/pve/.vmlist /etc/pve/.rrd \
-    /etc/pve/storage.cfg /etc/pve/datacenter.cfg \
+    /etc/pve/storage.cfg /etc/pve/datacenter.cfg /etc/pve/ha/manager_status \
     /etc/pve/nodes/*/qemu-server/*.conf /etc/pve/nodes/*/lxc/*.conf \
     /etc/pve/priv/pvekit/* \
     /proc/sys/kernel/random/boot_id /run/qemu-server/*.pid

@@ -1,0 +1,68 @@
+"""``pvekit place``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pvekit.cli.app import App, pass_app
+from pvekit.cli.create_options import PLACEMENT, SIZE, options
+from pvekit.cli.output import Form, View, emit, format_option
+
+if TYPE_CHECKING:
+    from pvekit.operations.placing import Answer
+
+PLACES = View(
+    kind="Place",
+    name="node/{node}",
+    columns=("name", "size", "node"),
+    wide=("cpus", "memory_mb", "disk_gb", "template"),
+)
+_REASONS = ("name", "node", "verdict", "because")
+
+
+@click.command()
+@click.option("--role", default="worker", show_default=True, help="What they would be for.")
+@options(SIZE)
+@click.option("--count", type=click.IntRange(1, 1000), default=1, show_default=True)
+@click.option("--node", help="Whether this node can take them.")
+@options(PLACEMENT)
+@click.option("--template", default="", help="Another template than the role's.")
+@click.option("--storage", default="", help="Another storage than the template's.")
+@click.option("--bridge", default="", help="Another bridge than the template's.")
+@click.option("--explain", is_flag=True, help="Say of each node why it was chosen or not.")
+@format_option
+@pass_app
+def place(app: App, /, form: Form, explain: bool, **asked: object) -> None:
+    """Say which nodes VMs would go to, and why; changes nothing.
+
+    `vm create` with the same options would choose the same nodes. Nothing is reserved.
+    """
+    from pvekit.cli import creating
+    from pvekit.operations import placing
+
+    answer = placing.ask(app.desk(), creating.wished(asked))
+    text = (lambda: _explain(answer, form)) if explain else None
+    emit(
+        form,
+        PLACES,
+        answer.places,
+        text=text,
+        policy=answer.policy,
+        warnings=list(answer.warnings),
+    )
+    for warning in answer.warnings:
+        click.echo(f"Warning: {warning}", err=True)
+
+
+def _explain(answer: Answer, form: Form) -> None:
+    from pvekit.cli import rendering
+
+    rows = [_why(place, reason) for place in answer.places for reason in place["reasons"]]
+    click.echo(rendering.table(rows, _REASONS, headers=form.headers))
+
+
+def _why(place: dict[str, Any], reason: dict[str, Any]) -> dict[str, Any]:
+    verdict = "chosen" if reason["chosen"] else "possible" if reason["accepted"] else "no"
+    return {**reason, "name": place["name"], "verdict": verdict}
