@@ -16,6 +16,7 @@ from pvekit.cli.invocation import Invocation
 
 if TYPE_CHECKING:
     from pvekit.config.model import Config, OnFailure
+    from pvekit.config.sources import Asked, Home, Sources
     from pvekit.journal import Store
     from pvekit.operations.carrying import Report
     from pvekit.operations.desk import Desk, Watch
@@ -28,13 +29,13 @@ class App:
 
     def __init__(
         self,
-        config_path: str | None,
+        asked: Asked,
         *,
         verbose: int,
         quiet: bool,
         invocation: Invocation | None = None,
     ) -> None:
-        self.config_path = Path(config_path).expanduser() if config_path else None
+        self.asked = asked
         self.verbose = verbose
         self.quiet = quiet
         self.invocation = invocation or Invocation()
@@ -45,14 +46,14 @@ class App:
     @contextmanager
     def open(
         cls,
-        config_path: str | None,
+        asked: Asked,
         *,
         verbose: int,
         quiet: bool,
         invocation: Invocation | None = None,
     ) -> Iterator[App]:
         """Make an app and, at the end, close its connections."""
-        app = cls(config_path, verbose=verbose, quiet=quiet, invocation=invocation)
+        app = cls(asked, verbose=verbose, quiet=quiet, invocation=invocation)
         try:
             yield app
         finally:
@@ -60,18 +61,28 @@ class App:
                 app._machines.close()
 
     @cached_property
-    def path(self) -> Path:
-        """The configuration file."""
-        from pvekit.config.load import find
+    def sources(self) -> Sources:
+        """What the configuration is read from."""
+        from pvekit.config.named import unknown
+        from pvekit.config.sources import find
 
-        return find(self.config_path, os.environ, Path.cwd(), Path.home())
+        for problem in unknown(os.environ):
+            self._warn(problem)
+        return find(self.asked, os.environ, Path.cwd(), Path.home())
+
+    @cached_property
+    def own(self) -> Home:
+        """The user's own configuration files."""
+        from pvekit.config.sources import Home
+
+        return Home(os.environ, Path.home())
 
     @cached_property
     def config(self) -> Config:
         """The configuration."""
         from pvekit.config.load import load
 
-        return load(self.path)
+        return load(self.sources)
 
     @cached_property
     def store(self) -> Store:
@@ -107,7 +118,7 @@ class App:
         return Desk(
             self.config,
             self.machines,
-            Store(self.store.directory, self.config.whereabouts),
+            Store(self.store.directory, self.config.whereabouts, self.config.context),
             clock=Clock(sleep=stop.sleep),
             policy=Policy(deadline=timeouts.retry, quorum=timeouts.quorum),
             watch=watch or unwatched,
@@ -131,6 +142,8 @@ class App:
 
         if yes:
             return
+        if "sources" in self.__dict__ and self.sources.context:
+            question = f"[{self.sources.context}] {question}"
         if not sys.stdin.isatty():
             raise UsageError(
                 f"{question} There is no terminal to ask at.",

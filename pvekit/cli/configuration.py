@@ -1,15 +1,26 @@
-"""``pvekit config``: check the configuration."""
+"""``pvekit config``: make, show and check the configuration, and choose between sites."""
 
 from __future__ import annotations
+
+from dataclasses import asdict
 
 import click
 
 from pvekit.cli.app import App, pass_app
+from pvekit.cli.output import Form, View, emit, format_option
+
+FILES = View(kind="ConfigFile", name="{path}", columns=("path", "role", "state"))
+CONTEXTS = View(
+    kind="Context",
+    name="context/{name}",
+    columns=("name", "current", "path"),
+    empty="There are none: `pvekit config init --context NAME` makes one.",
+)
 
 
 @click.group()
 def config() -> None:
-    """Check the configuration."""
+    """Make, show and check the configuration; choose the site."""
 
 
 @config.command()
@@ -19,6 +30,52 @@ def validate(app: App) -> None:
     from pvekit.config.faults import ConfigFaults
     from pvekit.config.load import validate
 
-    if faults := validate(app.path):
+    if faults := validate(app.sources):
         raise ConfigFaults(faults)
-    click.echo(f"{app.path} is valid.")
+    click.echo(f"{app.sources} is valid.")
+
+
+@config.command()
+@click.option("--origin", is_flag=True, help="Say where each value comes from.")
+@format_option
+@pass_app
+def view(app: App, origin: bool, form: Form) -> None:
+    """Show every value, defaults included; secrets are hidden."""
+    from pvekit.cli import config_showing
+
+    config_showing.view(app, form, origin=origin)
+
+
+@config.command()
+@format_option
+@pass_app
+def path(app: App, form: Form) -> None:
+    """Print the files that are read, the most important first, and those looked for."""
+    emit(form, FILES, [{**asdict(each), "path": str(each.path)} for each in app.sources.looked])
+
+
+@config.command()
+@format_option
+@pass_app
+def contexts(app: App, form: Form) -> None:
+    """List the contexts: the files in ~/.config/pvekit/contexts."""
+    current, known = app.own.current(), app.own.contexts()
+    rows = [
+        {"name": name, "current": name == current, "path": str(path)}
+        for name, path in known.items()
+    ]
+    emit(form, CONTEXTS, rows)
+
+
+@config.command()
+@click.argument("name", default="")
+@click.option("--none", is_flag=True, help="Have no current context.")
+@pass_app
+def use(app: App, name: str, none: bool) -> None:
+    """Make a context the current one, for directories without a configuration of their own."""
+    from pvekit.errors import UsageError
+
+    if bool(name) is none:
+        raise UsageError("Give the name of a context, or --none.", hint="See `config contexts`.")
+    app.own.choose(name)
+    click.echo(f"The current context is {name}." if name else "There is no current context.")

@@ -19,7 +19,10 @@ TABLE = {
     "gc": Entry("pvekit.cli.collecting:gc", "Remove what unfinished runs and old templates left."),
     "node": Entry("pvekit.cli.node:node", "Look at nodes, trust their SSH host keys."),
     "explain": Entry("pvekit.cli.explaining:explain", "Say what an error id means."),
-    "config": Entry("pvekit.cli.configuration:config", "Check the configuration."),
+    "config": Entry(
+        "pvekit.cli.configuration:config",
+        "Make, show and check the configuration; choose the site.",
+    ),
     "trust": Entry("pvekit.cli.node:trust", "The old word for `node trust`.", hidden=True),
 }
 
@@ -30,16 +33,34 @@ TABLE = {
     "-c",
     "config_path",
     metavar="FILE",
-    help="The configuration (else PVEKIT_CONFIG, ./config.yaml, ~/.config/pvekit/config.yaml).",
+    help="The only file to read; else `pvekit config path` says which are read.",
+)
+@click.option(
+    "--context", metavar="NAME", default="", help="The site to work on (else PVEKIT_CONTEXT)."
+)
+@click.option(
+    "--set", "settings", metavar="KEY=VALUE", multiple=True, help="Over the configuration."
 )
 @click.option("--verbose", "-v", count=True, help="Show each remote command on stderr.")
 @click.option("--quiet", "-q", is_flag=True, help="Show no progress.")
 @click.version_option(__version__, prog_name="pvekit")
 @click.pass_context
-def root(ctx: click.Context, config_path: str | None, verbose: int, quiet: bool) -> None:
+def root(
+    ctx: click.Context,
+    config_path: str | None,
+    context: str,
+    settings: tuple[str, ...],
+    verbose: int,
+    quiet: bool,
+) -> None:
     """Templates and ready virtual machines on Proxmox VE, over SSH."""
+    from pathlib import Path
+
     from pvekit.cli.app import App
+    from pvekit.config.sources import Asked
 
     invocation = ctx.find_object(Invocation) or Invocation()
-    opened = App.open(config_path, verbose=verbose, quiet=quiet, invocation=invocation)
+    file = Path(config_path).expanduser() if config_path else None
+    asked = Asked(file, context, settings)
+    opened = App.open(asked, verbose=verbose, quiet=quiet, invocation=invocation)
     ctx.obj = ctx.with_resource(opened)

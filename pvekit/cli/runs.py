@@ -13,6 +13,7 @@ RUNS = View(
     kind="Run",
     name="run/{run}",
     columns=("run", "began", "age", "command", "state", "status", "subjects", "made"),
+    wide=("context",),
     passing=("age",),
 )
 

@@ -29,8 +29,8 @@ Section = Mapping[str, Any]
 _VMIDS = range(100, 1_000_000_000)
 
 
-def config(source: Path, data: Section, presets: Mapping[str, Size]) -> Config:
-    """Return the configuration that the values of a checked file stand for."""
+def config(source: Path | None, data: Section, presets: Mapping[str, Size]) -> Config:
+    """Return the configuration that checked values stand for; `source` is the main file."""
     kept = (
         *("ssh_user", "ssh_private_key_path", "ssh_known_hosts_path"),
         *("image_dir", "on_failure"),

@@ -16,7 +16,8 @@ from typing import TypeAlias
 
 import yaml
 
-from pvekit.config.faults import ConfigFaults, Fault, Place
+from pvekit import private
+from pvekit.config.faults import ConfigFaults, Fault, Origin, Place
 
 Value: TypeAlias = "bool | int | float | str | list[Value] | dict[str, Value] | None"
 
@@ -30,15 +31,18 @@ _WHOLE_NUMBER = re.compile(r"[-+]?(0|[1-9][0-9_]{0,17})")
 class Mark:
     """Where a value begins and, for a scalar, how it was written."""
 
-    line: int
+    origin: Origin
     written: str = ""
 
 
 @dataclass(frozen=True)
 class Document:
-    """The values of a file, their marks, and the faults of the YAML itself."""
+    """The values of a source or of several, their marks, and the faults of the YAML itself.
 
-    file: Path
+    ``source`` is what a fault names that is about the whole.
+    """
+
+    source: Path | str
     value: Value
     marks: Mapping[Place, Mark]
     faults: tuple[Fault, ...]
@@ -65,10 +69,11 @@ class Document:
         value = self.get(place)
         return value if isinstance(value, list) else []
 
-    def line(self, place: Place) -> int | None:
-        """Return the line of a place or, where it is absent, of what it should be in."""
+    def origin(self, place: Place) -> Origin:
+        """Return where a place is or, where it is absent, what it should be in."""
         inner = (place[:end] for end in range(len(place), -1, -1))
-        return next((self.marks[step].line for step in inner if step in self.marks), None)
+        marks = (self.marks[step] for step in inner if step in self.marks)
+        return next((mark.origin for mark in marks), Origin(self.source))
 
     def written(self, place: Place) -> str:
         """Return the text of the scalar at a place as it stands in the file."""
@@ -76,44 +81,64 @@ class Document:
         return mark.written if mark else ""
 
     def fault(self, place: Place, expected: str, found: str, hint: str = "") -> Fault:
-        """Return a fault at a place of this file."""
-        return Fault(self.file, self.line(place), place, expected, found, hint)
+        """Return a fault at a place of this document."""
+        return Fault(self.origin(place), place, expected, found, hint)
 
 
 def read(file: Path) -> Document:
-    """Read a file; raises ConfigFaults if it is not one plain YAML document."""
-    text = _text(file)
+    """Read a file; raises ConfigFaults if it is not one plain YAML document.
+
+    UsageError where others than its owner could have written it.
+    """
+    return parse(_content(file), file)
+
+
+def parse(content: bytes, source: Path | str) -> Document:
+    """Read the YAML of a file or of a variable; raises ConfigFaults if it is not plain."""
+    text = decoded(content, source)
     try:
-        _refuse_unusual(file, text)
+        _refuse_unusual(source, text)
         root = yaml.compose(text, Loader=_LOADER)
     except yaml.YAMLError as error:
-        raise ConfigFaults((_syntax_fault(file, text, error),)) from error
+        raise ConfigFaults((_syntax_fault(source, text, error),)) from error
     if root is None:
-        raise ConfigFaults((Fault(file, None, (), "a mapping of settings", "an empty file"),))
-    walk = _Walk(file)
+        empty = "an empty file" if isinstance(source, Path) else "nothing"
+        raise ConfigFaults((Fault(Origin(source), (), "a mapping of settings", empty),))
+    walk = _Walk(source)
     value = walk.value(root, (), _line(root))
-    return Document(file, value, walk.marks, tuple(walk.faults))
+    return Document(source, value, walk.marks, tuple(walk.faults))
 
 
-def _text(file: Path) -> str:
+def _content(file: Path) -> bytes:
     try:
         with file.open("rb") as stream:
+            private.check_unwritable(stream.fileno(), file, "The configuration")
             content = stream.read(_MAX_BYTES + 1)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         found = f"the error '{reason}'"
-        raise ConfigFaults((Fault(file, None, (), "a readable file", found),)) from error
+        raise ConfigFaults((Fault(Origin(file), (), "a readable file", found),)) from error
     if len(content) > _MAX_BYTES:
-        raise ConfigFaults((Fault(file, None, (), "at most 1 MB", "a larger file"),))
+        raise ConfigFaults((Fault(Origin(file), (), "at most 1 MB", "a larger file"),))
+    return content
+
+
+def decoded(content: bytes, source: Path | str) -> str:
+    """Return the text of a source; raises ConfigFaults where it is not UTF-8."""
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
+        where = _at(source, content.count(b"\n", 0, error.start) + 1)
         found = f"the byte 0x{content[error.start]:02x}"
-        raise ConfigFaults((Fault(file, line, (), "text in UTF-8", found),)) from error
+        raise ConfigFaults((Fault(where, (), "text in UTF-8", found),)) from error
 
 
-def _refuse_unusual(file: Path, text: str) -> None:
+def _at(source: Path | str, line: int) -> Origin:
+    """Return a place in a source; a variable or option has no lines worth naming."""
+    return Origin(source, line if isinstance(source, Path) else None)
+
+
+def _refuse_unusual(source: Path | str, text: str) -> None:
     """Look at the parser's events first: composing nested nodes could exhaust the C stack."""
     depth = 0
     for event in yaml.parse(text, Loader=_LOADER):
@@ -122,7 +147,7 @@ def _refuse_unusual(file: Path, text: str) -> None:
         found = "values nested too deeply" if depth > _MAX_DEPTH else _unusual(event)
         if found:
             expected = "plain values, written out where they are used"
-            raise ConfigFaults((Fault(file, _line(event), (), expected, found),))
+            raise ConfigFaults((Fault(_at(source, _line(event)), (), expected, found),))
 
 
 def _unusual(event: yaml.Event) -> str | None:
@@ -134,15 +159,16 @@ def _unusual(event: yaml.Event) -> str | None:
     return f"the tag {tag}" if tag else None
 
 
-def _syntax_fault(file: Path, text: str, error: yaml.YAMLError) -> Fault:
+def _syntax_fault(source: Path | str, text: str, error: yaml.YAMLError) -> Fault:
     if not isinstance(error, yaml.MarkedYAMLError) or error.problem_mark is None:
         offset = getattr(error, "position", 0)
         line = text.count("\n", 0, offset) + 1
-        return Fault(file, line, (), "plain text", "a control character")
+        return Fault(_at(source, line), (), "plain text", "a control character")
     line = error.problem_mark.line + 1
+    where = _at(source, line)
     if _is_indented_by_tab(text, line):
-        return Fault(file, line, (), "blanks for indentation", "a tab")
-    return Fault(file, line, (), "valid YAML", *_syntax_hint(error.problem or "something else"))
+        return Fault(where, (), "blanks for indentation", "a tab")
+    return Fault(where, (), "valid YAML", *_syntax_hint(error.problem or "something else"))
 
 
 def _syntax_hint(problem: str) -> tuple[str, str]:
@@ -163,13 +189,14 @@ def _is_indented_by_tab(text: str, line: int) -> bool:
 class _Walk:
     """Turns composed nodes into values and keeps what they do not say themselves."""
 
-    def __init__(self, file: Path) -> None:
-        self.file = file
+    def __init__(self, source: Path | str) -> None:
+        self.source = source
         self.marks: dict[Place, Mark] = {}
         self.faults: list[Fault] = []
 
     def value(self, node: yaml.Node, place: Place, line: int) -> Value:
-        self.marks[place] = Mark(line, node.value if isinstance(node, yaml.ScalarNode) else "")
+        written = node.value if isinstance(node, yaml.ScalarNode) else ""
+        self.marks[place] = Mark(_at(self.source, line), written)
         if isinstance(node, yaml.MappingNode):
             return dict(self._entries(node, place))
         if isinstance(node, yaml.SequenceNode):
@@ -183,13 +210,13 @@ class _Walk:
             if not isinstance(key, yaml.ScalarNode):
                 self._fault(key, inner, "a word as key", "a list or a mapping")
             elif inner in self.marks:
-                first = self.marks[inner].line
+                first = self.marks[inner].origin.line
                 self._fault(key, inner, "each key once", f"it again (first on line {first})")
             else:
                 yield key.value, self.value(value, inner, _line(key))
 
     def _fault(self, node: yaml.Node, place: Place, expected: str, found: str) -> None:
-        self.faults.append(Fault(self.file, _line(node), place, expected, found))
+        self.faults.append(Fault(_at(self.source, _line(node)), place, expected, found))
 
 
 def _line(node: yaml.Node | yaml.Event) -> int:

@@ -11,24 +11,38 @@ Place = tuple[str | int, ...]
 
 
 @dataclass(frozen=True)
-class Fault:
-    """Where the file is wrong, what was expected there and what was found.
+class Origin:
+    """Where a value stands: a file with its line, or the name of a variable or an option.
 
-    `line` counts from 1 and is None where the fault is about the file as a whole.
+    ``line`` counts from 1 and is None where there is none to name.
     """
 
-    file: Path
-    line: int | None
+    source: Path | str
+    line: int | None = None
+
+    def __str__(self) -> str:
+        return f"{self.source}:{self.line}" if self.line else f"{self.source}"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Where the configuration is wrong, what was expected there and what was found."""
+
+    origin: Origin
     place: Place
     expected: str
     found: str
     hint: str = ""
 
+    @property
+    def line(self) -> int | None:
+        """The line in the file, where there is one."""
+        return self.origin.line
+
     def __str__(self) -> str:
-        where = f"{self.file}:{self.line}" if self.line else f"{self.file}"
         what = f"{dotted(self.place)}: " if self.place else ""
         hint = f" ({self.hint})" if self.hint else ""
-        return f"{where}: {what}expected {self.expected}, got {self.found}{hint}"
+        return f"{self.origin}: {what}expected {self.expected}, got {self.found}{hint}"
 
 
 class ConfigFaults(UsageError):

@@ -36,7 +36,7 @@ def read(written: str, source: Path | None) -> tuple[str, ...]:
 
     Raises NotAKey where there is none, or one that no SSH server would take.
     """
-    if _is_meant_as_key(written):
+    if is_key(written):
         return _public_keys(written)
     path = beside(source, written)
     try:
@@ -51,7 +51,8 @@ def read(written: str, source: Path | None) -> tuple[str, ...]:
         raise NotAKey(f"the file {str(path)!r}, which is no text") from error
 
 
-def _is_meant_as_key(text: str) -> bool:
+def is_key(text: str) -> bool:
+    """Whether a text is meant as a key, and not as the path of one."""
     first, _, rest = text.strip().partition(" ")
     return "----" in text or bool(rest and (first in _FIELDS or first.startswith("ssh-")))
 

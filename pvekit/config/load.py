@@ -1,84 +1,72 @@
-"""The configuration file: where it lies, what it says, and whether its key is a real one.
+"""The configuration: what its sources say together, and whether its key is a real one.
 
 YAML and jsonschema are imported when a file is read, not when pvekit starts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pvekit.config import keys
-from pvekit.config.faults import ConfigFaults, Fault, Place
+from pvekit.config.faults import ConfigFaults, Fault, Origin, Place
 from pvekit.config.model import Config
+from pvekit.config.sources import Sources, nowhere
 from pvekit.errors import UsageError
 from pvekit.sizing import presets
 
 if TYPE_CHECKING:
     from pvekit.config.document import Document
 
-_VARIABLE = "PVEKIT_CONFIG"
 _KEY_PLACE: Place = ("cloud_init", "ssh_public_key")
 _KEY_EXPECTED = "a public SSH key"
+_KEY_HINT = "the text of a key or the path of its .pub file"
 
 
-def find(explicit: Path | None, environ: Mapping[str, str], cwd: Path, home: Path) -> Path:
-    """Return the configuration file: the given one, PVEKIT_CONFIG's, or the first that is there.
-
-    A file that was asked for is returned unseen; :func:`load` says what is wrong with it.
-    """
-    if explicit is not None:
-        return explicit
-    if named := environ.get(_VARIABLE):
-        return Path(home, named[2:]) if named.startswith("~/") else Path(cwd, named)
-    places = (cwd / "config.yaml", home / ".config" / "pvekit" / "config.yaml")
-    for place in places:
-        if _is_there(place):
-            return place
-    raise UsageError(
-        "There is no configuration file.",
-        details=f"Looked for --config, {_VARIABLE}, {' and '.join(map(str, places))}.",
-        hint="Copy config.example.yaml from pvekit's sources to one of these places and edit it.",
-        id="CONFIG-NOT-FOUND",
-    )
-
-
-def _is_there(place: Path) -> bool:
-    try:
-        return place.is_file()
-    except PermissionError:
-        return True  # reading it says so, which is better than to pass it over
-
-
-def load(path: Path) -> Config:
-    """Return the configuration of a file; raises ConfigFaults, which has all faults at once.
+def load(sources: Sources | Path) -> Config:
+    """Return the configuration; raises ConfigFaults, which has all faults at once.
 
     Whether the public key is a real one is asked by :func:`public_keys`, before a change.
     """
     from pvekit.config import build
-    from pvekit.config.document import read
 
-    document = read(path)
+    document = together(sources)
     if faults := _faults(document):
         raise ConfigFaults(faults)
-    return build.config(path, document.mapping(()), presets())
+    main = _sources(sources).main
+    config = build.config(main, document.mapping(()), presets())
+    origins = {place: mark.origin for place, mark in document.marks.items()}
+    return replace(config, context=_sources(sources).context, origins=origins)
 
 
-def validate(path: Path) -> tuple[Fault, ...]:
-    """Return all that is wrong with a file, its public key included."""
+def together(sources: Sources | Path) -> Document:
+    """Read all sources as one document; raises ConfigFaults for what is no plain YAML."""
     from pvekit.config.document import read
+    from pvekit.config.merging import merged
+    from pvekit.config.named import options, variables
 
+    sources = _sources(sources)
+    named = [*variables(sources.environ), *options(sources.settings)]
+    layers = [*map(read, sources.files), *named]
+    if not layers:
+        raise nowhere(sources)
+    return merged(layers, sources.main, sources.cwd)
+
+
+def validate(sources: Sources | Path) -> tuple[Fault, ...]:
+    """Return all that is wrong with the configuration, its public key included."""
     try:
-        document = read(path)
+        document = together(sources)
     except ConfigFaults as error:
         return error.faults
     written = document.get(_KEY_PLACE)
     try:
         if isinstance(written, str) and written:
-            keys.read(written, path)
+            keys.read(written, _sources(sources).main)
     except keys.NotAKey as error:
-        return _in_order((*_faults(document), _key_fault(document, error)))
+        fault = document.fault(_KEY_PLACE, _KEY_EXPECTED, str(error), _KEY_HINT)
+        return _in_order((*_faults(document), fault))
     return _faults(document)
 
 
@@ -87,16 +75,20 @@ def public_keys(config: Config) -> tuple[str, ...]:
 
     Raises ConfigFaults where it is not a real key, such as the placeholder of the example.
     """
-    from pvekit.config.document import read
-
     try:
         return keys.read(config.cloud_init.ssh_public_key, config.source)
     except keys.NotAKey as error:
-        if config.source is None:
+        origin = config.origins.get(_KEY_PLACE)
+        if origin is None:
             raise UsageError(
                 f"{_KEY_EXPECTED} is needed, got {error}", id="CONFIG-INVALID"
             ) from error
-        raise ConfigFaults((_key_fault(read(config.source), error),)) from error
+        fault = Fault(origin, _KEY_PLACE, _KEY_EXPECTED, str(error), _KEY_HINT)
+        raise ConfigFaults((fault,)) from error
+
+
+def _sources(sources: Sources | Path) -> Sources:
+    return sources if isinstance(sources, Sources) else Sources((sources,))
 
 
 def _faults(document: Document) -> tuple[Fault, ...]:
@@ -107,9 +99,9 @@ def _faults(document: Document) -> tuple[Fault, ...]:
 
 
 def _in_order(faults: tuple[Fault, ...]) -> tuple[Fault, ...]:
-    return tuple(sorted(faults, key=lambda fault: fault.line or 0))
+    """Return faults source by source, and in each by line."""
 
+    def key(origin: Origin) -> tuple[str, int]:
+        return str(origin.source), origin.line or 0
 
-def _key_fault(document: Document, error: keys.NotAKey) -> Fault:
-    hint = "the text of a key or the path of its .pub file"
-    return document.fault(_KEY_PLACE, _KEY_EXPECTED, str(error), hint)
+    return tuple(sorted(faults, key=lambda fault: key(fault.origin)))

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
+from pvekit.config.faults import Origin, Place
 from pvekit.config.nearest import did_you_mean
 from pvekit.errors import UsageError
 from pvekit.sizing.size import Size
@@ -116,10 +117,14 @@ class RoleConfig:
 
 @dataclass(frozen=True)
 class CloudInitConfig:
-    """What cloud-init gives each VM; the key is as written: its text or the path of a .pub file."""
+    """What cloud-init gives each VM; the key is as written: its text or the path of a .pub file.
+
+    The password is as written, too: in most cases where it is to be found.
+    """
 
     ssh_public_key: str
     user: str | None = None
+    password: str | None = field(default=None, repr=False)
     upgrade: bool = False
     nameservers: tuple[str, ...] = ()
     searchdomain: str | None = None
@@ -186,9 +191,10 @@ OnFailure = Literal["keep", "rollback"]
 
 @dataclass(frozen=True)
 class Config:
-    """The whole configuration; `source` is the file it was read from.
+    """The whole configuration; `source` is the file that says most, if there is one.
 
-    Without an `ssh_user` it is whom ``~/.ssh/config`` names, else root.
+    Without an `ssh_user` it is whom ``~/.ssh/config`` names, else root. `context` is the name of
+    the chosen site, `origins` say where each value stands.
     """
 
     nodes: tuple[NodeEntry, ...]
@@ -207,6 +213,8 @@ class Config:
     on_failure: OnFailure = "keep"
     image_dir: str = "/var/lib/vz/pvekit"
     source: Path | None = None
+    context: str = ""
+    origins: Mapping[Place, Origin] = field(default_factory=dict, compare=False, repr=False)
 
     def template(self, key: str) -> TemplateConfig:
         """Return the template of that key; UsageError names the known ones."""

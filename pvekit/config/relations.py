@@ -74,13 +74,15 @@ def _templates(document: Document) -> Iterator[Fault]:
 def _repeated(document: Document, values: Mapping[Place, Value], expected: str) -> Iterator[Fault]:
     """Yield a fault for every value that stands in more than one place, but not for the first."""
     first: dict[str | int, Place] = {}
-    for place in sorted(values, key=lambda place: document.line(place) or 0):
+    for place in sorted(values, key=lambda place: document.origin(place).line or 0):
         value = values[place]
         if not isinstance(value, str | int):
             continue
         if value in first:
-            line = document.line(first[value])
-            yield document.fault(place, expected, f"{shown(value, str(value))} as on line {line}")
+            there, here = document.origin(first[value]), document.origin(place)
+            near = there.line and there.source == here.source
+            told = f"on line {there.line}" if near else f"in {there}"
+            yield document.fault(place, expected, f"{shown(value, str(value))} as {told}")
         first.setdefault(value, place)
 
 

@@ -52,6 +52,37 @@ def resolved(schema: Schema) -> Schema:
     return {**definition, **schema}
 
 
+def at(place: Place) -> Schema:
+    """Return the schema of a place; an empty one where none is known."""
+    schema = load()
+    for step in place:
+        schema = resolved(schema)
+        inner = schema.get("items") if isinstance(step, int) else None
+        if isinstance(step, str):
+            inner = schema.get("properties", {}).get(step, schema.get("additionalProperties"))
+        if not isinstance(inner, dict):
+            return {}
+        schema = inner
+    return resolved(schema)
+
+
+def places(place: Place = ()) -> Iterator[Place]:
+    """Yield the places of all keys whose names the schema gives, outer ones first."""
+    for key in at(place).get("properties", {}):
+        yield (*place, key)
+        yield from places((*place, key))
+
+
+def is_secret(place: Place) -> bool:
+    """Whether what stands at a place, or in it, must never be shown."""
+    return bool(at(place).get("writeOnly"))
+
+
+def is_local_path(place: Place) -> bool:
+    """Whether what stands at a place may be a path of this machine."""
+    return bool(at(place).get("x-local-path"))
+
+
 def violations(value: Value) -> list[Violation]:
     """Return all that is wrong with the values of a file."""
     return [_violation(error) for error in _validator().iter_errors(value)]

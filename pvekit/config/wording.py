@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from pvekit.config.document import Document, Value
 from pvekit.config.faults import Fault, Place
 from pvekit.config.nearest import did_you_mean, nearest
-from pvekit.config.schema import Schema, Violation, load, resolved, violations
+from pvekit.config.schema import Schema, Violation, is_secret, load, resolved, violations
 
 _SHOWN_CHARACTERS = 60
 
@@ -57,7 +57,10 @@ def _faults(violation: Violation, document: Document) -> Iterator[Fault]:
         yield document.fault((*place, violation.value), expected, shown(violation.value))
     else:
         found = shown(violation.value, document.written(place))
-        yield document.fault(place, _expected(violation.schema), found, _hint(violation, found))
+        hint = _hint(violation, found)
+        if is_secret(place):  # what is meant as one must not be told, of whatever type it is
+            found, hint = "something else (not shown)", ""
+        yield document.fault(place, _expected(violation.schema), found, hint)
 
 
 def _expected(schema: Schema) -> str:

@@ -13,9 +13,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from pvekit import private
 from pvekit.errors import Conflict, NotFound, PvekitError
 from pvekit.journal.account import Account, kept_key
 from pvekit.journal.reading import FORMAT, read
+from pvekit.masking import masked
 
 TRIES = 5
 """How often the lock is tried: who only looks whether a run lives holds it for a moment."""
@@ -46,9 +48,13 @@ class Journal(Account):
             raise
         super().__init__(path.stem, reading.events)
 
-    def begin(self, kind: str, digest: str, request: Mapping[str, Any], site: str = "") -> None:
-        """Write down what is asked for."""
+    def begin(
+        self, kind: str, digest: str, request: Mapping[str, Any], site: str = "", context: str = ""
+    ) -> None:
+        """Write down what is asked for; ``context`` is what the user calls the site."""
         facts = {"kind": kind, "digest": digest, "request": request, "site": site}
+        if context:
+            facts["context"] = context
         self._append("run", format=FORMAT, **facts, **_carrier())
 
     def carried(self) -> None:
@@ -86,11 +92,12 @@ class Journal(Account):
 
     def failed(self, key: str, why: str) -> None:
         """Note that a step failed."""
-        self._append("failed", key=key, why=why)
+        self._append("failed", key=key, why=masked(why))
 
     def passed(self, key: str, state: str, seconds: float, says: str = "") -> None:
         """Note for the reader how any step went: held, done or failed, and what was seen."""
-        self._append("passed", key=key, state=state, seconds=round(seconds, 3), says=says)
+        told = {"state": state, "seconds": round(seconds, 3), "says": masked(says)}
+        self._append("passed", key=key, **told)
 
     def rolling_back(self) -> None:
         """Note that from now on the run is taken back, and not gone on with any more."""
@@ -138,7 +145,7 @@ def _carrier() -> dict[str, object]:
 
 def _locked(path: Path) -> io.FileIO:
     try:
-        file = path.open("r+b", buffering=0)
+        file = io.FileIO(str(path), "r+", opener=private.unlinked)
     except FileNotFoundError:
         raise NotFound(
             f"There is no run {path.stem}.", hint="See `pvekit run list`.", id="RUN-NOT-FOUND"
@@ -147,6 +154,11 @@ def _locked(path: Path) -> io.FileIO:
         raise PvekitError(
             f"Cannot open the journal {path}: {error.strerror}.", id="JOURNAL-UNUSABLE"
         ) from None
+    try:
+        private.check_file(file.fileno(), path, "The journal")
+    except PvekitError:
+        file.close()
+        raise
     for _ in range(TRIES):
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pvekit import private
 from pvekit.errors import PvekitError, UsageError
 
 FORMAT = 1
@@ -61,7 +62,8 @@ class Reading:
 def read(path: Path) -> Reading:
     """Read a journal's file; never raises."""
     try:
-        return parse(path.read_bytes())
+        with open(path, "rb", opener=private.unlinked) as file:
+            return parse(file.read())
     except OSError as error:
         return Reading(fault=f"cannot be read: {error.strerror}")
 

@@ -11,10 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pvekit.errors import NotFound, PvekitError
+from pvekit import private
+from pvekit.errors import NotFound, PvekitError, UsageError
 from pvekit.journal.account import Account
 from pvekit.journal.journal import Journal, is_locked
 from pvekit.journal.reading import read
+
+_STATE = "The state directory"
 
 
 def digest(kind: str, request: Mapping[str, Any], site: str = "") -> str:
@@ -39,12 +42,13 @@ class Store:
     """The directory of all journals of this user, ``$XDG_STATE_HOME/pvekit/runs``.
 
     ``site`` tells the runs on one site from those on others: what was decided for one must never
-    be carried out on another.
+    be carried out on another. ``context`` is what its user calls it.
     """
 
-    def __init__(self, directory: Path, site: str = "") -> None:
+    def __init__(self, directory: Path, site: str = "", context: str = "") -> None:
         self.directory = directory
         self.site = site
+        self.context = context
 
     @classmethod
     def of(cls, environ: Mapping[str, str], home: Path) -> Store:
@@ -55,8 +59,8 @@ class Store:
     def begin(self, kind: str, request: Mapping[str, Any]) -> Journal:
         """Start a new run's journal."""
         try:
-            _private(self.directory.parent)
-            _private(self.directory)
+            private.directory(self.directory.parent, _STATE)
+            private.directory(self.directory, _STATE)
             journal = Journal(self._fresh())
         except OSError as error:
             raise PvekitError(
@@ -64,7 +68,7 @@ class Store:
                 hint="Nothing was changed. XDG_STATE_HOME says where journals lie.",
                 id="JOURNAL-UNUSABLE",
             ) from None
-        journal.begin(kind, digest(kind, request, self.site), request, self.site)
+        journal.begin(kind, digest(kind, request, self.site), request, self.site, self.context)
         return journal
 
     def unfinished(self, kind: str, request: Mapping[str, Any]) -> Journal | None:
@@ -76,6 +80,8 @@ class Store:
                 continue
             try:
                 journal = Journal(path)
+            except UsageError:  # others could have written it
+                raise
             except PvekitError:
                 continue
             if journal.standing == "unfinished":
@@ -126,13 +132,15 @@ class Store:
         while True:
             path = self.directory / f"{secrets.token_hex(4)}.jsonl"
             try:
-                os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+                os.close(private.unlinked(str(path), os.O_CREAT | os.O_EXCL | os.O_WRONLY))
             except FileExistsError:
                 continue
             _sync(self.directory)
             return path
 
     def _paths(self) -> list[Path]:
+        private.check_directory(self.directory.parent, _STATE)
+        private.check_directory(self.directory, _STATE)
         times = {path: _changed(path) for path in self.directory.glob("*.jsonl")}
         return sorted(times, key=times.__getitem__, reverse=True)
 
@@ -147,13 +155,6 @@ def _changed(path: Path) -> float:
         return path.stat().st_mtime
     except OSError:  # somebody has just removed it
         return 0.0
-
-
-def _private(directory: Path) -> None:
-    """Make a directory that is its owner's alone."""
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if directory.stat().st_mode & 0o077:
-        directory.chmod(0o700)
 
 
 def _sync(directory: Path) -> None:

@@ -20,7 +20,8 @@ class Run:
 
     ``state`` is unfinished (it can be gone on with), running (a living process carries it out),
     rolling back, rolled back, finished (then with its exit ``status``) or unreadable. ``subjects``
-    are what it was about, ``made`` what it has made of them.
+    are what it was about, ``made`` what it has made of them; ``context`` is the site's name, where
+    its user gave it one.
     """
 
     run: str
@@ -31,6 +32,7 @@ class Run:
     status: int | None
     subjects: str
     made: str
+    context: str = ""
 
 
 def listed(store: Store, *, unfinished: bool = False) -> list[Run]:
@@ -56,6 +58,7 @@ def row(found: Found) -> Run:
         status=account.status,
         subjects=", ".join(_subjects(account)),
         made=", ".join(made(account)),
+        context=str(account.request.get("context", "")),
     )
 
 

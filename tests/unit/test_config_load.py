@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pvekit.config.load import find, load
+from pvekit.config.load import load
 from pvekit.config.model import (
     BuildNetwork,
     Clone,
@@ -16,6 +16,7 @@ from pvekit.config.model import (
     Readiness,
     RoleConfig,
 )
+from pvekit.config.sources import Asked, find
 from pvekit.errors import UsageError
 from pvekit.sizing import Size, presets
 
@@ -165,9 +166,10 @@ class TestFind:
         cwd.mkdir()
         return cwd, home
 
-    def test_the_given_file_comes_first(self, places):
+    def test_the_given_file_comes_first_and_alone(self, places):
         (places[0] / "config.yaml").touch()
-        assert find(Path("x.yaml"), {"PVEKIT_CONFIG": "/y.yaml"}, *places) == Path("x.yaml")
+        found = find(Asked(Path("x.yaml")), {"PVEKIT_CONFIG": "/y.yaml"}, *places)
+        assert found.files == (Path("x.yaml"),)
 
     @pytest.mark.parametrize(
         ("value", "found"),
@@ -175,23 +177,23 @@ class TestFind:
     )
     def test_then_the_one_of_the_environment(self, places, tmp_path, value, found):
         (places[0] / "config.yaml").touch()
-        assert find(None, {"PVEKIT_CONFIG": value}, *places) == tmp_path / found
+        assert find(Asked(), {"PVEKIT_CONFIG": value}, *places).files == (tmp_path / found,)
 
-    def test_then_the_one_here_then_the_one_at_home(self, places):
+    def test_then_the_one_here_over_the_one_at_home(self, places):
         cwd, home = places
         at_home = home / ".config/pvekit/config.yaml"
         at_home.touch()
-        assert find(None, {"PVEKIT_CONFIG": ""}, cwd, home) == at_home
+        assert find(Asked(), {"PVEKIT_CONFIG": ""}, cwd, home).files == (at_home,)
         (cwd / "config.yaml").touch()
-        assert find(None, {}, cwd, home) == cwd / "config.yaml"
+        assert find(Asked(), {}, cwd, home).files == (at_home, cwd / "config.yaml")
 
     def test_where_none_is_the_error_names_the_places(self, places):
         cwd, home = places
         with pytest.raises(UsageError) as caught:
-            find(None, {}, cwd, home)
+            load(find(Asked(), {}, cwd, home))
         for place in ("--config", "PVEKIT_CONFIG", str(cwd), str(home)):
             assert place in caught.value.details
-        assert "config.example.yaml" in caught.value.hint
+        assert "config init" in caught.value.hint
 
 
 def test_importing_the_loader_imports_no_library():

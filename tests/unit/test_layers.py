@@ -29,7 +29,7 @@ LAYERS = (
     ("guest",),
     ("pve",),
     ("plan",),
-    ("shell", "resources", "explanations"),
+    ("shell", "resources", "explanations", "private", "masking"),
     ("errors",),
     ("",),
 )
@@ -175,7 +175,7 @@ def test_the_lab_stands_alone():
         ("litellm", {"llm"}),
         ("tabulate", {"cli"}),
         ("asyncssh", set()),
-        ("subprocess", set()),
+        ("subprocess", {"config"}),
     ],
 )
 def test_a_library_is_used_by_one_part(library, parts):
@@ -196,12 +196,14 @@ def test_only_the_command_line_talks_and_ends(what):
 def test_words_become_a_line_in_one_place():
     """Others quote for what is no command of a node.
 
-    OpenSSH's option, a recipe's script, and the command line that a person is told to repeat.
+    OpenSSH's option, a recipe's script, and the command lines that a person is told to use.
     """
     quoting = {"shlex.join", "shlex.quote", "pipes.quote"}
     users = {module for module in PRODUCT if quoting & set(calls(module))}
     assert users == {
         "pvekit.shell",
+        "pvekit.private",
+        "pvekit.config.secrets",
         "pvekit.cli.ending",
         "pvekit.cli.entering",
         "pvekit.templates.recipe",

@@ -1,0 +1,165 @@
+"""Paths that nobody else can write to: what others could change must not say what is done.
+
+Every refusal is one error that names the path, its mode and the command that mends it.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import stat
+from pathlib import Path
+
+from pvekit.errors import UsageError
+
+
+class Exposed(UsageError):
+    """Others could have changed what pvekit is about to rely on, or could read a secret."""
+
+    id = "PATH-EXPOSED"
+
+
+_OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
+_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+
+
+def check_unwritable(handle: int, path: Path, what: str) -> None:
+    """Refuse an open file that others may write, or that lies where others may replace it.
+
+    What is no regular file, such as a pipe, lies nowhere.
+    """
+    found = os.fstat(handle)
+    if not stat.S_ISREG(found.st_mode):
+        return
+    if found.st_mode & _OTHERS_WRITE:
+        raise _writable(path, found, what)
+    for directory in dict.fromkeys((path.absolute().parent, path.resolve().parent)):
+        above = directory.stat()
+        if above.st_mode & _OTHERS_WRITE and not _sticky(above, found):
+            raise _writable(directory, above, f"{what}'s directory")
+
+
+def check_owner(path: Path, what: str) -> None:
+    """Refuse a file that was come upon, and that neither we nor root have written."""
+    owner = path.stat().st_uid
+    if owner not in (0, os.geteuid()):
+        raise Exposed(
+            f"{what} {path} belongs to another user (uid {owner}).",
+            hint=f"If you trust it, name it: --config {shlex.quote(str(path))}",
+        )
+
+
+def check_secret(handle: int, path: Path, what: str) -> None:
+    """Refuse an open file with a secret that is not ours, or that others may read."""
+    found = os.fstat(handle)
+    if not stat.S_ISREG(found.st_mode):
+        return
+    if found.st_uid not in (0, os.geteuid()):
+        raise Exposed(f"{what} {path} belongs to another user (uid {found.st_uid}).")
+    if found.st_mode & _OTHERS:
+        raise Exposed(
+            f"{what} {path} can be read by others: its mode is {_mode(found)}.",
+            hint=f"Run: chmod 600 {shlex.quote(str(path))}",
+        )
+
+
+def directory(path: Path, what: str) -> None:
+    """Make a directory that is ours alone, and those above it that are missing.
+
+    Raises OSError where that cannot be, UsageError where others could have meddled with it.
+    """
+    if not os.path.lexists(path):
+        _make(path)
+    handle = _opened(path, what)
+    try:
+        _check_directory(handle, path, what)
+        if os.fstat(handle).st_mode & _OTHERS:
+            os.fchmod(handle, 0o700)
+    finally:
+        os.close(handle)
+
+
+def check_directory(path: Path, what: str) -> None:
+    """Refuse a directory that is a link, another's, or that others may write; none is fine."""
+    if os.path.lexists(path):
+        handle = _opened(path, what)
+        try:
+            _check_directory(handle, path, what)
+        finally:
+            os.close(handle)
+
+
+def check_file(handle: int, path: Path, what: str) -> None:
+    """Refuse an open file of ours that others may write or that is another's; hide it if not."""
+    found = os.fstat(handle)
+    if found.st_uid != os.geteuid() or not stat.S_ISREG(found.st_mode):
+        raise Exposed(f"{what} {path} is not a file of ours (uid {found.st_uid}).")
+    if found.st_mode & _OTHERS_WRITE:
+        raise _writable(path, found, what, "600")
+    if found.st_mode & _OTHERS:
+        os.fchmod(handle, 0o600)
+
+
+def unlinked(path: str, flags: int) -> int:
+    """Open a file that must not be a symbolic link: the ``opener`` of ``open``."""
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+
+
+def write(path: Path, text: str) -> None:
+    """Put a file of mode 0600 in the place of what may be there; raises OSError."""
+    new = path.with_name(f".{path.name}.{os.getpid()}.new")
+    new.unlink(missing_ok=True)
+    try:
+        with open(new, "x", encoding="utf-8", opener=unlinked) as file:
+            os.fchmod(file.fileno(), 0o600)
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        new.replace(path)
+    finally:
+        new.unlink(missing_ok=True)
+
+
+def _make(path: Path) -> None:
+    missing = [each for each in (path, *path.parents) if not os.path.lexists(each)]
+    for each in reversed(missing):
+        each.mkdir(mode=0o700, exist_ok=True)
+
+
+def _opened(path: Path, what: str) -> int:
+    if path.is_symlink():
+        raise Exposed(
+            f"{what} {path} is a symbolic link: somebody may have put it there.",
+            hint=f"Look where it leads, then: rm {shlex.quote(str(path))}",
+        )
+    return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+
+
+def _check_directory(handle: int, path: Path, what: str) -> None:
+    found = os.fstat(handle)
+    if found.st_uid != os.geteuid():
+        raise Exposed(
+            f"{what} {path} belongs to another user (uid {found.st_uid}).",
+            hint="HOME and XDG_STATE_HOME say where it lies: is this the user's own?",
+        )
+    if found.st_mode & _OTHERS_WRITE:
+        raise _writable(path, found, what, "700")
+    above = path.absolute().parent.stat()
+    if above.st_mode & stat.S_IWOTH and not _sticky(above, found):
+        raise _writable(path.absolute().parent, above, f"{what}'s directory")
+
+
+def _sticky(directory: os.stat_result, inner: os.stat_result) -> bool:
+    """Whether others may write in a directory, yet cannot replace this entry of it."""
+    return bool(directory.st_mode & stat.S_ISVTX) and inner.st_uid in (0, os.geteuid())
+
+
+def _writable(path: Path, found: os.stat_result, what: str, mode: str = "go-w") -> Exposed:
+    return Exposed(
+        f"{what} {path} can be written by others, its mode is {_mode(found)}.",
+        hint=f"Run: chmod {mode} {shlex.quote(str(path))}",
+    )
+
+
+def _mode(found: os.stat_result) -> str:
+    return f"{stat.S_IMODE(found.st_mode):04o}"
