@@ -85,13 +85,14 @@ def _foresee(app: App, wanted: Wanted, order: AnyOrder[Any], form: Form) -> int:
 
 def ended(verb: str, targets: Sequence[Target | Doomed], report: Report, form: Form) -> None:
     """Say what became of the VMs."""
-    rows = [_row(verb, target, report.outcomes[target.subject]) for target in targets]
+    rows = [row(verb, target, report.outcomes[target.subject]) for target in targets]
     emit(form, CHANGED, rows, run=report.run)
     for error in report.errors:
         click.echo(shown(error), err=True)
 
 
-def _row(verb: str, target: Target | Doomed, outcome: Outcome) -> dict[str, object]:
+def row(verb: str, target: Target | Doomed, outcome: Outcome) -> dict[str, object]:
+    """Return what became of one VM, as data."""
     return {
         "name": target.name,
         "vmid": target.vmid,

@@ -13,6 +13,7 @@ from pvekit.journal.frozen import part, thaw
 from pvekit.operations.carrying import Report, carry, end, finish, held, letting_go, may_pass
 from pvekit.operations.desk import Desk
 from pvekit.operations.orders import AnyOrder, AnyWork, Work
+from pvekit.operations.rebooting import Reboot
 from pvekit.operations.resizing import Resize
 from pvekit.operations.selecting import Wanted, find, selection, thawed
 from pvekit.plan import Plan
@@ -38,6 +39,7 @@ class Order(AnyOrder[None]):
 ORDERS: Mapping[str, type[AnyOrder[Any]]] = {
     "vm start": Order,
     "vm stop": Order,
+    "vm reboot": Reboot,
     "vm resize": Resize,
 }
 KINDS = frozenset(ORDERS)

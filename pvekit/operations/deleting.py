@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import TypeVar
 
-from pvekit.errors import Conflict, PvekitError, Transient
+from pvekit.errors import Conflict, Transient
 from pvekit.inventory.model import Inventory, Vm
 from pvekit.journal import Account, Journal
 from pvekit.journal.frozen import part, thaw
@@ -18,13 +17,11 @@ from pvekit.plan import Ask, Plan
 from pvekit.pve import ha
 from pvekit.pve.scripts import script
 from pvekit.run.apply import Preview, preview
-from pvekit.run.gather import gather
+from pvekit.run.gather import told
 from pvekit.shell import Query
 from pvekit.vms import delete, fit
 from pvekit.vms.delete import Doomed
 from pvekit.vms.fit import Difference
-
-T = TypeVar("T")
 
 KIND = "vm delete"
 
@@ -274,7 +271,9 @@ def _check_storages(vm: Vm, node: str, states: Mapping[str, str]) -> None:
 
 
 def _storage_states(desk: Desk, nodes: set[str]) -> dict[str, dict[str, str]]:
-    return _told(desk, {node: Ask(node, Query(script("storages"), _statuses)) for node in nodes})
+    return told(
+        desk.site, {node: Ask(node, Query(script("storages"), _statuses)) for node in nodes}
+    )
 
 
 def _statuses(out: str) -> dict[str, str]:
@@ -283,14 +282,4 @@ def _statuses(out: str) -> dict[str, str]:
 
 
 def _in_ha(desk: Desk, nodes: set[str]) -> dict[str, frozenset[int]]:
-    return _told(desk, {node: ha.managed(node) for node in nodes})
-
-
-def _told(desk: Desk, questions: Mapping[str, Ask[T]]) -> dict[str, T]:
-    answers = gather(desk.site, questions)
-    found: dict[str, T] = {}
-    for node, answer in answers.items():
-        if isinstance(answer, PvekitError):
-            raise answer
-        found[node] = answer
-    return found
+    return told(desk.site, {node: ha.managed(node) for node in nodes})

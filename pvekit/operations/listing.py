@@ -109,11 +109,16 @@ def target(inventory: Inventory, wanted: str) -> Target:
             hint="pvekit only ever changes what it made itself.",
             id="VM-NOT-OURS",
         )
+    return seen(inventory, vm)
+
+
+def seen(inventory: Inventory, vm: Vm) -> Target:
+    """Return a VM, whosever it is, as a target to look at."""
     return Target(
-        node.alias,
+        _alias(vm, inventory),
         vm.vmid,
         vm.name,
-        vm.mark.run if vm.mark else "",
+        vm.mark.run if vm.ours and vm.mark else "",
         mac=vm.macs.get("net0", ""),
         user=vm.config.values.get("ciuser", ""),
         address=str(vm.addresses_configured[0].ip) if vm.addresses_configured else "",

@@ -40,11 +40,15 @@ class Found:
 
 @dataclass(frozen=True)
 class State:
-    """VMs by vmid, those that run on the asked node, and the content of each claim's file."""
+    """VMs by vmid, those that run on the asked node, and the content of each claim's file.
+
+    ``processes`` are the emulators' processes by vmid: another text after each start of the VM.
+    """
 
     vms: Mapping[int, Found] = field(default_factory=dict)
     running: frozenset[int] = frozenset()
     claims: Mapping[str, claims.Claim] = field(default_factory=dict)
+    processes: Mapping[int, str] = field(default_factory=dict)
 
     def ours(self, vmid: int, name: str, kind: mark.Kind = "vm") -> bool:
         """Whether a VM is finished and carries our mark for this very vmid and name."""
@@ -78,10 +82,11 @@ class State:
 def read(out: str) -> State:
     """Read the answer of the script ``state``."""
     texts: dict[str, list[str]] = {}
-    running = set()
+    processes: dict[int, str] = {}
     for line in out.split("\n"):  # no other line ends: a file may hold any character
         if line.startswith("running "):
-            running.add(int(line.split()[1]))
+            vmid, _, process = line.removeprefix("running ").partition(" ")
+            processes[int(vmid)] = process
             continue
         path, colon, text = line.partition(":")
         if colon and path.startswith("/"):
@@ -93,7 +98,7 @@ def read(out: str) -> State:
             vms[int(conf[2])] = Found(conf[1], parse("\n".join(lines) + "\n"))
         elif claim := claims.parse("", path, "\n".join(lines)):
             held[path.rpartition("/")[2]] = claim
-    return State(vms, frozenset(running), held)
+    return State(vms, frozenset(processes), held, processes)
 
 
 def asked(node: str, vmid: int | None) -> Ask[State]:
@@ -144,10 +149,29 @@ def removed(node: str, vmid: int, name: str, run: str = "") -> Check:
     return holds(f"VM {vmid} ({name}) does not exist", node, vmid, test)
 
 
+def vanished(node: str, vmid: int, name: str) -> Check:
+    """Check that no VM of this vmid and name is there any more, whosever it was."""
+
+    def test(state: State) -> bool:
+        found = state.vms.get(vmid)
+        return found is None or found.config.values.get("name", name) != name
+
+    return holds(f"VM {vmid} ({name}) is gone", node, vmid, test)
+
+
 def running(node: str, vmid: int, *, wanted: bool = True) -> Check:
     """Check that a VM runs, or that it does not."""
     says = f"VM {vmid} is {'running' if wanted else 'stopped'}"
     return holds(says, node, vmid, lambda state: (vmid in state.running) is wanted)
+
+
+def restarted(node: str, vmid: int, process: str) -> Check:
+    """Check that a VM runs, and not in this process any more."""
+
+    def test(state: State) -> bool:
+        return vmid in state.running and state.processes.get(vmid) != process
+
+    return holds(f"VM {vmid} has been started again", node, vmid, test)
 
 
 def configured(node: str, vmid: int, wanted: Mapping[str, str | int | None]) -> Check:

@@ -33,3 +33,13 @@ def gather(site: Site, questions: Mapping[str, Ask[T]]) -> dict[str, T | PvekitE
         error = errors[name]
         found[name] = error if error is not None else answers[name]
     return found
+
+
+def told(site: Site, questions: Mapping[str, Ask[T]]) -> dict[str, T]:
+    """Ask several places at once and return all answers, or raise the first error among them."""
+    found: dict[str, T] = {}
+    for key, answer in gather(site, questions).items():
+        if isinstance(answer, PvekitError):
+            raise answer
+        found[key] = answer
+    return found

@@ -11,6 +11,9 @@ from pvekit.pve import qm, state
 
 Verb = Literal["start", "stop"]
 
+HEED = 60.0
+"""Seconds that high availability may take to heed a wish: ``qm`` only hands it on, and returns."""
+
 
 @dataclass(frozen=True)
 class Target:
@@ -59,28 +62,35 @@ def plan(verb: Verb, vm: Target, seconds: int, *, force: bool = False) -> Plan:
 def start(vm: Target) -> Plan:
     """Return the plan that starts a VM."""
     goal = state.running(vm.node, vm.vmid)
-    return Plan((Step(vm.subject, "start", vm.node, goal, (qm.start(vm.guard),), patience=60.0),))
+    return Plan((Step(vm.subject, "start", vm.node, goal, (qm.start(vm.guard),), patience=HEED),))
 
 
 def stop(vm: Target, *, seconds: int = 120, force: bool = False) -> Plan:
     """Return the plan that stops a VM: gracefully within seconds, or by cutting its power."""
     goal = state.running(vm.node, vm.vmid, wanted=False)
     change = qm.stop(vm.guard) if force else qm.shutdown(vm.guard, seconds)
-    return Plan((Step(vm.subject, "stop", vm.node, goal, (change,), patience=30.0),))
+    patience = (0 if force else seconds) + HEED
+    return Plan((Step(vm.subject, "stop", vm.node, goal, (change,), patience=patience),))
 
 
 def restart(
-    vm: Target, unless: Check, *, seconds: int = 120, force: bool = False
+    vm: Target,
+    unless: Check,
+    *,
+    again: Check | None = None,
+    seconds: int = 120,
+    force: bool = False,
 ) -> tuple[Step, Step]:
-    """Return the steps that shut a VM down, unless what that is for holds, and start it again.
+    """Return the steps that shut a VM down, unless what that is for holds, and start it ``again``.
 
     Two steps, and not ``qm reboot``: that ends before the node's event daemon has started the VM,
     and nobody hears of it if that fails. ``force`` cuts the power of a guest that does not heed.
     """
     off = either(unless, state.running(vm.node, vm.vmid, wanted=False))
     shutdown = qm.shutdown(vm.guard, seconds, force=force)
-    again = state.running(vm.node, vm.vmid)
+    goal = again or state.running(vm.node, vm.vmid)
+    patience = seconds + HEED
     return (
-        Step(vm.subject, "stop", vm.node, off, (shutdown,), patience=30.0),
-        Step(vm.subject, "start", vm.node, again, (qm.start(vm.guard),), patience=60.0),
+        Step(vm.subject, "stop", vm.node, off, (shutdown,), patience=patience),
+        Step(vm.subject, "start", vm.node, goal, (qm.start(vm.guard),), patience=HEED),
     )

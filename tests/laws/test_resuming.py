@@ -18,6 +18,7 @@ from pvekit.operations import changing, creating, deleting, resuming, runs, temp
 from pvekit.operations.carrying import Report
 from pvekit.operations.desk import Desk
 from pvekit.operations.orders import AnyOrder
+from pvekit.operations.rebooting import Reboot
 from pvekit.operations.resizing import Resize
 
 ONE = SiteSpec(nodes=1, clustered=False)
@@ -76,6 +77,10 @@ def resize(desk: Desk) -> Report:
     return change(desk, order, "k8s-worker-1")
 
 
+def reboot(desk: Desk) -> Report:
+    return change(desk, Reboot(), "k8s-worker-1")
+
+
 @dataclass(frozen=True)
 class Case:
     """A command, the site that it begins on, and every how many break points the sample takes."""
@@ -94,6 +99,7 @@ CASES = (
     Case("vm delete", delete, ONE, (build, one), every=3),
     Case("vm stop", stop, ONE, (build, one), every=3),
     Case("vm resize", resize, ONE, (build, one), every=11),
+    Case("vm reboot", reboot, ONE, (build, one), every=11),
     Case("template build", build, ONE, (), every=29),
 )
 

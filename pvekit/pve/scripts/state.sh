@@ -1,12 +1,21 @@
 # state.sh VMID...
 # Prints the configs of these VMs, on whichever node of the PVE cluster they are, and all claims, as
-# "PATH:LINE"; and "running VMID" for those that run on this node.
+# "PATH:LINE"; and "running VMID PID.START" for those that run on this node: the emulator's process and
+# when it was started, which together are another one after each start.
+since() {
+  IFS= read -r stat 2>/dev/null <"/proc/$1/stat" || return 0
+  set -- ${stat##*) }
+  start=${20}
+}
+
 for id; do
   grep -aHs '' /etc/pve/nodes/*/qemu-server/"$id".conf
   pid=''
   [ -e "/run/qemu-server/$id.pid" ] && read -r pid <"/run/qemu-server/$id.pid"
   if [ -n "$pid" ] && tr '\000' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -q -e " -id $id "; then
-    echo "running $id"
+    start=''
+    since "$pid"
+    echo "running $id $pid.$start"
   fi
 done
 grep -aHs '' /etc/pve/priv/pvekit/*

@@ -1,0 +1,47 @@
+"""``vm reboot``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from pvekit.cli.app import App, pass_app
+from pvekit.cli.choosing import choosing, dry_run_option, parallel_option
+from pvekit.cli.durations import duration
+from pvekit.cli.output import Form, format_option
+
+if TYPE_CHECKING:
+    from pvekit.operations.selecting import Selection
+
+
+@click.command()
+@choosing
+@click.option("--shutdown-timeout", default=120, show_default=True, help="Seconds to shut down.")
+@click.option("--force", is_flag=True, help="Then cut the power of one that does not shut down.")
+@click.option("--wait/--no-wait", default=True, help="Wait until it is ready again (default).")
+@click.option("--timeout", default="", metavar="DUR", help="Patience for that: 300, 90s, 5m.")
+@parallel_option
+@format_option
+@dry_run_option
+@pass_app
+def reboot(
+    app: App,
+    chosen: Selection,
+    shutdown_timeout: int,
+    force: bool,
+    wait: bool,
+    timeout: str,
+    parallel: int,
+    form: Form,
+    dry_run: bool,
+) -> int:
+    """Shut VMs down gracefully, start them again and wait until they are ready.
+
+    A guest that does not shut down in time is left running, unless --force resets it.
+    """
+    from pvekit.cli.changing import Manner, change
+    from pvekit.operations.rebooting import Reboot
+
+    order = Reboot(shutdown_timeout, force, wait, duration(timeout))
+    return change(app, chosen, order, Manner(form, dry_run, parallel=parallel))
