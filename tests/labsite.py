@@ -127,6 +127,9 @@ class LabSite:
             raise Unreachable(f"{guest.address} does not answer")
         return "SSH-2.0-lab"
 
+    def is_behind(self, node: str) -> bool:
+        return False
+
     def on(self, node: str, line: str) -> str:
         """What a line prints on a node."""
         return self.lab.run_line(node, line)[1].decode()

@@ -18,6 +18,7 @@ TABLE = {
     "run": Entry("pvekit.cli.runs:runs", "Look at runs, finish or undo unfinished ones."),
     "gc": Entry("pvekit.cli.collecting:gc", "Remove what unfinished runs and old templates left."),
     "node": Entry("pvekit.cli.node:node", "Look at nodes, trust their SSH host keys."),
+    "doctor": Entry("pvekit.cli.doctoring:doctor", "Say whether the site is fit for pvekit."),
     "explain": Entry("pvekit.cli.explaining:explain", "Say what an error id means."),
     "config": Entry(
         "pvekit.cli.configuration:config",

@@ -46,7 +46,7 @@ def explanations() -> tuple[Explanation, ...]:
 HEAD = """# Troubleshooting, by error id
 
 Every error of pvekit ends with its id, and `pvekit explain ID` prints what stands here. The ids do
-not change. pvekit doctor looks for most of these causes by itself, before anything goes wrong.
+not change. `pvekit doctor` looks for most of these causes by itself, before anything goes wrong.
 
 """
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pvekit.lab.access.store import text_of
+from pvekit.lab.bridges import drop, put
 from pvekit.lab.interface_writing import check, text
 
 if TYPE_CHECKING:
@@ -182,11 +183,11 @@ def reload(node: Node) -> None:
     files = node.machine.files
     if files.exists(NEW):
         files.rename(NEW, FILE)
-    wanted = bridges(load(node))
+    loaded = load(node)
+    named, wanted = loaded.named, bridges(loaded)
     present = {n for n in files.names(_NET) if files.is_dir(f"{_NET}/{n}/bridge")}
     for name in present - wanted:
         if re.fullmatch(r"vmbr\d+", name):
-            files.rmdir(f"{_NET}/{name}/bridge")
-            files.rmdir(f"{_NET}/{name}")
-    for name in wanted - present:
-        files.mkdir(f"{_NET}/{name}/bridge", parents=True)
+            drop(files, name)
+    for name in wanted:
+        put(files, name, vlan_aware=bool(named[name].get("bridge_vlan_aware")))

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from pvekit.lab import rrd
+from pvekit.lab import bridges, rrd
 from pvekit.lab.backup import jobs
 from pvekit.lab.clock import Clock, SkewedClock, clock_of
 from pvekit.lab.cluster_start import fill, install
@@ -127,8 +127,9 @@ class Site:
             machine.runtime_directories.append(machine.files.resolve(path))
         for path in ("images", "template/iso", "template/cache", "dump", "snippets"):
             machine.files.mkdir(f"/var/lib/vz/{path}", parents=True)
-        for path in ("/sys/class/net/vmbr0/bridge", "/sys/class/net/eno1", jobs.STATES):
+        for path in ("/sys/class/net/eno1", jobs.STATES):
             machine.files.mkdir(path, parents=True)
+        bridges.put(machine.files, "vmbr0")
         install(machine, member, cluster.members, self._domain, self.spec.pve)
         machine.files.mount("/etc/pve", MemberTree(cluster, member.name))
         machine.files.usages["/etc/pve"] = lambda: Usage("/dev/fuse", 128 << 20, cluster.tree.used)

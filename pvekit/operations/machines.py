@@ -40,6 +40,10 @@ class Machines:
         """Return the banner of a guest's SSH server."""
         return self.connections.reach(self._endpoint(guest))
 
+    def is_behind(self, node: str) -> bool:
+        """Whether guests of a node were only reached through it so far."""
+        return self.connections.is_behind(node)
+
     def close(self) -> None:
         """Cut all connections."""
         self.connections.close()

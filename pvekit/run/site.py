@@ -18,3 +18,7 @@ class Site(Protocol):
     def reach(self, guest: Guest) -> str:
         """Return the banner of a guest's SSH server, or raise :class:`Unreachable`."""
         ...
+
+    def is_behind(self, node: str) -> bool:
+        """Whether guests of a node were only reached through it so far."""
+        ...

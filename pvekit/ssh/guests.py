@@ -115,6 +115,11 @@ class Guests:
         # A banner, not a connection, proves the way: some firewalls accept for everybody.
         return self._by_any_way(guest, self._limits, lambda sock: self._greeting(guest, sock))
 
+    def is_behind(self, node: str) -> bool:
+        """Whether a guest of this node was not reached directly, but through the node."""
+        with self._lock:
+            return node in self._behind
+
     def _greeting(self, guest: GuestEndpoint, sock: socket.socket) -> str:
         with sock:
             return _banner(sock, guest.endpoint, self._limits.connect)
@@ -153,6 +158,10 @@ class Guests:
             self._behind.add(node)
             return True
 
+    def _remember(self, node: str) -> None:
+        with self._lock:
+            self._behind.add(node)
+
     def _dial(self, guest: GuestEndpoint, limits: Limits) -> socket.socket:
         return self._by_any_way(guest, limits, lambda sock: sock)
 
@@ -168,7 +177,7 @@ class Guests:
                 reasons.append(f"{way}: {error}")
             else:
                 if way == "node":
-                    self._now_behind(guest.node)
+                    self._remember(guest.node)
                 return used
         raise Unreachable(
             f"The SSH server of guest {guest.address} is not reached.",

@@ -75,6 +75,10 @@ class Connections:
         """Return the banner of a guest's SSH server, or raise :class:`Unreachable`."""
         return self._guests.reach(guest)
 
+    def is_behind(self, node: str) -> bool:
+        """Whether guests of a node were only reached through it so far."""
+        return self._guests.is_behind(node)
+
     def close(self) -> None:
         """Cut every connection; none is opened any more."""
         self._guests.close()

@@ -19,7 +19,7 @@ LAYERS = (
     ("cli",),
     ("operations",),
     ("config", "ssh", "llm"),
-    ("kubernetes", "exports", "monitoring", "backups", "leftovers"),
+    ("kubernetes", "exports", "monitoring", "backups", "leftovers", "doctor"),
     ("templates",),
     ("vms",),
     ("sizing", "placement"),

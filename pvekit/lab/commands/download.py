@@ -20,6 +20,7 @@ _WGET = grammar(
     " --show-progress=progress --progress=style= --timeout=timeout= -T=timeout="
     " --connect-timeout=timeout= --read-timeout=timeout= --dns-timeout=timeout= --tries=tries="
     " -t=tries= --waitretry=wait= --retry-connrefused=retry -c=resume --continue=resume"
+    " --spider=spider"
     " --https-only=https --max-redirect=redirects= -P=directory= --directory-prefix=directory="
 )
 _CURL = grammar(
@@ -30,7 +31,9 @@ _CURL = grammar(
     " -C=resume= --continue-at=resume= --proto=proto= --proto-redir=proto= --tlsv1.2=tls"
     " --create-dirs=parents -#=bar --progress-bar=bar -y=slow= --speed-time=slow= -Y=slow="
     " --speed-limit=slow= --remove-on-error=remove --no-progress-meter=quiet"
+    " -I=head --head=head"
 )
+_BROKEN = "Remote file does not exist -- broken link!!!"
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,8 @@ async def _wget(client: _Client, process: Process) -> int:
     url = _only_url(words)
     say = process.complain if not words.has("quiet") else _discard
     output = words.last("output") or posixpath.join(words.last("directory"), _name(url))
-    if words.has("output") and not words.has("resume"):
+    spider = words.has("spider")
+    if words.has("output") and not (words.has("resume") or spider):
         await _save(process, output, b"")  # wget opens what -O names before it asks the server
     try:
         data = client.fetch(url)
@@ -68,8 +72,13 @@ async def _wget(client: _Client, process: Process) -> int:
         await say(f"wget: unable to resolve host address \u2018{error}\u2019\n")
         return 4
     except HttpError as error:
-        await say(f"{url}:\nERROR {error.status}: {error.reason}.\n")
+        broken = spider and error.status == 404
+        why = _BROKEN if broken else f"ERROR {error.status}: {error.reason}."
+        await say(f"{url}:\n{why}\n")
         return 8
+    if spider:
+        await say(f"URL:{url} 200 OK\n")
+        return 0
     await _deliver(process, output, data, resume=words.has("resume"))
     await say(f'URL:{url} [{len(data)}/{len(data)}] -> "{output}" [1]\n')
     return 0
@@ -90,6 +99,8 @@ async def _curl(client: _Client, process: Process) -> int:
             await say(f"curl: (22) The requested URL returned error: {error.status}\n")
             return 22
         data = f"<html><body><h1>{error}</h1></body></html>\n".encode()
+    if words.has("head"):
+        data = f"HTTP/1.1 200 OK\r\nContent-Length: {len(data)}\r\n\r\n".encode()
     if words.has("parents") and output != "-":
         directory = posixpath.dirname(absolute(process, output))
         process.machine.files.mkdir(directory, parents=True)

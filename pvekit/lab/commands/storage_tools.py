@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pvekit.lab.process import NotSimulated, Process, Program
 
 _NAMES = (
-    *("lvs", "vgs", "pvs", "lvcreate", "lvremove", "lvextend", "lvrename", "lvchange", "vgcreate"),
+    *("vgs", "pvs", "lvcreate", "lvremove", "lvextend", "lvrename", "lvchange", "vgcreate"),
     *("pvcreate", "zfs", "zpool", "rbd", "ceph", "rados", "qemu-nbd", "showmount", "mount.nfs"),
 )
 

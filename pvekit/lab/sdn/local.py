@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from pvekit.lab.access.store import text_of
+from pvekit.lab.bridges import drop, put
 from pvekit.lab.sdn import config
 
 if TYPE_CHECKING:
@@ -63,10 +64,9 @@ def _replace_bridges(node: Node, wanted: set[str]) -> None:
     files = node.machine.files
     for name in re.findall(r"(?m)^auto (\S+)$", text_of(node, FILE)):
         if name not in wanted and files.is_dir(f"{_NET}/{name}/bridge"):
-            files.rmdir(f"{_NET}/{name}/bridge")
-            files.rmdir(f"{_NET}/{name}")
+            drop(files, name)
     for name in wanted:
-        files.mkdir(f"{_NET}/{name}/bridge", parents=True)
+        put(files, name)
 
 
 def _block(node: Node, name: str, vnet: config.Object) -> str:

@@ -17,3 +17,9 @@ def text(name: str) -> str:
 def script(name: str, *args: str | int, timeout: float = 60.0) -> Command:
     """Return the command that runs a script with these arguments; the deadline is in seconds."""
     return Command(("sh", "-s", "--", *args), stdin=text(name), timeout=timeout)
+
+
+def joined(names: tuple[str, ...], *args: str | int, timeout: float = 60.0) -> Command:
+    """Return the command that runs scripts one after the other in one shell, in one round trip."""
+    stdin = "\n".join(map(text, names))
+    return Command(("sh", "-s", "--", *args), stdin=stdin, timeout=timeout)
