@@ -94,7 +94,8 @@ def test_a_run_that_was_interrupted_before_any_change_is_not_left_unfinished(liv
     live.order("hang", "sh -s -- /var/lib/vz/pvekit", count=-1)
     assert interrupted(live, signal.SIGTERM, "sh -s --", *CREATE)[0] == 143
     live.clear()
-    assert {row["state"] for row in live.must("run", "list", "-o", "json").rows} == {"finished"}
+    states = {row["state"] for row in live.must("run", "list", "-o", "json").rows}
+    assert states <= {"finished", "rolled back"}
 
 
 def test_a_second_signal_leaves_at_once_and_the_journal_is_whole(live):
