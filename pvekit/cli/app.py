@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pvekit.cli.asking import confirmed
 from pvekit.cli.invocation import Invocation
 
 if TYPE_CHECKING:
@@ -150,7 +151,8 @@ class App:
                 hint="Say --yes.",
                 id="CONFIRMATION-NEEDED",
             )
-        click.confirm(question, abort=True, err=True)
+        if not confirmed(question):
+            raise click.Abort
 
     def _warn(self, problem: str) -> None:
         if problem not in self._warned:

@@ -1,0 +1,27 @@
+"""Questions to a person at a terminal."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+
+def confirmed(question: str) -> bool:
+    """Return whether the answer to a question is yes; the end of the answers is a no.
+
+    Not by ``input``, which takes no notice of an exception that a signal's handler raises while the
+    question is being written: a Ctrl-C in that moment would be lost.
+    """
+    while True:
+        click.echo(f"{question} [y/N]: ", nl=False, err=True)
+        answer = sys.stdin.readline()
+        if not answer:
+            click.echo(err=True)
+            return False
+        word = answer.strip().lower()
+        if word in ("y", "yes"):
+            return True
+        if word in ("", "n", "no"):
+            return False
+        click.echo("Answer y or n.", err=True)
