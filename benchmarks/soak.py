@@ -4,6 +4,9 @@ Each deployment is one `vm create` of one to three VMs on a simulated site, wher
 before, during and after commands and locks time out (`--rate`), and clones and starts fail for good
 (`--fatal`), each by chance. It went well if the one command did, without a second one. What did not
 is taken back; in either case nothing may be left that was not there before. Pauses cost no time.
+
+Chance comes from the seed and the deployment's number, so `--seed S --first N -n 1` repeats one,
+as far as several VMs at once happen to ask in the same order.
 """
 
 from __future__ import annotations
@@ -27,13 +30,12 @@ from pvekit.errors import PvekitError
 from pvekit.journal import Store
 from pvekit.lab.inprocess import LabShell, running_site
 from pvekit.lab.site import SiteSpec
-from pvekit.operations import changing, creating, listing, runs, templates, vm_wishes
+from pvekit.operations import creating, deleting, listing, runs, templates, vm_wishes
 from pvekit.operations.desk import Desk
 from pvekit.plan import Guest, Place
 from pvekit.run.clock import Clock
 from pvekit.run.context import Policy
 from pvekit.shell import Command, LinkLost, Result, Unreachable
-from pvekit.vms import power
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIO6Hh+FhEXHLvmcnYMFyS1h4VqTwGcZCHnmVRNHjUQbL"
 IMAGES = "https://cloud-images.ubuntu.com/jammy/current"
@@ -51,6 +53,7 @@ CONFIG = {
     },
     "cloud_init": {"ssh_public_key": KEY},
 }
+FATAL = ("clone-fails", "start-fails")
 LOOKS = (
     "ls /etc/pve/nodes/*/qemu-server",
     "ls /etc/pve/priv/pvekit 2>/dev/null",
@@ -123,9 +126,12 @@ class Soak:
         self.lab = lab
         self.rates = rates
         self.chance = random.Random()
-        self.base = Desk(config, Machines(lab), Store(directory / "runs"), policy=Policy())
+        policy = Policy(jitter=self.chance.random)
+        self.base = Desk(config, Machines(lab), Store(directory / "runs"), policy=policy)
         self.well = 0
         self.vms = 0
+        self.hopeless = 0
+        self.struck: Counter[str] = Counter()
         self.reasons: Counter[str] = Counter()
         self.leaks: list[str] = []
 
@@ -149,8 +155,8 @@ class Soak:
         try:
             report = creating.carry_out(desk, request, creating.begin(desk, request))[1]
         except PvekitError as error:
-            return error.brief
-        return "; ".join(error.brief for error in report.errors)
+            return str(error)
+        return "; ".join(map(str, report.errors))
 
     def remove(self) -> None:
         """Take back unfinished runs and delete all VMs, without faults."""
@@ -160,8 +166,7 @@ class Soak:
                 runs.roll_back(desk, desk.store.open(run.run))
         names = [row.name for row in listing.rows(desk.inventory())]
         if names:
-            targets, plan = changing.plan_for(desk, names, power.delete)
-            changing.carry_out(desk, "delete", targets, plan)
+            deleting.carry_out(desk, deleting.decided(desk, names, 60))
         for path in desk.store.directory.glob("*.jsonl"):
             path.unlink()
 
@@ -172,10 +177,11 @@ class Soak:
         for when in ("before", "during", "after"):
             faults.order("link-cut", when=when, count=-1, chance=third)
         faults.order("lock-held", count=-1, chance=str(self.rates.passing))
-        for kind in ("clone-fails", "start-fails"):
+        for kind in FATAL:
             faults.order(kind, count=-1, chance=str(self.rates.fatal))
 
     def picture(self) -> list[str]:
+        """Return what is there, once all that still runs has come to its end."""
         lines = []
         for node in self.lab.site.nodes:
             self.lab.run_line(node, "for i in 1 2 3 4 5 6 7 8 9 10; do sleep 1; done")
@@ -184,24 +190,46 @@ class Soak:
                 lines += [f"{node}: {line}" for line in out.splitlines()]
         return lines
 
-    def one(self) -> None:
+    def seed(self, seed: int, number: int) -> None:
+        """Let chance begin anew, as it does in each run for the deployment of this number."""
+        self.chance.seed(f"{seed}/{number}")
+        self.lab.loop.do(lambda: self.lab.site.chance.seed(f"{seed}/{number}/site"))
+        self.lab.loop.do(self.lab.site.log.events.clear)
+
+    def strikes(self) -> Counter[str]:
+        """Count the faults that struck, by kind."""
+        return Counter(each["kind"] for each in list(self.lab.site.log.of("fault")))
+
+    def one(self, number: int) -> None:
         """One deployment."""
         request = vm_wishes.Request(role="soak", size="small", count=self.chance.randint(1, 3))
         before = self.picture()
         self.lab.loop.do(self.order)
         failed = self.create(request)
         self.lab.loop.do(self.lab.site.faults.clear)
+        struck = self.strikes()
+        self.struck += struck
         self.picture()
         self.vms += request.count
         made = len(listing.rows(self.desk.inventory()))
+        fatal = sum(struck[kind] for kind in FATAL)
         if failed:
-            self.reasons[re.sub(r"\d+", "N", failed)[:160]] += 1
+            self.hopeless += bool(fatal)
+            self.reasons[re.sub(r"\d+", "N", failed).splitlines()[0][:100]] += 1
+            print(f"deployment {number}: {failed}", flush=True)
         elif made == request.count:
             self.well += 1
         else:
-            self.leaks.append(f"{request.count} VMs were asked for, {made} are there")
+            self.leak(number, f"{request.count} VMs were asked for, {made} are there")
         self.remove()
-        self.leaks += sorted(set(self.picture()) ^ set(before))
+        after = self.picture()
+        for line in sorted(set(after) ^ set(before)):
+            self.leak(number, f"{'+' if line in after else '-'} {line}")
+
+    def leak(self, number: int, what: str) -> None:
+        """Take note of something that should not be so."""
+        self.leaks.append(f"deployment {number}: {what}")
+        print(f"LEFT BEHIND by {self.leaks[-1]}", flush=True)
 
 
 def at_least(well: int, of: int, confidence: float = 0.95) -> float:
@@ -226,27 +254,39 @@ def main() -> int:
         "--rate", type=float, default=0.05, help="of links and locks (default: 5 %%)"
     )
     parser.add_argument("--fatal", type=float, default=0.001, help="of clones and starts")
-    parser.add_argument("--seed", type=int, default=0, help="0: another one each time")
+    parser.add_argument("--seed", type=int, help="of all chance (default: another each time)")
+    parser.add_argument("--first", type=int, default=1, help="number of the first deployment")
     given = parser.parse_args()
+    if given.seed is None:
+        given.seed = random.SystemRandom().randrange(1, 10**6)
+    print(f"seed {given.seed}", flush=True)
     spec = SiteSpec(nodes=2, seed=given.seed)
     with tempfile.TemporaryDirectory() as name, running_site(spec) as lab:
         path = Path(name) / "config.yaml"
         path.write_text(yaml.safe_dump({"proxmox_nodes": list(lab.site.nodes), **CONFIG}))
         soak = Soak(lab, load(path), Path(name), Rates(given.rate, given.fatal))
-        soak.chance.seed(given.seed or None)
         soak.prepare()
-        for _ in range(given.n):
-            soak.one()
-            lab.loop.do(lab.site.log.events.clear)
-    share = f"{soak.well} of {given.n} ({100 * soak.well / given.n:.1f} %)"
-    print(f"deployments that went well by themselves: {share}, {soak.vms} VMs in all")
-    print(f"with 95 % confidence at least {100 * at_least(soak.well, given.n):.1f} %")
+        for number in range(given.first, given.first + given.n):
+            soak.seed(given.seed, number)
+            soak.one(number)
+            if (number - given.first + 1) % 50 == 0:
+                print(f"{number - given.first + 1} of {given.n}", flush=True)
+    told(soak, given.n)
+    return 1 if soak.leaks else 0
+
+
+def told(soak: Soak, deployments: int) -> None:
+    """Print the figures."""
+    passing = deployments - soak.hopeless
+    share = f"{soak.well} of {passing} ({100 * soak.well / max(1, passing):.1f} %)"
+    strikes = ", ".join(f"{count} x {kind}" for kind, count in sorted(soak.struck.items()))
+    print(f"{deployments} deployments, {soak.vms} VMs, faults: {strikes or 'none'}")
+    print(f"of those that met only what passes by itself, {share} went well by themselves:")
+    print(f"  with 95 % confidence at least {100 * at_least(soak.well, passing):.1f} %")
+    print(f"{soak.hopeless} met what does not pass and failed")
     for reason, count in soak.reasons.most_common():
         print(f"  {count} times: {reason}")
-    for leak in soak.leaks:
-        print(f"LEFT BEHIND: {leak}")
-    print("nothing was left behind" if not soak.leaks else f"{len(soak.leaks)} things too many")
-    return 1 if soak.leaks else 0
+    print("nothing was left behind" if not soak.leaks else f"{len(soak.leaks)} things left behind")
 
 
 if __name__ == "__main__":

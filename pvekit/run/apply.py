@@ -6,14 +6,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from pvekit.errors import Interrupted, NotReady, PvekitError, Stopped, Transient
-from pvekit.plan import Asking, Plan, Step, ask
+from pvekit.plan import Asking, Plan, Step, Verdict, check
 from pvekit.pve import act
 from pvekit.run.context import Context, Event
 from pvekit.run.drive import carry_out
 from pvekit.run.scheduler import Scheduler, Task
 from pvekit.run.site import Site
 from pvekit.run.slots import Slots
-from pvekit.run.wants import Enter, Leave, Pause
+from pvekit.run.wants import Enter, Leave
 
 JOB_PATIENCE = 3600.0
 """How long a roll-back waits for a job that is still at work, in seconds."""
@@ -140,21 +140,30 @@ def roll_back(plan: Plan, site: Site, context: Context) -> dict[str, Outcome]:
     Jobs of the run that are still at work are waited for: half of what they do cannot be undone.
     """
     jobs = context.journal.jobs()
-    waits = {each: _until_ended(node, each, context) for node in jobs for each in jobs[node]}
+    steps = [_until_ended(node, each) for node in jobs for each in jobs[node]]
+    waits = {step.key: carry_out(step, context) for step in steps}
     for error in _scheduler(site, context).run(waits).values():
         if error is not None:
             raise error
     return apply(plan.undoing(context.journal.touched()), site, context, undo=True)
 
 
-def _until_ended(node: str, identity: str, context: Context) -> Asking[None]:
-    deadline = context.clock.now() + JOB_PATIENCE
-    while (yield from ask(act.job(node, identity))).state == "running":
-        if context.clock.now() >= deadline:
-            raise Transient(
-                f"Job {identity} still runs on {node}: nothing is undone yet.", id="JOB-STILL-RUNS"
-            )
-        yield Pause(1.0)
+def _until_ended(node: str, identity: str) -> Step:
+    def judge(job: act.Job) -> Verdict:
+        last = job.out.splitlines()[-1:]
+        return Verdict(job.state != "running", *last)
+
+    return Step(
+        f"job/{identity}",
+        "end",
+        node,
+        goal=check(f"it has ended on {node}", act.job(node, identity), judge),
+        patience=JOB_PATIENCE,
+        interval=1.0,
+        late=Transient,
+        late_id="JOB-STILL-RUNS",
+        hint="Nothing is undone yet: half of what it does cannot be.",
+    )
 
 
 @dataclass

@@ -15,7 +15,7 @@ from pvekit.pve import act, holders
 from pvekit.pve.faults import complaint, failure
 from pvekit.pve.scripts import script
 from pvekit.run.context import Context, Event, Passed
-from pvekit.run.retry import Row, pause, thawed
+from pvekit.run.retry import Row, pause, surely, thawed
 from pvekit.run.wants import Enter, Leave, Pause, send
 from pvekit.shell import Command, Result
 
@@ -49,7 +49,7 @@ def _once(step: Step, context: Context, row: Row, *, undo: bool) -> Asking[Passe
     if step.changes:
         yield from _slotted(step, context, row, undo=undo)
         deadline = context.deadline(step)
-    seen = yield from _await(step, context, deadline)
+    seen = yield from _await(step, context, row, deadline)
     if step.changes:
         context.journal.done(step.key)
     return Passed("done", seen)
@@ -58,20 +58,20 @@ def _once(step: Step, context: Context, row: Row, *, undo: bool) -> Asking[Passe
 def _slotted(step: Step, context: Context, row: Row, *, undo: bool) -> Asking[None]:
     """Make the changes, holding a place of the step's slot if it has one."""
     if not step.slot:
-        yield from _change(step, context, undo=undo)
+        yield from _change(step, context, row, undo=undo)
         return
     began = context.clock.now()
     yield Enter(step.slot)
     row.excused += context.clock.now() - began
     try:
-        yield from _change(step, context, undo=undo)
+        yield from _change(step, context, row, undo=undo)
     except PvekitError as error:
-        yield Leave(step.slot, crowded=isinstance(error, LockTimeout))
+        yield Leave(step.slot, "crowded" if isinstance(error, LockTimeout) else "failed")
         raise
     yield Leave(step.slot)
 
 
-def _change(step: Step, context: Context, *, undo: bool) -> Asking[None]:
+def _change(step: Step, context: Context, row: Row, *, undo: bool) -> Asking[None]:
     yield from thawed(step, context)
     journal = context.journal
     attempt = journal.attempts(step.key)
@@ -80,20 +80,20 @@ def _change(step: Step, context: Context, *, undo: bool) -> Asking[None]:
     elif journal.is_done(step.key) and not step.undo:
         pass  # somebody has changed it since: it is simply done again
     elif step.key in journal.touched():
-        error = yield from _ended(step, context, attempt)
+        error = yield from _ended(step, context, row, attempt)
         if error is None:
             return
         if not (yield from _take_back(step, context)):
             raise error
-    error = yield from _ended(step, context, journal.started(step.key, undo=undo))
+    error = yield from _ended(step, context, row, journal.started(step.key, undo=undo))
     if error is not None:
         raise error
 
 
-def _ended(step: Step, context: Context, attempt: int) -> Asking[PvekitError | None]:
+def _ended(step: Step, context: Context, row: Row, attempt: int) -> Asking[PvekitError | None]:
     """Bring an attempt to its end; an error counts only where the goal was not reached."""
-    error = yield from _attempt(step, context, attempt)
-    if error is None or (yield from step.goal.look()).holds:
+    error = yield from _attempt(step, context, row, attempt)
+    if error is None or (yield from surely(step.goal.look, row, step, context)).holds:
         return None
     context.journal.failed(step.key, error.brief)
     return error
@@ -108,12 +108,12 @@ def _take_back(step: Step, context: Context) -> Asking[bool]:
     return removed
 
 
-def _attempt(step: Step, context: Context, attempt: int) -> Asking[PvekitError | None]:
+def _attempt(step: Step, context: Context, row: Row, attempt: int) -> Asking[PvekitError | None]:
     """Send the step's changes as this attempt; sent twice, a job still runs only once."""
     for change in step.changes:
         yield from thawed(step, context)
         identity = act.job_id(context.journal.run, step.key, attempt, change)
-        result = yield from _perform(step, change, identity, context)
+        result = yield from _perform(step, change, identity, context, row)
         if not result.ok or (change.mute and complaint(result)):
             taken = _newborn(change)
             what = f"{step.verb} {step.subject}"
@@ -129,7 +129,9 @@ def _newborn(change: Change) -> int | None:
     return int(words[3]) if words[:2] == ("qm", "clone") else None
 
 
-def _perform(step: Step, change: Change, identity: str, context: Context) -> Asking[Result]:
+def _perform(
+    step: Step, change: Change, identity: str, context: Context, row: Row
+) -> Asking[Result]:
     if change.job:
         context.journal.job(step.node, identity)
     if change.once:
@@ -137,15 +139,21 @@ def _perform(step: Step, change: Change, identity: str, context: Context) -> Ask
     result = yield from send(step.node, act.sent(change, identity))
     if not change.job or not result.ok:
         return result
-    return (yield from _joined(step, change, identity, context))
+    return (yield from _joined(step, change, identity, context, row))
 
 
-def _joined(step: Step, change: Change, identity: str, context: Context) -> Asking[Result]:
-    """Wait for the end of a job; one that has ended is seen even after its time."""
+def _joined(
+    step: Step, change: Change, identity: str, context: Context, row: Row
+) -> Asking[Result]:
+    """Wait for the end of a job; one that has ended is seen even after its time.
+
+    The job does not need the link: as long as it may be there again, the step has not failed.
+    """
     rest = FIRST_LOOK
     deadline = context.ends(identity, change.command.timeout)
+    question = act.job(step.node, identity)
     while True:
-        job = yield from ask(act.job(step.node, identity))
+        job = yield from surely(lambda: ask(question), row, step, context)
         if job.state == "done":
             return job.result(change.command)
         if job.state in ("dead", "none"):
@@ -172,11 +180,11 @@ def _died(command: Command) -> Result:
     return Result(command, 255, err="the job died before its end (did the node restart?)")
 
 
-def _await(step: Step, context: Context, deadline: float) -> Asking[str]:
+def _await(step: Step, context: Context, row: Row, deadline: float) -> Asking[str]:
     began = context.clock.now()
     rest = step.interval
     while True:
-        verdict = yield from step.goal.look()
+        verdict = yield from surely(step.goal.look, row, step, context)
         if verdict.holds:
             return verdict.seen
         now = context.clock.now()

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from pvekit.errors import PvekitError, QuorumLost, QuorumTimeout, Transient
 from pvekit.plan import Ask, Asking, Step, ask
 from pvekit.run.context import Context, Event
 from pvekit.run.wants import Pause
 from pvekit.shell import Command, LinkLost, Query, Unreachable
+
+T = TypeVar("T")
 
 LOOK = 5.0
 """How often it is looked whether there is quorum again, in seconds."""
@@ -29,6 +33,7 @@ class Row:
     """The transient failures of a step in a row: how many, and when the first and the last were.
 
     ``excused`` are the seconds since the first in which it waited for others of this run.
+    ``over``: there is to be no further attempt.
     """
 
     count: int = 0
@@ -36,6 +41,7 @@ class Row:
     first: float = 0.0
     last: float = -math.inf
     excused: float = 0.0
+    over: bool = False
 
     def add(self, error: Transient, now: float, quiet: float) -> None:
         """Count one more.
@@ -53,10 +59,38 @@ class Row:
 
 def pause(error: Transient, row: Row, step: Step, context: Context) -> Asking[None]:
     """Let pass what must pass until the next attempt, or raise the error if there is to be none."""
+    if row.over:
+        raise error
+    if isinstance(error, QuorumLost):
+        context.frozen.setdefault(step.node, context.clock.now())
+    _count(error, row, step, context)
+    yield from thawed(step, context)
+    yield from _rest(row, context)
+
+
+def surely(look: Callable[[], Asking[T]], row: Row, step: Step, context: Context) -> Asking[T]:
+    """Look how far something is that goes on by itself; a question that gets lost is asked again.
+
+    That is no failure of the step, unless it gets lost as often as a step may fail: then nothing
+    else is tried in the step's ``row``.
+    """
+    lost = Row()
+    while True:
+        try:
+            return (yield from look())
+        except (LinkLost, Unreachable) as error:
+            try:
+                _count(error, lost, step, context)
+            except Transient:
+                row.over = True
+                raise
+            yield from _rest(lost, context)
+
+
+def _count(error: Transient, row: Row, step: Step, context: Context) -> None:
+    """Count a failure, or raise it if it is one too many."""
     now = context.clock.now()
     row.add(error, now, quiet=context.policy.deadline)
-    if isinstance(error, QuorumLost):
-        context.frozen.setdefault(step.node, now)
     seconds = now - row.first - row.excused
     if context.policy.gives_up(error, row.count, seconds):
         if row.count > 1:
@@ -64,7 +98,9 @@ def pause(error: Transient, row: Row, step: Step, context: Context) -> Asking[No
             error.details = "\n".join(filter(None, (error.details, said)))
         raise error
     context.watch(Event(step, "waiting", seconds, error.brief))
-    yield from thawed(step, context)
+
+
+def _rest(row: Row, context: Context) -> Asking[None]:
     yield Pause(context.policy.pause(row.count))
     row.last = context.clock.now()
 

@@ -18,12 +18,12 @@ from pvekit.errors import Interrupted, PvekitError, Stopped
 from pvekit.plan import Ask, Place, Reach
 from pvekit.run.clock import Clock
 from pvekit.run.site import Site
-from pvekit.run.slots import Slots
+from pvekit.run.slots import Ending, Slots
 from pvekit.run.stop import Stop
 from pvekit.run.wants import Enter, Leave, Pause, Send
 from pvekit.shell import Command, call
 
-Task = Generator[Any, Any, None]
+Task = Generator[Any, Any, object]
 
 PER_PLACE = 8
 WORKERS = 32
@@ -151,8 +151,8 @@ class Scheduler:
                 self._timers.append((self._wake(seconds), name))
             case Enter(slot):
                 self._enter(slot, name)
-            case Leave(slot, crowded):
-                self._leave(slot, name, crowded=crowded)
+            case Leave(slot, how):
+                self._leave(slot, name, how)
             case _:
                 raise TypeError(f"A task wants what nobody can give: {want!r}")
 
@@ -175,8 +175,8 @@ class Scheduler:
         else:
             self._queued[slot].append(name)
 
-    def _leave(self, slot: str, name: str, *, crowded: bool) -> None:
-        self._slot(slot).leave(crowded=crowded)
+    def _leave(self, slot: str, name: str, how: Ending) -> None:
+        self._slot(slot).leave(how)
         self._ready.append((name, None, None))
         while self._queued[slot] and self._slot(slot).free():
             self._enter(slot, self._queued[slot].popleft())

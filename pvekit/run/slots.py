@@ -1,16 +1,29 @@
-"""How many steps of a kind may run at once: half as many after each lock time-out."""
+"""How many steps of a kind may run at once: half as many after a lock time-out, then more again."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Literal
+
+Ending = Literal["well", "crowded", "failed"]
+"""How a step left its place; ``crowded``: a lock timed out, so there were too many."""
+
+GROWS_AFTER = 5
+"""After so many that went well in a row one more is let in, up to as many as at first."""
 
 
 @dataclass
 class Slots:
-    """The places of one slot. What was too much once in a run is not tried again in it."""
+    """The places of one slot."""
 
     limit: int
     taken: int = 0
+    most: int = field(init=False)
+    well: int = field(default=0, init=False)
+
+    def __post_init__(self) -> None:
+        """Remember how many there may be at most."""
+        self.most = self.limit
 
     def free(self) -> bool:
         """Whether one more may enter."""
@@ -20,8 +33,12 @@ class Slots:
         """Take a place."""
         self.taken += 1
 
-    def leave(self, *, crowded: bool) -> None:
-        """Give a place back; ``crowded`` says that there were too many."""
+    def leave(self, how: Ending) -> None:
+        """Give a place back."""
         self.taken -= 1
-        if crowded:
-            self.limit = max(1, self.limit // 2)
+        if how == "crowded":
+            self.limit, self.well = max(1, self.limit // 2), 0
+        elif how == "well":
+            self.well += 1
+            if self.well % GROWS_AFTER == 0:
+                self.limit = min(self.most, self.limit + 1)

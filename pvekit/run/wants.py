@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pvekit.plan import Asking, Place
+from pvekit.run.slots import Ending
 from pvekit.shell import Command, Result
 
 
@@ -35,7 +36,7 @@ class Leave:
     """Give a slot's place back; ``crowded`` says that there were too many at once."""
 
     slot: str
-    crowded: bool = False
+    how: Ending = "well"
 
 
 def send(place: Place, command: Command) -> Asking[Result]:

@@ -600,6 +600,99 @@ def test_a_job_is_joined_by_another_process(bench):
     assert bench.site.sent == ["job make a"]
 
 
+def losing(bench, which, seconds=0.0):
+    """Have those questions about jobs whose numbers are in ``which`` get lost."""
+    run, asked = bench.site.run, Counter()
+
+    def breaking(command):
+        if command.stdin == scripts.text("jobs"):
+            asked["jobs"] += 1
+            if asked["jobs"] in which:
+                bench.clock.sleep(seconds)
+                raise LinkLost("cut")
+        return run(command)
+
+    bench.site.run = breaking
+
+
+def test_a_lost_question_about_a_job_is_no_failure_of_the_step(bench):
+    losing(bench, {1, 2, 4, 5})
+    bench.site.script["job make a"].append(LOCKED)
+    assert bench.error(JOB_A, retries=2) is None
+    assert bench.site.sent == ["job make a"] * 2  # the second is the attempt after the lock
+    assert bench.journal.attempts("s/a") == 2
+
+
+def test_questions_about_a_job_are_asked_again_after_growing_pauses(bench):
+    losing(bench, {1, 2, 3})
+    assert bench.error(JOB_A, retries=3) is None
+    assert bench.clock.now() == pytest.approx(2.0 + 4.0 + 8.0, abs=1.0)
+    assert bench.site.sent == ["job make a"]
+
+
+def test_a_job_nobody_can_ask_after_keeps_its_place_and_is_not_begun_twice(bench):
+    losing(bench, {3})
+    steps = [step(f"v{n}", f"make v{n}", job=True, subject=f"v{n}", slot="x") for n in range(3)]
+    outcomes = bench.apply(*steps, per_slot=1, retries=1)
+    assert not any(each.error for each in outcomes.values())
+    assert max(bench.site.crowd) == 1
+    assert len(bench.site.sent) == 3
+
+
+def test_a_link_that_stays_lost_ends_the_step_in_the_time_of_one_row_of_attempts(bench):
+    losing(bench, range(1, 1000), seconds=60.0)
+    error = bench.error(JOB_A, retries=50)
+    assert isinstance(error, LinkLost)
+    assert error.details.count("attempts") == 1
+    assert 300.0 < bench.clock.now() < 300.0 + 60.0 + 60.0 + 30.0
+    assert bench.site.sent == ["job make a"]
+
+
+def test_lost_looks_count_only_while_none_is_answered(bench):
+    """A link that loses every other question does not end a long wait."""
+    run, looks = bench.site.run, Counter()
+
+    def breaking(command):
+        looks[command.words] += 1
+        if looks["look",] > 40:
+            bench.site.facts.add("a")
+        elif looks["look",] % 2:
+            raise LinkLost("cut")
+        return run(command)
+
+    bench.site.run = breaking
+    assert bench.error(step("a", patience=3600.0), retries=1) is None
+
+
+def test_what_failed_is_looked_at_again_if_the_look_is_lost(bench):
+    """Else the failed job would be begun again upon what it has left."""
+    run, looks = bench.site.run, Counter()
+
+    def breaking(command):
+        looks[command.words] += 1
+        if looks["look",] == 2:
+            raise LinkLost("cut")
+        return run(command)
+
+    bench.site.run = breaking
+    bench.site.script["job make a"].append(LOCKED)
+    clone = step("a", "make a", job=True, undo=undoing("half"))
+    bench.site.facts.add("half")
+    assert bench.error(clone, retries=1) is None
+    assert bench.site.sent == ["job make a", "drop half", "job make a"]
+
+
+def test_a_roll_back_asks_again_after_a_job_whose_answer_got_lost(bench):
+    bench.site.script["begin make a"].append(LinkLost("cut"))
+    made = step("a", "make a", job=True, undo=undoing("a"))
+    assert isinstance(bench.error(made), LinkLost)
+    losing(bench, {1, 3})
+    context = bench.context(retries=1)
+    outcomes = roll_back(Plan((made,)), bench.site, context)
+    assert [each.error for each in outcomes.values()] == [None]
+    assert bench.site.sent == ["job make a", "drop a"]
+
+
 def test_a_job_that_never_began_is_begun(bench):
     bench.site.script["begin make a"].append(LinkLost("cut"))
     assert isinstance(bench.error(JOB_A), LinkLost)
@@ -744,6 +837,6 @@ def test_a_roll_back_does_not_wait_for_ever(bench):
     bench.site.script["begin make a"].append(LinkLost("cut"))
     bench.error(made)
     bench.site._end = lambda job: None
-    with pytest.raises(Transient, match="nothing is undone yet"):
+    with pytest.raises(Transient, match="Nothing is undone yet"):
         bench.roll_back(made)
     assert bench.site.sent == ["job make a"]

@@ -10,7 +10,7 @@ from pvekit.errors import Conflict, PvekitError
 from pvekit.plan import Ask, ask
 from pvekit.run.clock import Clock
 from pvekit.run.scheduler import PER_PLACE, Scheduler
-from pvekit.run.slots import Slots
+from pvekit.run.slots import GROWS_AFTER, Slots
 from pvekit.run.wants import Enter, Leave, Pause, send
 from pvekit.shell import Command, Query, Result
 
@@ -167,22 +167,39 @@ def test_a_slot_has_bounded_holders():
     assert len(seen) == 7
 
 
-def test_slots_shrink_when_crowded_and_stay_so():
+def left(slots: Slots, *hows: str) -> int:
+    for how in hows:
+        slots.enter()
+        slots.leave(how)
+    return slots.limit
+
+
+def test_slots_shrink_when_crowded():
     slots = Slots(4)
-    for _ in range(4):
-        slots.enter()
-    slots.leave(crowded=True)
-    assert slots.limit == 2
-    for _ in range(3):
-        slots.leave(crowded=False)
-    for _ in range(20):
-        slots.enter()
-        slots.leave(crowded=False)
-    assert slots.limit == 2
-    for _ in range(3):
-        slots.enter()
-        slots.leave(crowded=True)
-    assert slots.limit == 1
+    assert left(slots, "crowded") == 2
+    assert left(slots, "crowded") == 1
+    assert left(slots, "crowded") == 1
+
+
+def test_slots_grow_again_to_what_they_were_and_no_further():
+    slots = Slots(3)
+    assert left(slots, "crowded") == 1
+    assert left(slots, *["well"] * (GROWS_AFTER - 1)) == 1
+    assert left(slots, "well") == 2
+    assert left(slots, *["well"] * GROWS_AFTER) == 3
+    assert left(slots, *["well"] * 5 * GROWS_AFTER) == 3
+
+
+def test_a_lock_that_times_out_again_begins_the_count_anew():
+    slots = Slots(4)
+    left(slots, "crowded", *["well"] * (GROWS_AFTER - 1))
+    assert left(slots, "crowded", *["well"] * (GROWS_AFTER - 1)) == 1
+
+
+def test_a_failure_is_no_sign_that_there_is_room():
+    slots = Slots(2)
+    left(slots, "crowded")
+    assert left(slots, *["failed"] * 3 * GROWS_AFTER) == 1
 
 
 def test_the_next_scheduler_of_a_run_knows_how_crowded_a_slot_was():
@@ -190,7 +207,7 @@ def test_the_next_scheduler_of_a_run_knows_how_crowded_a_slot_was():
 
     def crowded():
         yield Enter("s")
-        yield Leave("s", crowded=True)
+        yield Leave("s", "crowded")
 
     run({"t": crowded()}, per_slot=4, slots=slots)
     inside, seen = set(), []
