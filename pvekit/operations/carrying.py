@@ -12,10 +12,10 @@ from pvekit.operations.desk import Desk
 from pvekit.plan import Ask, Asking, Plan, ask
 from pvekit.pve.scripts import script
 from pvekit.run.apply import Outcome, apply, roll_back
-from pvekit.run.clock import Clock
+from pvekit.run.gather import persistently
 from pvekit.run.scheduler import Scheduler
 from pvekit.run.wants import Pause
-from pvekit.shell import LinkLost, Query
+from pvekit.shell import Query
 
 PARTIAL = 4
 LAST_WORDS = 30.0
@@ -161,19 +161,16 @@ def letting_go(journal: Journal) -> Iterator[None]:
 def forget_jobs(desk: Desk, journal: Journal) -> None:
     """Remove what a run's jobs left on the nodes; a node that does not answer keeps it."""
     jobs = journal.jobs()
-    tasks = {node: _forgotten(node, ids, desk.clock) for node, ids in jobs.items()}
+    tasks = {node: _forgotten(desk, node, ids) for node, ids in jobs.items()}
     Scheduler(desk.site, desk.clock).run(tasks)
 
 
-def _forgotten(node: str, ids: list[str], clock: Clock) -> Asking[None]:
+def _forgotten(desk: Desk, node: str, ids: list[str]) -> Asking[None]:
     """Remove what jobs left on a node; one that has reached its goal may yet have to end."""
     question = Ask(node, Query(script("forget", *ids), str))
-    deadline = clock.now() + LAST_WORDS
+    deadline = desk.clock.now() + LAST_WORDS
     while True:
-        try:
-            running = yield from ask(question)
-        except LinkLost:
-            running = yield from ask(question)
-        if not running or clock.now() >= deadline:
+        running = yield from persistently(lambda: ask(question), desk.clock, desk.policy)
+        if not running or desk.clock.now() >= deadline:
             return
         yield Pause(0.5)

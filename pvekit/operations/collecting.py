@@ -130,7 +130,7 @@ def result(each: Leftover, report: Report | None) -> dict[str, object]:
 
 def _locals(desk: Desk, nodes: list[NodeState]) -> tuple[dict[str, local.Local], dict[str, str]]:
     questions = {n.alias: local.asked(n.alias, desk.config.image_dir) for n in nodes}
-    answers = gather(desk.site, questions)
+    answers = gather(desk.site, questions, desk.clock, desk.policy)
     told = {alias: each for alias, each in answers.items() if isinstance(each, local.Local)}
     lost = {alias: each.brief for alias, each in answers.items() if isinstance(each, PvekitError)}
     return told, lost
@@ -147,7 +147,7 @@ def _images(
     }
     found: list[tuple[str, stored.Stored]] = []
     lost: dict[str, str] = {}
-    for alias, content in gather(desk.site, questions).items():
+    for alias, content in gather(desk.site, questions, desk.clock, desk.policy).items():
         if isinstance(content, PvekitError):
             lost[alias] = content.brief
             continue

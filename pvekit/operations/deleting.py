@@ -282,4 +282,4 @@ def _statuses(out: str) -> dict[str, str]:
 
 
 def _in_ha(desk: Desk, nodes: set[str]) -> dict[str, frozenset[int]]:
-    return told(desk.site, {node: ha.managed(node) for node in nodes})
+    return told(desk.site, {node: ha.managed(node) for node in nodes}, desk.clock, desk.policy)

@@ -67,7 +67,9 @@ class Desk:
         self.stop.check()
         query = site_query(self.config.image_dir)
         aliases = [node.alias for node in self.config.nodes]
-        readings = gather(self.site, {alias: Ask(alias, query) for alias in aliases})
+        readings = gather(
+            self.site, {alias: Ask(alias, query) for alias in aliases}, self.clock, self.policy
+        )
         inventory = assemble(readings)
         if not any(node.online and node.configured for node in inventory.nodes):
             passing = any(isinstance(reading, Transient) for reading in readings.values())

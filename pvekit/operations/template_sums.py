@@ -19,7 +19,7 @@ from pvekit.templates import sums
 def checksum(desk: Desk, template: TemplateConfig, node: NodeState) -> sums.Checksum:
     """Read the checksum file on the node: where the image will be fetched, the sums are too."""
     query = Query(script("sums", template.checksum_url, timeout=120.0), str)
-    answer = gather(desk.site, {"sums": Ask(node.alias, query)})["sums"]
+    answer = gather(desk.site, {"sums": Ask(node.alias, query)}, desk.clock, desk.policy)["sums"]
     if isinstance(answer, PvekitError):
         raise PvekitError(
             f"Cannot read {template.checksum_url} on {node.alias}.",
