@@ -12,9 +12,11 @@ as far as several VMs at once happen to ask in the same order.
 from __future__ import annotations
 
 import argparse
+import json
 import math
 import random
 import re
+import shutil
 import sys
 import tempfile
 import time
@@ -134,6 +136,7 @@ class Soak:
         self.struck: Counter[str] = Counter()
         self.reasons: Counter[str] = Counter()
         self.leaks: list[str] = []
+        self.trace: Path | None = None
 
     @property
     def desk(self) -> Desk:
@@ -158,17 +161,16 @@ class Soak:
             return str(error)
         return "; ".join(map(str, report.errors))
 
-    def remove(self) -> None:
-        """Take back unfinished runs and delete all VMs, without faults."""
+    def remove(self) -> list[str]:
+        """Take back unfinished runs and delete all VMs, without faults; return what failed."""
         desk = self.desk
-        for run in runs.listed(desk.store):
-            if run.state == "unfinished":
-                runs.roll_back(desk, desk.store.open(run.run))
+        errors: list[PvekitError] = []
+        for run in runs.listed(desk.store, unfinished=True):
+            errors += runs.roll_back(desk, desk.store.open(run.run)).errors
         names = [row.name for row in listing.rows(desk.inventory())]
         if names:
-            deleting.carry_out(desk, deleting.decided(desk, names, 60))
-        for path in desk.store.directory.glob("*.jsonl"):
-            path.unlink()
+            errors += deleting.carry_out(desk, deleting.decided(desk, names, 60)).errors
+        return [str(error) for error in errors]
 
     def order(self) -> None:
         """Order what is to go wrong by chance."""
@@ -221,10 +223,22 @@ class Soak:
             self.well += 1
         else:
             self.leak(number, f"{request.count} VMs were asked for, {made} are there")
-        self.remove()
+        failures = self.remove()
+        for error in failures:
+            self.leak(number, f"not taken back: {error}")
         after = self.picture()
         for line in sorted(set(after) ^ set(before)):
             self.leak(number, f"{'+' if line in after else '-'} {line}")
+        if self.trace and (failures or after != before or (failed and not fatal)):
+            self.keep(self.trace / str(number))
+        for path in self.base.store.directory.glob("*.jsonl"):
+            path.unlink()
+
+    def keep(self, directory: Path) -> None:
+        """Keep the journals of a deployment, and what the lab has seen of it."""
+        shutil.copytree(self.base.store.directory, directory, dirs_exist_ok=True)
+        events = (json.dumps(each, default=str) for each in list(self.lab.site.log.events))
+        (directory / "lab.log").write_text("\n".join(events))
 
     def leak(self, number: int, what: str) -> None:
         """Take note of something that should not be so."""
@@ -256,6 +270,7 @@ def main() -> int:
     parser.add_argument("--fatal", type=float, default=0.001, help="of clones and starts")
     parser.add_argument("--seed", type=int, help="of all chance (default: another each time)")
     parser.add_argument("--first", type=int, default=1, help="number of the first deployment")
+    parser.add_argument("--trace", type=Path, metavar="DIRECTORY", help="keep what went wrong")
     given = parser.parse_args()
     if given.seed is None:
         given.seed = random.SystemRandom().randrange(1, 10**6)
@@ -265,6 +280,7 @@ def main() -> int:
         path = Path(name) / "config.yaml"
         path.write_text(yaml.safe_dump({"proxmox_nodes": list(lab.site.nodes), **CONFIG}))
         soak = Soak(lab, load(path), Path(name), Rates(given.rate, given.fatal))
+        soak.trace = given.trace
         soak.prepare()
         for number in range(given.first, given.first + given.n):
             soak.seed(given.seed, number)

@@ -24,6 +24,8 @@ def delete(app: App, wanted: Wanted, seconds: int, manner: Manner) -> int:
     found = deleting.decided(desk, wanted, seconds)
     if found.run:
         click.echo(f"resuming run {found.run}", err=True)
+    for taken in found.taken:
+        click.echo(f"taking over {taken}", err=True)
     told = ", ".join(f"VM {vm.vmid} ({vm.name} on {vm.node})" for vm in found.doomed)
     app.confirm(f"Delete {told} with all disks?", yes=manner.yes)
     report = deleting.carry_out(desk, found)
@@ -37,5 +39,7 @@ def _foresee(app: App, wanted: Wanted, seconds: int, form: Form) -> int:
     found = deleting.decided(desk, wanted, seconds)
     if found.run:
         click.echo(f"would go on with run {found.run}", err=True)
+    for taken in found.taken:
+        click.echo(f"would take over {taken}", err=True)
     previewing.show(deleting.foresee(desk, found), form)
     return 0

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from typing import TypeVar
 
 from pvekit.errors import Conflict, Transient
 from pvekit.inventory.model import Inventory, Vm
 from pvekit.journal import Account, Journal
 from pvekit.journal.frozen import part, thaw
+from pvekit.operations import taking_over
 from pvekit.operations.carrying import Report, carry, end, finish, held, may_pass, take_back
 from pvekit.operations.desk import Desk
 from pvekit.operations.listing import check_unlocked
 from pvekit.operations.selecting import Selection, Wanted, find, selection, thawed
+from pvekit.operations.taking_over import Taken
 from pvekit.plan import Ask, Plan
-from pvekit.pve import ha
-from pvekit.pve.scripts import script
+from pvekit.pve import ha, storage_states
 from pvekit.run.apply import Preview, preview
 from pvekit.run.gather import told
-from pvekit.shell import Query
 from pvekit.vms import delete, fit
 from pvekit.vms.delete import Doomed
 from pvekit.vms.fit import Difference
+
+T = TypeVar("T")
 
 KIND = "vm delete"
 
@@ -31,13 +34,14 @@ class Decided:
     """The VMs that are to go, and the words that mean them.
 
     ``run`` is the unfinished run that had begun to delete them, if any; ``stale`` are such that
-    meant other VMs than are there by now.
+    meant other VMs than are there by now; ``taken`` is what other dead runs give up for it.
     """
 
     doomed: tuple[Doomed, ...]
     run: str = ""
     wanted: Selection = field(default_factory=Selection)
     stale: tuple[str, ...] = ()
+    taken: tuple[Taken, ...] = ()
 
     def plan(self, desk: Desk) -> Plan:
         """Return the plan for all of them."""
@@ -48,8 +52,8 @@ class Decided:
 def decided(desk: Desk, wanted: Wanted, seconds: int) -> Decided:
     """Find the VMs and all that stands in the way of deleting them; sends no change.
 
-    Raises :class:`Conflict` for what is not ours or is protected, :class:`Transient` for a VM that
-    is locked and for a storage that does not answer.
+    Raises :class:`Conflict` for what is not ours, is protected or in the hands of a run at work,
+    :class:`Transient` for a VM that is locked and for a storage that does not answer.
     """
     inventory = desk.inventory()
     begun, stale = _begun(desk, wanted, inventory)
@@ -57,18 +61,22 @@ def decided(desk: Desk, wanted: Wanted, seconds: int) -> Decided:
     doomed = [replace(each, seconds=seconds) for each in doomed or _found(inventory, wanted)]
     check(desk, inventory, doomed)
     run = begun.run if begun else ""
-    return Decided(_with_ha(desk, doomed), run, selection(wanted), tuple(stale))
+    taken = taking_over.found(desk, inventory, doomed, (run, *stale))
+    return Decided(_with_ha(desk, doomed), run, selection(wanted), tuple(stale), taken)
 
 
 def foresee(desk: Desk, found: Decided) -> Preview:
     """Return what deleting would send."""
-    return preview(found.plan(desk), desk.site)
+    first = Plan(tuple(step for each in found.taken for step in each.steps))
+    return preview(first + found.plan(desk), desk.site)
 
 
 def carry_out(desk: Desk, found: Decided) -> Report:
     """Delete the VMs, in a new run or in the unfinished one that had begun it."""
     for run in found.stale:
         _give_up(desk, run)
+    for taken in found.taken:
+        taking_over.take_over(desk, taken)
     if found.run:
         return carry_on(desk, found, desk.store.open(found.run))
     seconds = max(each.seconds for each in found.doomed)
@@ -216,7 +224,7 @@ def _found(inventory: Inventory, wanted: Wanted) -> list[Doomed]:
 
 
 def _with_ha(desk: Desk, doomed: Sequence[Doomed]) -> tuple[Doomed, ...]:
-    in_ha = _in_ha(desk, {each.node for each in doomed})
+    in_ha = _told(desk, {each.node: ha.managed(each.node) for each in doomed})
     return tuple(replace(d, ha=d.ha or d.vmid in in_ha[d.node]) for d in doomed)
 
 
@@ -250,7 +258,7 @@ def _check(desk: Desk, inventory: Inventory, there: Sequence[Vm]) -> None:
             )
         check_unlocked(vm)
     placed = [(vm, node.alias) for vm in there if (node := inventory.node_of(vm))]
-    states = _storage_states(desk, {alias for _, alias in placed})
+    states = _told(desk, {alias: storage_states.asked(alias) for _, alias in placed})
     for vm, alias in placed:
         _check_storages(vm, alias, states[alias])
 
@@ -270,16 +278,5 @@ def _check_storages(vm: Vm, node: str, states: Mapping[str, str]) -> None:
             )
 
 
-def _storage_states(desk: Desk, nodes: set[str]) -> dict[str, dict[str, str]]:
-    return told(
-        desk.site, {node: Ask(node, Query(script("storages"), _statuses)) for node in nodes}
-    )
-
-
-def _statuses(out: str) -> dict[str, str]:
-    words = (line.split() for line in out.split("\n"))
-    return {each[1]: each[2] for each in words if len(each) == 3 and each[0] == "storage"}
-
-
-def _in_ha(desk: Desk, nodes: set[str]) -> dict[str, frozenset[int]]:
-    return told(desk.site, {node: ha.managed(node) for node in nodes}, desk.clock, desk.policy)
+def _told(desk: Desk, questions: Mapping[str, Ask[T]]) -> dict[str, T]:
+    return told(desk.site, questions, desk.clock, desk.policy)

@@ -93,8 +93,8 @@ def test_after_a_race_that_was_lost_and_nowhere_else_to_go(site, desk):
     site.on("pve1", "qm create 100 --name stranger --memory 900000")
     (run,) = runs.listed(desk.store, unfinished=True)
     journal = desk.store.open(run.run)
-    with pytest.raises(NoCapacity):
-        creating.carry_out(desk, WORKER, journal)
+    _, report = creating.carry_out(desk, WORKER, journal)
+    assert [type(error) for error in report.errors] == [NoCapacity]
     assert used(desk)
     assert runs.roll_back(desk, desk.store.open(run.run)).status == 0
     assert jobs(site) == []

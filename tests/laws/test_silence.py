@@ -82,7 +82,8 @@ def test_a_node_that_falls_silent_ends_a_command_in_time(origin, tmp_path, do, s
         assert lasted <= patience + desk.policy.longest + 2 * QUESTION, at
         told = "\n".join(map(str, errors))
         assert not errors or re.search(r"(pve1|10\.0\.\S+): no end after \d+ s", told), (at, told)
-        assert errors or lasted <= QUESTION, at  # only the last word of a run is not worth an error
+        # Only the last words of a run, asked for twice, are not worth an error.
+        assert errors or lasted <= QUESTION + desk.policy.shortest + 1.0, at
         tried += 1
         at += stride
     assert tried >= 1
