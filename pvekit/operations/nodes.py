@@ -102,7 +102,8 @@ def _gib(size: int | None) -> int | None:
 def _versions(desk: Desk, aliases: list[str]) -> dict[str, str]:
     """Return the version of Proxmox VE on each node that tells it."""
     query = Query(Command(("pveversion",)), _version)
-    told = gather(desk.site, {alias: Ask(alias, query) for alias in aliases})
+    questions = {alias: Ask(alias, query) for alias in aliases}
+    told = gather(desk.site, questions, desk.clock, desk.policy)
     return {alias: text for alias, text in told.items() if not isinstance(text, PvekitError)}
 
 
