@@ -19,9 +19,17 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Secret:
-    """Text that is sent but never shown. Not a ``str``, so that it cannot leak by accident."""
+    """Text that is sent but never shown. Not a ``str``, so that it cannot leak by accident.
 
-    value: str = field(repr=False)
+    Where it has to be looked for, a function does so when it is sent.
+    """
+
+    text: str | Callable[[], str] = field(repr=False)
+
+    @property
+    def value(self) -> str:
+        """The text itself."""
+        return self.text if isinstance(self.text, str) else self.text()
 
     def __str__(self) -> str:
         return "***"

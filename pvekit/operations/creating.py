@@ -10,7 +10,7 @@ from typing import Any
 from pvekit.errors import IdTaken, PvekitError
 from pvekit.journal import Account, Journal
 from pvekit.journal.frozen import part, thaw
-from pvekit.operations import placement_rules, vm_wishes
+from pvekit.operations import passwords, placement_rules, vm_wishes
 from pvekit.operations.carrying import Report, carry, finish, held, take_back
 from pvekit.operations.desk import Desk
 from pvekit.operations.vm_wishes import Request, data
@@ -55,7 +55,8 @@ def unfinished(desk: Desk, request: Request) -> Journal | None:
 
 
 def begin(desk: Desk, request: Request) -> Journal:
-    """Start a run."""
+    """Start a run; the configured password must be there."""
+    passwords.check(desk)
     return desk.begin(KIND, data(request, desk.config))
 
 
@@ -76,6 +77,7 @@ def carry_out(desk: Desk, request: Request, journal: Journal) -> tuple[Decided, 
     its claim and the clone brings that one machine back to the start.
     """
     with held(desk, journal):
+        passwords.check(desk)
         wait = vm_wishes.wait(desk.config, request)
         fresh = _pinned(journal) or _pin(journal, _decide(desk, request, journal.run))
         decisions: dict[str, Decision] = {}
@@ -215,9 +217,11 @@ def _plan(desk: Desk, decisions: Iterable[Decision], wait: Wait | None, account:
 def _steps(
     desk: Desk, decisions: Iterable[Decision], wait: Wait | None, touched: frozenset[str]
 ) -> Plan:
-    owner = desk.owner()
+    owner, password = desk.owner(), passwords.hashing(desk)
     plans = [
-        create.create(spec, at, wait, owner, begun=f"{spec.subject}/clone" in touched)
+        create.create(
+            spec, at, wait, owner, begun=f"{spec.subject}/clone" in touched, password=password
+        )
         for spec, at in decisions
     ]
     return Plan(tuple(step for plan in plans for step in plan))

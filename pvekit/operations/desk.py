@@ -23,6 +23,7 @@ from pvekit.run.gather import gather
 from pvekit.run.site import Site
 from pvekit.run.slots import Slots
 from pvekit.run.stop import Stop
+from pvekit.shell import Secret
 from pvekit.ssh.pins import Pins
 from pvekit.vms.create import Owner
 
@@ -37,6 +38,7 @@ def unwatched(_: object) -> None:
 class Desk:
     """A configured site that is ready to be worked on.
 
+    ``found`` are the secrets of the configuration that were looked for, by what is written there.
     ``parallel`` is how many VMs are changed at once (0: all).
     """
 
@@ -52,6 +54,7 @@ class Desk:
     on_failure: OnFailure = "keep"
     pins: Pins | None = None
     parallel: int = 0
+    found: dict[str, Secret] = field(default_factory=dict, repr=False)
 
     def context(self, journal: Journal) -> Context:
         """Return what the steps of a run are carried out with."""

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 
 from pvekit.errors import Conflict, NotFound, Transient
 from pvekit.inventory.model import Inventory, Vm
+from pvekit.masking import HIDDEN
 from pvekit.pve.stored import CSI_VMID
 from pvekit.vms.power import Target
 
@@ -169,4 +170,7 @@ def detail(inventory: Inventory, wanted: str) -> dict[str, object]:
     shown = {**asdict(row(vm, inventory)), "why_not_ours": "" if vm.ours else missing(vm)}
     if vm.ours and vm.mark is not None:
         shown |= {"run": vm.mark.run, "need": vm.mark.need}
-    return {**shown, "config": dict(sorted(vm.config.values.items()))}
+    config = dict(sorted(vm.config.values.items()))
+    if "cipassword" in config:  # it is a hash, or even the password where somebody else set it
+        config["cipassword"] = HIDDEN
+    return {**shown, "config": config}

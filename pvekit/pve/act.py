@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from pvekit.plan import Ask, Change
@@ -28,22 +28,39 @@ def sent(change: Change, job: str = "-") -> Command:
         return change.command
     guard = change.guard
     state = (guard.state, guard.vmid, guard.name, guard.run) if guard else ("none", 0, "-", "-")
-    return script(
-        "act",
-        *state[:3],
-        state[3] or "-",
-        "yes" if change.digest else (guard.digest if guard else "") or "no",
-        job if change.job else "-",
-        _input(change.command),
-        *change.command.words,
-        timeout=60.0 if change.job else change.command.timeout,
+    return _telling(
+        change,
+        script(
+            "act",
+            *state[:3],
+            state[3] or "-",
+            "yes" if change.digest else (guard.digest if guard else "") or "no",
+            job if change.job else "-",
+            _input(change.command),
+            *change.command.words,
+            timeout=60.0 if change.job else change.command.timeout,
+        ),
     )
 
 
 def _input(command: Command) -> str:
     if isinstance(command.stdin, Secret):
-        raise TypeError("A secret must not travel through a guarded command's words.")
+        return "secret"
     return base64.b64encode(command.input()).decode() or "-"
+
+
+def _telling(change: Change, sent: Command) -> Command:
+    """Put a secret before the script on stdin: the words of a process are for all to read."""
+    if not isinstance(change.command.stdin, Secret):
+        return sent
+    if change.job:
+        raise TypeError("A secret must not lie in the files of a job.")
+    text, command = sent.input().decode(), change.command
+
+    def told() -> str:
+        return f"secret={base64.b64encode(command.input()).decode()}\n{text}"
+
+    return replace(sent, stdin=Secret(told))
 
 
 @dataclass(frozen=True)

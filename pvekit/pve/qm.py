@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pvekit.plan import Change, Guard
-from pvekit.shell import Command
+from pvekit.shell import Command, Secret
 
 LONG = 4 * 3600.0
 """Seconds after which a job is given up; it goes on without us."""
@@ -43,6 +43,13 @@ def configure(vm: Guard, options: Options, stdin: str = "", *, job: bool = False
     """
     command = _qm("set", vm.vmid, *_flags(options), stdin=stdin, timeout=LONG if job else 120.0)
     return Change(command, guard=vm, digest=True, job=job)
+
+
+def password(vm: Guard, hashed: Secret) -> Change:
+    """Give a VM's cloud-init user a password, as its hash: ``qm`` asks for it twice on stdin."""
+    twice = Secret(lambda: f"{hashed.value}\n" * 2)
+    command = Command(("qm", "set", vm.vmid, "--cipassword"), stdin=twice, timeout=120.0)
+    return Change(command, guard=vm, digest=True)
 
 
 def resize(vm: Guard, slot: str, size_gb: int) -> Change:

@@ -15,7 +15,7 @@ from pvekit.pve.conf import GuestConfig, parse
 from pvekit.pve.mark import Mark
 from pvekit.pve.scripts import script
 from pvekit.pve.volumes import Volume, volumes
-from pvekit.shell import Query
+from pvekit.shell import Query, Secret
 
 _CONF = re.compile(r"/etc/pve/nodes/([^/]+)/qemu-server/(\d+)\.conf")
 
@@ -186,6 +186,17 @@ def configured(node: str, vmid: int, wanted: Mapping[str, str | int | None]) -> 
         return Verdict(not wrong, told and f"VM {vmid} has {told}")
 
     return check(f"VM {vmid} has its configuration", asked(node, vmid), judge)
+
+
+def has_password(node: str, vmid: int, hashed: Secret) -> Check:
+    """Check that the password of a VM's cloud-init user is settled; never tells what it is."""
+
+    def judge(now: State) -> Verdict:
+        found = now.vms.get(vmid)
+        holds = found is not None and found.config.has("cipassword", hashed.value)
+        return Verdict(holds, "" if holds else f"VM {vmid} has none or another, or is locked")
+
+    return check(f"VM {vmid} has its password", asked(node, vmid), judge)
 
 
 def disk_size(node: str, vmid: int, slot: str, size_gb: int) -> Check:

@@ -6,7 +6,7 @@ it is. Everything the later steps need (MAC, disk slot, address) is decided befo
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from pvekit.guest.ready import stages
@@ -15,7 +15,7 @@ from pvekit.plan import Ask, Check, Guard, Plan, Step, Verdict, check, either
 from pvekit.pve import claiming, properties, qm, state, stored
 from pvekit.pve.claims import Claim
 from pvekit.pve.mark import Mark
-from pvekit.shell import Command, Query
+from pvekit.shell import Command, Query, Secret
 from pvekit.vms.spec import Placement, VmSpec
 
 
@@ -45,22 +45,26 @@ def create(
     owner: Owner | None = None,
     *,
     begun: bool = False,
+    password: Callable[[str], Secret] | None = None,
 ) -> Plan:
     """Return the plan for a new VM at a decided place; without ``wait`` it ends at the start.
 
-    ``begun``: the run has begun its clone, so what lies under the vmid is its own.
+    ``begun``: the run has begun its clone, so what lies under the vmid is its own. ``password``
+    makes the hash of the password for this machine; without it, it gets none.
     """
     vm = Guard("vm", at.vmid, spec.name, at.run)
+    hashed = password(f"{at.run}/{spec.subject}/{at.vmid}") if password else None
     steps = [
         *claims(spec, at, owner or Owner()),
         _leftovers(spec, at) if begun else _vacant(spec, at),
         _clone(spec, at),
         _configure(spec, at, vm),
+        *([_password(spec, at, vm, hashed)] if hashed else []),
         *_releases(spec, at),
     ]
     if spec.disk_gb > at.template_disk_gb:
         steps.append(_grow(spec, at, vm))
-    steps += [_inspect(spec, at), _start(spec, at, vm)]
+    steps += [_inspect(spec, at, hashed), _start(spec, at, vm)]
     if wait is not None:
         steps += stages(
             spec.subject,
@@ -222,6 +226,11 @@ def _configure(spec: VmSpec, at: Placement, vm: Guard) -> Step:
     )
 
 
+def _password(spec: VmSpec, at: Placement, vm: Guard, hashed: Secret) -> Step:
+    goal = state.has_password(at.node, at.vmid, hashed)
+    return Step(spec.subject, "password", at.node, goal, (qm.password(vm, hashed),))
+
+
 def _grow(spec: VmSpec, at: Placement, vm: Guard) -> Step:
     return Step(
         spec.subject,
@@ -233,17 +242,20 @@ def _grow(spec: VmSpec, at: Placement, vm: Guard) -> Step:
     )
 
 
-def _inspect(spec: VmSpec, at: Placement) -> Step:
+def _inspect(spec: VmSpec, at: Placement, hashed: Secret | None) -> Step:
     """Look at the user data that cloud-init is going to be given, before the first boot."""
     command = Command(("qm", "cloudinit", "dump", at.vmid, "user"))
 
     def judge(data: str) -> Verdict:
         words = {"user": f"user: {spec.user}", **{key: key.split()[1] for key in spec.keys}}
+        if hashed:
+            words["password"] = f"password: {hashed.value}"
         missing = [what for what, text in words.items() if text not in data]
         return Verdict(not missing, f"missing: {', '.join(missing)}" if missing else "")
 
     asked = Ask(at.node, Query(command, str))
-    goal = check(f"the cloud-init data of VM {at.vmid} names user and keys", asked, judge)
+    what = "user, password and keys" if hashed else "user and keys"
+    goal = check(f"the cloud-init data of VM {at.vmid} names {what}", asked, judge)
     return Step(spec.subject, "cloud-init-data", at.node, _unless_running(goal, at))
 
 

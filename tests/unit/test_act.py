@@ -50,13 +50,27 @@ def test_input_travels_in_base64():
 
 
 def test_a_secret_never_becomes_a_word():
-    for change in (
-        Change(Command(("x",), stdin=Secret("s3cret")), guard=VM),
-        Change(Command(("x",), stdin=Secret("s3cret")), job=True),
-    ):
-        with pytest.raises(TypeError) as refusal:
-            act.sent(change, "j1")
-        assert "s3cret" not in str(refusal.value)
+    command = act.sent(Change(Command(("x",), stdin=Secret("s3cret")), guard=VM), "j1")
+    told = base64.b64encode(b"s3cret").decode()
+    assert command.words[-2:] == ("secret", "x")
+    assert command.input().decode() == f"secret={told}\n{scripts.text('act')}"
+    for text in (str(command), repr(command), command.line()):
+        assert "s3cret" not in text
+        assert told not in text
+
+
+def test_a_secret_never_lies_in_the_files_of_a_job():
+    with pytest.raises(TypeError) as refusal:
+        act.sent(Change(Command(("x",), stdin=Secret("s3cret")), job=True), "j1")
+    assert "s3cret" not in str(refusal.value)
+
+
+def test_a_secret_is_looked_for_when_it_is_sent():
+    asked = []
+    late = Secret(lambda: asked.append("x") or "s3cret")
+    command = act.sent(qm.password(VM, late), "-")
+    assert asked == []
+    assert base64.b64encode(b"s3cret\ns3cret\n") in command.input()
 
 
 def test_a_jobs_id_is_that_of_run_step_attempt_and_command():

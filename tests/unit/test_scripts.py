@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import time
+from base64 import b64encode
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import sha256, sha512
@@ -24,7 +25,7 @@ from pvekit.pve.conf import encode
 from pvekit.pve.mark import Mark
 from pvekit.pve.scripts import script
 from pvekit.run.clock import Clock
-from pvekit.shell import Command, Result
+from pvekit.shell import Command, Result, Secret
 
 ROOTS = ("/etc/pve", "/run/pvekit", "/run/qemu-server", "/var/lock")
 VM = Guard("vm", 101, "web-1")
@@ -120,6 +121,31 @@ def sent(node, change, job="-"):
 
 
 # The guards of act.sh
+
+
+def test_a_password_is_read_twice_and_stands_in_no_process(node):
+    """What ``ps`` shows to every user of a node, and the environment, at the moment of the change."""
+    node.config(101, marked())
+    node.program(
+        "qm",
+        'read -r one; read -r two; echo "$* <$one> <$two>" >>"$ROOT/calls"\n'
+        'cat /proc/[0-9]*/cmdline 2>/dev/null | tr "\\0" "\\n" >"$ROOT/ps"\n'
+        'cat /proc/$$/environ /proc/$PPID/environ >"$ROOT/environ"',
+    )
+    secret = "$6$canary$hunter2/canary.hash"
+    assert sent(node, qm.password(VM, Secret(secret))).ok
+    pattern = r"set 101 --cipassword --digest [0-9a-f]{40} <(.*)> <(.*)>"
+    assert re.fullmatch(pattern, node.called()[0]).groups() == (secret, secret)
+    seen = node.path("/ps").read_text() + node.path("/environ").read_text()
+    assert "--cipassword" in seen
+    for form in (secret, "canary", b64encode(f"{secret}\n".encode() * 2).decode()):
+        assert form not in seen
+
+
+def test_a_password_is_not_sent_to_a_stranger(node):
+    node.config(101, marked(name="other"))
+    assert sent(node, qm.password(VM, Secret("x"))).exit_status == 96
+    assert node.called() == []
 
 
 def test_what_is_ours_is_changed(node):

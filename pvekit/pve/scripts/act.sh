@@ -7,10 +7,12 @@
 #   DIGEST  yes: adds --digest of the config that was looked at; a digest: the config's must be that
 #   JOB     - or the id under which the words run detached from the link; a job that runs or went
 #           well is not started again, one that failed or died is
-#   INPUT   - or what the words read on stdin, in base64
+#   INPUT   - or what the words read on stdin, in base64; "secret": $secret, which a line before
+#           this script has set, for words can be read by every user of the node
 # Refusals: exit status 96 and one line "pvekit-refused: REASON" on stderr.
 guard=$1 vmid=$2 name=$3 run=$4 digest=$5 job=$6 input=$7
 shift 7
+if [ "$input" = secret ]; then input=$secret; fi
 conf=/etc/pve/qemu-server/$vmid.conf
 
 refuse() {
