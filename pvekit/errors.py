@@ -7,6 +7,8 @@ Each class carries the exit status of the command that ends with it. The statuse
 
 from __future__ import annotations
 
+from pvekit.masking import masked
+
 
 class PvekitError(Exception):
     """An expected failure, shown without a traceback: what failed, why, and what to do.
@@ -18,10 +20,10 @@ class PvekitError(Exception):
     id = "FAILED"
 
     def __init__(self, brief: str, *, details: str = "", hint: str = "", id: str = "") -> None:
-        super().__init__(brief)
-        self.brief = brief
-        self.details = details
-        self.hint = hint
+        super().__init__(masked(brief))
+        self.brief = masked(brief)
+        self.details = masked(details)
+        self.hint = masked(hint)
         self.id = id or self.id
 
     def __str__(self) -> str:

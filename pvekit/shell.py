@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
 from pvekit.errors import PvekitError, Transient, UsageError
+from pvekit.masking import register
 
 T = TypeVar("T")
 
@@ -30,6 +31,10 @@ class Secret:
     def value(self) -> str:
         """The text itself."""
         return self.text if isinstance(self.text, str) else self.text()
+
+    def __post_init__(self) -> None:
+        if "\n" not in self.value:  # a whole file has words in it that are no secrets
+            register(self.value)
 
     def __str__(self) -> str:
         return "***"

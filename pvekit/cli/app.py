@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pvekit.cli import say
 from pvekit.cli.asking import confirmed
 from pvekit.cli.invocation import Invocation
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from pvekit.journal import Store
     from pvekit.operations.carrying import Report
     from pvekit.operations.desk import Desk, Watch
-    from pvekit.operations.machines import Machines
+    from pvekit.operations.machines import Machines, Sent
     from pvekit.ssh.pins import Pins
 
 
@@ -41,7 +42,6 @@ class App:
         self.quiet = quiet
         self.invocation = invocation or Invocation()
         self._machines: Machines | None = None
-        self._warned: set[str] = set()
 
     @classmethod
     @contextmanager
@@ -68,7 +68,7 @@ class App:
         from pvekit.config.sources import find
 
         for problem in unknown(os.environ):
-            self._warn(problem)
+            say.warn(problem)
         return find(self.asked, os.environ, Path.cwd(), Path.home())
 
     @cached_property
@@ -104,7 +104,7 @@ class App:
         """The machines of the site, reached over SSH."""
         from pvekit.operations.machines import connect
 
-        trace = self._trace if self.verbose else None
+        trace = _sent if say.voice().verbosity >= say.COMMANDS else None
         self._machines = connect(self.config, Path.home(), trace, self.pins)
         return self._machines
 
@@ -123,7 +123,7 @@ class App:
             clock=Clock(sleep=stop.sleep),
             policy=Policy(deadline=timeouts.retry, quorum=timeouts.quorum),
             watch=watch or unwatched,
-            warn=self._warn,
+            warn=say.warn,
             stop=stop,
             on_failure=on_failure or self.config.on_failure,
             pins=self.pins,
@@ -154,13 +154,12 @@ class App:
         if not confirmed(question):
             raise click.Abort
 
-    def _warn(self, problem: str) -> None:
-        if problem not in self._warned:
-            self._warned.add(problem)
-            click.echo(f"Warning: {problem}", err=True)
 
-    def _trace(self, line: str) -> None:
-        click.echo(line, err=True)
+def _sent(sent: Sent) -> None:
+    ended = f"status {sent.status}" if sent.status is not None else f"failed: {sent.failure}"
+    line = f"[{sent.name}] {sent.seconds:6.2f} s, {ended}: {sent.command}"
+    about = say.Happened("command", node=sent.name, seconds=sent.seconds)
+    say.voice().tell("debug", line, about)
 
 
 pass_app = click.make_pass_decorator(App)

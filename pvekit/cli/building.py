@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import click
-
-from pvekit.cli import ending, previewing
+from pvekit.cli import ending, previewing, say
 from pvekit.cli.app import App
-from pvekit.cli.output import Form, View, emit, shown, why
+from pvekit.cli.output import Form, View, emit, why
 from pvekit.cli.progress import Progress
 from pvekit.config.model import OnFailure
 from pvekit.operations import templates
@@ -28,7 +26,7 @@ def foresee(app: App, request: Request, form: Form, *, detailed: bool) -> int:
     """Show what building would do."""
     found, preview = templates.foresee(app.desk(), request)
     if found.run:
-        click.echo(f"would go on with run {found.run}", err=True)
+        say.note(f"would go on with run {found.run}")
     _tell(found)
     previewing.show(preview, form)
     return previewing.status(preview, detailed=detailed)
@@ -38,17 +36,17 @@ def build(
     app: App, request: Request, form: Form, *, new: bool, on_failure: OnFailure | None = None
 ) -> int:
     """Build what is missing, or go on with an unfinished build of the same request."""
-    progress = Progress(quiet=app.quiet)
+    progress = Progress()
     desk = app.desk(progress, on_failure)
     journal = None if new else templates.unfinished(desk, request)
     if journal is not None:
-        click.echo(f"resuming run {journal.run}", err=True)
+        say.note(f"resuming run {journal.run}")
         found = templates.go_on(desk, journal)
     else:
         found = templates.decided(desk, request)
-        _tell(found, quiet=app.quiet)
+        _tell(found)
         if not found.works:
-            click.echo("Nothing to do.", err=True)
+            say.note("Nothing to do.")
             ended(found, None, form)
             return 0
         found, journal = templates.begin(desk, request, found)
@@ -58,14 +56,13 @@ def build(
     return app.told_ways(report)
 
 
-def _tell(found: Decided, *, quiet: bool = False) -> None:
-    for copy in found.there if not quiet else ():
-        click.echo(f"{copy.name} is on {copy.node} (vmid {copy.vmid})", err=True)
-    for work in found.works if not quiet else ():
-        click.echo(
+def _tell(found: Decided) -> None:
+    for copy in found.there:
+        say.note(f"{copy.name} is on {copy.node} (vmid {copy.vmid})")
+    for work in found.works:
+        say.note(
             f"building {work.spec.name} on {work.at.node} as VM {work.at.vmid}, customised by "
             f"{work.spec.way}: {work.why}",
-            err=True,
         )
 
 
@@ -80,7 +77,7 @@ def ended(found: Decided, report: Report | None, form: Form) -> None:
     for work in works:
         outcome = report.outcomes[work.subject]
         if outcome.error is not None:
-            click.echo(shown(outcome.error), err=True)
+            say.fail(outcome.error)
             ending.tell_undone(f"template {work.spec.name} on {work.at.node}", outcome)
     ending.tell_sum(report)
 

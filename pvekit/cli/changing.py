@@ -6,11 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import click
-
-from pvekit.cli import previewing
+from pvekit.cli import previewing, say
 from pvekit.cli.app import App
-from pvekit.cli.output import Form, View, emit, shown, why
+from pvekit.cli.output import Form, View, emit, why
 from pvekit.cli.progress import Progress
 from pvekit.operations import changing
 from pvekit.operations.carrying import Report
@@ -58,11 +56,11 @@ def change(
     """Change VMs that are ours, or go on with that, and say how it went."""
     if manner.dry_run:
         return _foresee(app, wanted, order, manner.form)
-    progress = Progress(quiet=app.quiet)
+    progress = Progress()
     desk = replace(app.desk(progress), parallel=manner.parallel)
     journal = changing.unfinished(desk, order, wanted)
     if journal is not None:
-        click.echo(f"resuming run {journal.run}", err=True)
+        say.note(f"resuming run {journal.run}")
     else:
         found = changing.decided(desk, order, wanted)
         if asked := question(found):
@@ -78,7 +76,7 @@ def _foresee(app: App, wanted: Wanted, order: AnyOrder[Any], form: Form) -> int:
     """Show what a change would send."""
     run, _, preview = changing.foresee(app.desk(), order, wanted)
     if run:
-        click.echo(f"would go on with run {run}", err=True)
+        say.note(f"would go on with run {run}")
     previewing.show(preview, form)
     return 0
 
@@ -88,7 +86,7 @@ def ended(verb: str, targets: Sequence[Target | Doomed], report: Report, form: F
     rows = [row(verb, target, report.outcomes[target.subject]) for target in targets]
     emit(form, CHANGED, rows, run=report.run)
     for error in report.errors:
-        click.echo(shown(error), err=True)
+        say.fail(error)
 
 
 def row(verb: str, target: Target | Doomed, outcome: Outcome) -> dict[str, object]:

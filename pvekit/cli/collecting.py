@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import click
 
+from pvekit.cli import say
 from pvekit.cli.app import App, pass_app
-from pvekit.cli.output import Form, View, emit, format_option, shown
+from pvekit.cli.output import Form, View, emit, format_option
 from pvekit.cli.progress import Progress
 from pvekit.operations import collecting
 from pvekit.operations.carrying import Report
@@ -32,7 +33,7 @@ def gc(app: App, dry_run: bool, yes: bool, gone: tuple[str, ...], form: Form) ->
 
     What a run at work has made is never touched, nor anything that is not provably pvekit's.
     """
-    progress = Progress(quiet=app.quiet)
+    progress = Progress()
     desk = app.desk(progress)
     with collecting.looked(desk, frozenset(gone)) as sight:
         count = len(sight.found.leftovers)
@@ -55,10 +56,10 @@ def _tell(sight: Sight, *, quiet: bool) -> None:
             for line in (line for change in step.changes for line in str(change).splitlines()):
                 click.echo(f"  {step.node}: {line}")
     for alone in sight.found.left_alone if not quiet else ():
-        click.echo(f"left alone: {alone.what} on {alone.node}: {alone.why}", err=True)
-        click.echo(f"  look at it there: {alone.look}", err=True)
+        say.note(f"left alone: {alone.what} on {alone.node}: {alone.why}")
+        say.note(f"  look at it there: {alone.look}")
     for where, why in sight.unseen.items():
-        click.echo(f"Warning: not looked at: {where}: {why}", err=True)
+        say.warn(f"not looked at: {where}: {why}", always=True)
 
 
 def _ended(sight: Sight, report: Report | None, form: Form) -> None:
@@ -76,7 +77,7 @@ def _ended(sight: Sight, report: Report | None, form: Form) -> None:
         not_looked_at=[{"where": where, "why": why} for where, why in sight.unseen.items()],
     )
     for error in report.errors if report else ():
-        click.echo(shown(error), err=True)
+        say.fail(error)
 
 
 def _sum(sight: Sight, report: Report | None) -> None:

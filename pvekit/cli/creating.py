@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import click
-
-from pvekit.cli import ending, previewing
+from pvekit.cli import ending, previewing, say
 from pvekit.cli.app import App
 from pvekit.cli.durations import duration
-from pvekit.cli.output import Form, View, emit, shown
+from pvekit.cli.output import Form, View, emit
 from pvekit.cli.progress import Progress
 from pvekit.config.model import OnFailure
 from pvekit.errors import UsageError
@@ -77,7 +75,7 @@ def foresee(app: App, asked: Request, *, form: Form, explain: bool, detailed: bo
         return 0
     found, preview = creating.foresee(desk, asked, journal)
     if found.run:
-        click.echo(f"would go on with run {found.run}", err=True)
+        say.note(f"would go on with run {found.run}")
     _tell(found, explain=explain)
     previewing.show(preview, form)
     return previewing.status(preview, detailed=detailed)
@@ -93,17 +91,17 @@ def create(
     on_failure: OnFailure | None = None,
 ) -> int:
     """Create what is asked for, or go on with an unfinished run of the same request."""
-    progress = Progress(quiet=app.quiet)
+    progress = Progress()
     desk = app.desk(progress, on_failure)
     journal = None if new else creating.unfinished(desk, asked)
     if journal is None and _stands(desk, asked, form):
         return 0
     if journal is not None:
         names = ", ".join(subject.partition("/")[2] for subject in journal.decisions())
-        click.echo(f"resuming run {journal.run}: {names or 'nothing decided yet'}", err=True)
+        say.note(f"resuming run {journal.run}: {names or 'nothing decided yet'}")
     found, report = creating.carry_out(desk, asked, journal or creating.begin(desk, asked))
     progress.close()
-    if explain:
+    if explain or say.voice().verbosity >= say.STEPS:
         _tell(found, explain=True)
     results(found, report, form)
     return app.told_ways(report)
@@ -114,7 +112,7 @@ def _stands(desk: Desk, asked: Request, form: Form) -> bool:
     found = standing(desk, asked)
     if found is None:
         return False
-    click.echo(f"{found.name} is there already and as asked for: nothing to do.", err=True)
+    say.note(f"{found.name} is there already and as asked for: nothing to do.")
     emit(form, MADE, [unchanged(found)], run=None)
     return True
 
@@ -122,9 +120,9 @@ def _stands(desk: Desk, asked: Request, form: Form) -> bool:
 def _tell(found: Decided, *, explain: bool) -> None:
     for spec, at in found.decisions:
         size = f"{spec.cpus} vCPU, {spec.memory_mb} MiB, {spec.disk_gb} GiB"
-        click.echo(f"{spec.name}: VM {at.vmid} on {at.node}, {size} ({spec.because})", err=True)
+        say.note(f"{spec.name}: VM {at.vmid} on {at.node}, {size} ({spec.because})")
         for reason in at.reasons if explain else ():
-            click.echo(f"  {reason}", err=True)
+            say.note(f"  {reason}")
 
 
 def results(found: Decided, report: Report, form: Form) -> None:
@@ -134,6 +132,6 @@ def results(found: Decided, report: Report, form: Form) -> None:
     for subject, outcome in report.outcomes.items():
         if outcome.error is not None:
             name = subject.partition("/")[2]
-            click.echo(f"{name}: {shown(outcome.error)}", err=True)
+            say.fail(outcome.error, name=name)
             ending.tell_undone(name, outcome)
     ending.tell_sum(report)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import click
-
-from pvekit.cli import changing, previewing
+from pvekit.cli import changing, previewing, say
 from pvekit.cli.app import App
 from pvekit.cli.changing import Manner
 from pvekit.cli.output import Form
@@ -19,13 +17,13 @@ def delete(app: App, wanted: Wanted, seconds: int, manner: Manner) -> int:
     """Delete VMs after a question, and say how it went."""
     if manner.dry_run:
         return _foresee(app, wanted, seconds, manner.form)
-    progress = Progress(quiet=app.quiet)
+    progress = Progress()
     desk = replace(app.desk(progress), parallel=manner.parallel)
     found = deleting.decided(desk, wanted, seconds)
     if found.run:
-        click.echo(f"resuming run {found.run}", err=True)
+        say.note(f"resuming run {found.run}")
     for taken in found.taken:
-        click.echo(f"taking over {taken}", err=True)
+        say.note(f"taking over {taken}")
     told = ", ".join(f"VM {vm.vmid} ({vm.name} on {vm.node})" for vm in found.doomed)
     app.confirm(f"Delete {told} with all disks?", yes=manner.yes)
     report = deleting.carry_out(desk, found)
@@ -38,8 +36,8 @@ def _foresee(app: App, wanted: Wanted, seconds: int, form: Form) -> int:
     desk = app.desk()
     found = deleting.decided(desk, wanted, seconds)
     if found.run:
-        click.echo(f"would go on with run {found.run}", err=True)
+        say.note(f"would go on with run {found.run}")
     for taken in found.taken:
-        click.echo(f"would take over {taken}", err=True)
+        say.note(f"would take over {taken}")
     previewing.show(deleting.foresee(desk, found), form)
     return 0

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import click
+from pvekit.cli import say
 
 if TYPE_CHECKING:
     from pvekit.operations.carrying import Report
@@ -23,10 +23,10 @@ _TAKEN_BACK = {
 def tell(words: Sequence[str], run: str) -> None:
     """Say on stderr by which commands a run is gone on with, and taken back."""
     again = shlex.join(["pvekit", *(word for word in words if word != "--new")])
-    click.echo(f"Run {run} is unfinished.", err=True)
-    click.echo(f"  go on:     {again}", err=True)
+    say.aftermath(f"Run {run} is unfinished.")
+    say.aftermath(f"  go on:     {again}")
     if not {"run", "rollback"} <= set(words):
-        click.echo(f"  take back: pvekit run rollback {run}", err=True)
+        say.aftermath(f"  take back: pvekit run rollback {run}")
 
 
 def tell_undone(name: str, outcome: Outcome) -> None:
@@ -35,7 +35,7 @@ def tell_undone(name: str, outcome: Outcome) -> None:
         return
     done = (stage.verb.partition("@")[0] for stage in outcome.undone if stage.state == "done")
     told = ", ".join(dict.fromkeys(_TAKEN_BACK.get(verb, verb) for verb in done))
-    click.echo(f"{name}: taken back: {told or 'nothing of it was there'}", err=True)
+    say.aftermath(f"{name}: taken back: {told or 'nothing of it was there'}")
 
 
 def tell_sum(report: Report) -> None:
@@ -43,4 +43,4 @@ def tell_sum(report: Report) -> None:
     bad = [name.partition("/")[2] for name, each in report.outcomes.items() if each.error]
     if bad and len(report.outcomes) > 1:
         well = len(report.outcomes) - len(bad)
-        click.echo(f"{well} of {len(report.outcomes)} done; not: {', '.join(bad)}", err=True)
+        say.aftermath(f"{well} of {len(report.outcomes)} done; not: {', '.join(bad)}")

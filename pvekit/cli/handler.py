@@ -11,12 +11,12 @@ from pathlib import Path
 
 import click
 
-from pvekit.cli import ending
+from pvekit.cli import ending, say
 from pvekit.cli.invocation import Invocation
-from pvekit.cli.output import shown
 from pvekit.cli.root import root
 from pvekit.cli.signals import heard
-from pvekit.errors import Interrupted, PvekitError
+from pvekit.errors import Interrupted, PvekitError, UsageError
+from pvekit.masking import masked
 
 BUG = 3
 INTERRUPTED = 130
@@ -24,8 +24,12 @@ INTERRUPTED = 130
 
 def run(arguments: Sequence[str]) -> int:
     """Run a command line and return its exit status."""
+    say.begin()
     with heard() as stop:
-        return _run(Invocation(tuple(arguments), stop))
+        try:
+            return _run(Invocation(tuple(arguments), stop))
+        finally:
+            say.voice().close()
 
 
 def _run(invocation: Invocation) -> int:
@@ -37,7 +41,7 @@ def _run(invocation: Invocation) -> int:
     except (click.exceptions.Exit, click.Abort, click.ClickException) as error:
         return _usage(error)
     except PvekitError as error:
-        click.echo(shown(error), err=True)
+        say.fail(error)
         return error.exit_status
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -51,9 +55,12 @@ def _usage(error: click.exceptions.Exit | click.Abort | click.ClickException) ->
     if isinstance(error, click.exceptions.Exit):
         return error.exit_code
     if isinstance(error, click.ClickException):
-        error.show()
+        if say.voice().as_json:
+            say.fail(UsageError(error.format_message()))
+        else:
+            error.show()
         return error.exit_code
-    click.echo("Aborted.", err=True)  # a "no" to a question, or the end of its answers
+    say.aftermath("Aborted.")  # a "no" to a question, or the end of its answers
     return INTERRUPTED
 
 
@@ -61,13 +68,13 @@ def _interrupted(error: Interrupted, words: Sequence[str]) -> int:
     if error.run:
         ending.tell(words, error.run)
     else:
-        click.echo("Interrupted: no run is left unfinished by this.", err=True)
+        say.aftermath("Interrupted: no run is left unfinished by this.")
     return 128 + error.number
 
 
 def _bug() -> int:
     handle, path = tempfile.mkstemp(prefix="pvekit-bug-", suffix=".txt")
     os.close(handle)
-    Path(path).write_text(traceback.format_exc(), encoding="utf-8")
-    click.echo(f"Error: this is a bug in pvekit. Its traceback is in {path}.", err=True)
+    Path(path).write_text(masked(traceback.format_exc()), encoding="utf-8")
+    say.aftermath(f"Error: this is a bug in pvekit. Its traceback is in {path}.")
     return BUG

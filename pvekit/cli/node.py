@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pvekit.cli import say
 from pvekit.cli.app import App, pass_app
 from pvekit.cli.output import Form, View, emit, emit_one, format_option
 
@@ -69,15 +70,16 @@ def trust(app: App, nodes: tuple[str, ...], yes: bool, form: Form) -> None:
     from pvekit.operations import trusting
 
     rows: list[dict[str, object]] = []
+    tell = say.note if yes else say.present
     for name in nodes or [entry.alias for entry in app.config.nodes]:
         found = trusting.scan(app.machines, name)
         for key in found.new:
-            click.echo(f"{name} {found.endpoint.host} {key.type} {key.fingerprint}", err=True)
+            tell(f"{name} {found.endpoint.host} {key.type} {key.fingerprint}")
         if not found.new:
-            click.echo(f"{name} is trusted already.", err=True)
+            say.note(f"{name} is trusted already.")
         else:
             app.confirm(f"Trust these keys of {name}?", yes=yes)
-            click.echo(f"Stored in {trusting.store(found)}.", err=True)
+            say.note(f"Stored in {trusting.store(found)}.")
         rows += _rows(name, found)
     emit(form, KEYS, rows)
 

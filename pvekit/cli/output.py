@@ -6,6 +6,7 @@ sees; :func:`emit` and :func:`emit_one` print it. The data itself is what ``-o j
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from pvekit.cli import say
 from pvekit.errors import PvekitError
 
 API_VERSION = "pvekit/v1"
@@ -125,7 +127,7 @@ def emit(
     if form.is_text and text is not None:
         text()
     elif form.is_text and not rows:
-        click.echo(view.empty, err=True)
+        say.note(view.empty)
     else:
         document = _document(
             f"{view.kind}List", {**head, "items": [view.data(row) for row in rows]}
@@ -143,7 +145,8 @@ def emit_one(form: Form, view: View, row: Row, *, text: Callable[[], None] | Non
         from pvekit.cli import rendering
 
         lines = [{"key": key, "value": value} for key, value in rendering.flat(row)]
-        click.echo(rendering.table(lines, ("key", "value"), headers=form.headers))
+        told = rendering.table(lines, ("key", "value"), headers=form.headers)
+        click.echo(told)
     else:
         _print(form, view, [row], _document(view.kind, view.data(row)))
 
@@ -167,22 +170,12 @@ def _print(form: Form, view: View, rows: Sequence[Row], document: Row) -> None:
         case "csv":
             told = rendering.csv(rows, view.keys(form), headers=form.headers)
         case _:
-            told = rendering.table(rows, view.keys(form), headers=form.headers)
+            colours = say.voice().coloured(sys.stdout)
+            told = rendering.table(rows, view.keys(form), headers=form.headers, colours=colours)
     if told:
-        click.echo(told)
+        click.echo(told, color=say.voice().coloured(sys.stdout))
 
 
 def why(error: PvekitError | None) -> dict[str, str | None]:
     """Return why something failed, as data of its row; nothing if it did not."""
     return {"error": error.brief if error else None, "error_id": error.id if error else None}
-
-
-def shown(error: PvekitError) -> str:
-    """Return an error as it is printed: what failed, why, what to do, where more stands."""
-    parts = [f"Error: {error.brief}"]
-    if error.details:
-        parts.append("\n".join(f"  {line}" for line in error.details.splitlines()))
-    if error.hint:
-        parts.append(f"Hint: {error.hint}")
-    parts.append(f"explain: pvekit explain {error.id}")
-    return "\n".join(parts)

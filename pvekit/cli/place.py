@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pvekit.cli import say
 from pvekit.cli.app import App, pass_app
 from pvekit.cli.create_options import PLACEMENT, SIZE, options
 from pvekit.cli.output import Form, View, emit, format_option
@@ -53,7 +54,7 @@ def place(app: App, /, form: Form, explain: bool, **asked: object) -> None:
         warnings=list(answer.warnings),
     )
     for warning in answer.warnings:
-        click.echo(f"Warning: {warning}", err=True)
+        say.warn(warning)
 
 
 def _explain(answer: Answer, form: Form) -> None:

@@ -1,78 +1,113 @@
-"""Progress on stderr: a line per finished step; on a terminal also what each subject does now."""
+"""Progress on stderr: in place on a terminal, else a line or an event per finished step."""
 
 from __future__ import annotations
 
-import shutil
-import sys
 import time
+from collections.abc import Callable
 
-import click
-
+from pvekit.cli import say
+from pvekit.cli.region import Region
+from pvekit.cli.tracks import Tracks
 from pvekit.run.context import Event
 
-LINES = 12
 QUIET = ("claim@", "unclaim@", "release@", "tidy", "vacant")
 SPEAKING = ("address", "cloud-init")
 """Stages of which not only the time is told, but also what was seen."""
+LEVELS: dict[str, say.Level] = {"failed": "error", "done": "info", "held": "info"}
 
 
 class Progress:
     """Tells the events of a run, which all come from one thread."""
 
-    def __init__(self, *, quiet: bool = False) -> None:
-        self._quiet = quiet
-        self._live = sys.stderr.isatty() and not quiet
-        self._now: dict[str, tuple[str, float]] = {}
-        self._drawn = 0
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
+        self._tracks: Tracks | None = None
+        self._said: dict[str, str] = {}
 
     def __call__(self, event: Event) -> None:
         """Take note of an event."""
-        if self._quiet:
-            return
-        subject = event.step.subject.partition("/")[2]
-        if event.state in ("started", "waiting"):
-            self._began(subject, event)
-        else:
-            self._now.pop(subject, None)
-        self._clear()
-        if event.state in ("done", "failed") or _is_stage(event):
-            self._finished(subject, event)
-        self._draw()
-
-    def close(self) -> None:
-        """Remove the live lines."""
-        self._clear()
-
-    def _began(self, subject: str, event: Event) -> None:
-        told, since = self._now.get(subject, ("", time.monotonic()))
-        if not told.startswith(event.step.verb):
-            since = time.monotonic()
-        says = f" ({event.says})" if event.says else ""
-        self._now[subject] = (f"{event.step.verb}{says}", since)
+        voice = say.voice()
+        voice.run = event.run or voice.run
+        if voice.is_live:
+            self._draw(event, voice)
+        if event.state == "failed" or voice.verbosity >= say.STEPS or voice.as_json:
+            self._tell(event, voice)
+        elif voice.verbosity >= say.NORMAL and not voice.is_live and _is_telling(event):
+            voice.tell("info", _line(event), _about(event))
 
     @staticmethod
-    def _finished(subject: str, event: Event) -> None:
-        verb = event.step.verb
-        if event.state == "failed":
-            click.echo(f"{subject}: {verb} failed", err=True)
-        elif not verb.startswith(QUIET):
-            says = f": {event.says}" if verb in SPEAKING and event.says else ""
-            click.echo(f"{subject}: {verb} ({event.seconds:.1f} s){says}", err=True)
+    def close() -> None:
+        """Remove the live lines."""
+        say.voice().close()
 
-    def _clear(self) -> None:
-        click.echo("\x1b[F\x1b[2K" * self._drawn, nl=False, err=True, color=True)
-        self._drawn = 0
+    def _draw(self, event: Event, voice: say.Voice) -> None:
+        tracks = self._tracks = self._tracks or Tracks(self._now())
+        tracks.take(event, self._now())
+        if voice.region is None:
+            voice.region = Region(lambda columns, rows: tracks.lines(columns, rows, self._now()))
+            voice.region.begin()
+        elif event.state != "waiting":
+            voice.region.draw()
 
-    def _draw(self) -> None:
-        if not self._live:
+    def _tell(self, event: Event, voice: say.Voice) -> None:
+        """Tell an event to a log, or to somebody who wants to see the steps and why."""
+        if voice.verbosity < say.NORMAL and event.state != "failed":
             return
-        width = shutil.get_terminal_size().columns - 1
-        for subject, (told, since) in list(self._now.items())[:LINES]:
-            line = f"{subject}: {told} {time.monotonic() - since:.0f} s"
-            click.echo(line[:width], err=True)
-            self._drawn += 1
+        if voice.verbosity < say.STEPS and event.state != "failed" and not _is_telling(event):
+            return
+        if event.state in ("planned", "ended") or self._is_old(event):
+            return
+        about, level = _about(event), LEVELS.get(event.state, "debug")
+        if voice.verbosity < say.STEPS or voice.as_json:
+            voice.tell(level, _line(event), about)
+        else:
+            voice.tell(level, _reasoned(event), about)
+
+    def _is_old(self, event: Event) -> bool:
+        """Whether a wait says what it said before."""
+        says = f"{event.state} {event.says}"
+        old = event.state in ("waiting", "started") and self._said.get(event.step.key) == says
+        self._said[event.step.key] = says
+        return old
 
 
-def _is_stage(event: Event) -> bool:
-    """Whether it is a stage of readiness, which is worth a line even if it held at once."""
-    return event.state == "held" and bool(event.step.budget)
+def _is_telling(event: Event) -> bool:
+    """Whether a step's end is worth a line: done, or a stage of readiness even if it held."""
+    if event.step.verb.startswith(QUIET):
+        return False
+    return event.state == "done" or (event.state == "held" and bool(event.step.budget))
+
+
+def _about(event: Event) -> say.Happened:
+    step = event.step
+    seconds = event.seconds if event.state in LEVELS else None
+    return say.Happened(
+        f"step-{event.state}", event.run, step.subject, step.verb, step.node, seconds
+    )
+
+
+def _line(event: Event) -> str:
+    name, verb = event.step.subject.partition("/")[2], event.step.verb
+    if event.state == "failed":
+        return f"{name}: {verb} failed"
+    if event.state in ("started", "waiting"):
+        return f"{name}: {verb} {event.state}" + (f": {event.says}" if event.says else "")
+    says = f": {event.says}" if verb in SPEAKING and event.says else ""
+    return f"{name}: {verb} ({event.seconds:.1f} s){says}"
+
+
+def _reasoned(event: Event) -> str:
+    """Return an event with what the step is for, and what was seen."""
+    step = event.step
+    name = f"{step.subject.partition('/')[2]}: {step.verb} on {step.node}"
+    seen = f" ({event.says})" if event.says else ""
+    match event.state:
+        case "started":
+            return f"{name}: so that {step.goal.says}"
+        case "waiting":
+            return f"{name}: waiting until {step.goal.says}{seen}"
+        case "held":
+            return f"{name}: nothing to do, {step.goal.says}{seen}"
+        case "done":
+            return f"{name}: done in {event.seconds:.1f} s, {step.goal.says}{seen}"
+    return f"{name}: failed after {event.seconds:.1f} s{seen}"

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 import time
 
-import click
-
+from pvekit.cli import say
 from pvekit.cli.app import App
 from pvekit.cli.output import Form, View, emit
 from pvekit.errors import UsageError
@@ -39,7 +38,7 @@ def prune(app: App, older_than: str, form: Form, *, dry_run: bool) -> None:
     rows += [_row(run, pruned="kept", why=why) for run, why in pruned.kept]
     emit(form, PRUNED, rows, dry_run=dry_run)
     for run, why in pruned.kept:
-        click.echo(f"kept {run.run}: {why}", err=True)
+        say.note(f"kept {run.run}: {why}")
 
 
 def _row(run: Run, *, pruned: str, why: str = "") -> dict[str, object]:

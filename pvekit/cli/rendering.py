@@ -8,6 +8,11 @@ from io import StringIO
 from typing import Any
 
 Row = Mapping[str, Any]
+COLOURS = {
+    **dict.fromkeys(("running", "ready", "done", "built", "online", "finished", "ok"), "green"),
+    **dict.fromkeys(("failed", "not ready", "offline", "unreadable", "error"), "red"),
+    **dict.fromkeys(("unfinished", "interrupted", "rolling back", "warning"), "yellow"),
+}
 
 
 def as_json(document: Row) -> str:
@@ -37,13 +42,24 @@ def csv(rows: Sequence[Row], keys: Sequence[str], *, headers: bool) -> str:
     return told.getvalue().rstrip("\n")
 
 
-def table(rows: Sequence[Row], keys: Sequence[str], *, headers: bool = True) -> str:
-    """Return rows as aligned columns."""
+def table(
+    rows: Sequence[Row], keys: Sequence[str], *, headers: bool = True, colours: bool = False
+) -> str:
+    """Return rows as aligned columns, the words that say how things stand in colours."""
     from tabulate import tabulate
 
-    cells = [[_cell(row.get(key)) for key in keys] for row in rows]
+    cells = [[_shown(row, key, colours=colours) for key in keys] for row in rows]
     head = [key.upper() for key in keys] if headers else ()
     return tabulate(cells, headers=head, tablefmt="plain", disable_numparse=True)
+
+
+def _shown(row: Row, key: str, *, colours: bool) -> str:
+    text = _cell(row.get(key))
+    if colours and key in ("state", "status", "level"):
+        import click
+
+        return click.style(text, fg=COLOURS.get(text))
+    return text
 
 
 def flat(row: Row, prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pvekit.cli import say
 from pvekit.cli.app import App, pass_app
 from pvekit.cli.choosing import choosing, dry_run_option, parallel_option, yes_option
 from pvekit.cli.durations import duration
@@ -89,11 +90,9 @@ def _question(works: Sequence[AnyWork]) -> str:
     for work in works:
         restart = " (restart)" if work.aim.restart else ""
         told = ", ".join(work.aim.told) or "as asked for already"
-        click.echo(
-            f"{work.vm.name}: VM {work.vm.vmid} on {work.vm.node}: {told}{restart}", err=True
-        )
+        say.present(f"{work.vm.name}: VM {work.vm.vmid} on {work.vm.node}: {told}{restart}")
         for slot in work.aim.slots:
-            click.echo(f"  {slot}: its guest grows the file system at its next boot", err=True)
+            say.present(f"  {slot}: its guest grows the file system at its next boot")
     restarts = [work.vm.name for work in works if work.aim.restart]
     grows = [work.vm.name for work in works if work.aim.slots]
     asked = [f"restart {', '.join(restarts)}"] if restarts else []

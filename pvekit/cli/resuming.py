@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-import click
-
-from pvekit.cli import building, changing, creating, previewing
+from pvekit.cli import building, changing, creating, previewing, say
 from pvekit.cli.app import App
 from pvekit.cli.output import Form, View, emit_one
 from pvekit.cli.progress import Progress
@@ -36,11 +34,11 @@ def resume(app: App, run: str, form: Form) -> int:
     """Go on with a run; one that went well has nothing to go on with."""
     if _is_finished(app, run, form):
         return 0
-    progress = Progress(quiet=app.quiet)
+    progress = Progress()
     desk = app.desk(progress)
     journal = desk.store.open(run)
     names = ", ".join(subject.partition("/")[2] for subject in journal.decisions())
-    click.echo(f"resuming run {journal.run}: {names or 'nothing decided yet'}", err=True)
+    say.note(f"resuming run {journal.run}: {names or 'nothing decided yet'}")
     resumed = resuming.resume(desk, journal)
     progress.close()
     _ended(resumed, form)
@@ -54,7 +52,7 @@ def _is_finished(app: App, run: str, form: Form) -> bool:
         return False
     what = ", ".join(made(account))
     told = f"It made {what}." if what else "There is nothing to go on with."
-    click.echo(f"Run {account.run} ({account.kind}) is finished. {told}", err=True)
+    say.note(f"Run {account.run} ({account.kind}) is finished. {told}")
     emit_one(form, FINISHED, asdict(row(found)), text=lambda: None)
     return True
 

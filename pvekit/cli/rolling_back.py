@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import click
-
+from pvekit.cli import say
 from pvekit.cli.app import App
-from pvekit.cli.output import Form, View, emit, shown, why
+from pvekit.cli.output import Form, View, emit, why
 from pvekit.operations import pinned, runs
 from pvekit.run.apply import Outcome
 
@@ -27,11 +26,11 @@ def roll_back(app: App, run: str, form: Form) -> int:
     rows = [_row(subject, outcome) for subject, outcome in report.outcomes.items()]
     emit(form, TAKEN_BACK, rows, run=report.run, lasting=lasting)
     for error in report.errors:
-        click.echo(shown(error), err=True)
+        say.fail(error)
     for line in lasting:
-        click.echo(f"Not taken back: {line}.", err=True)
+        say.note(f"Not taken back: {line}.")
     if not report.errors:
-        click.echo(f"Run {report.run} is taken back.", err=True)
+        say.note(f"Run {report.run} is taken back.")
     return app.told_ways(report)
 
 

@@ -7,6 +7,7 @@ import click
 from pvekit import __version__
 from pvekit.cli.invocation import Invocation
 from pvekit.cli.lazy import Entry, LazyGroup
+from pvekit.cli.telling import telling_options
 
 _VM = "pvekit.cli.vm"
 _TEMPLATE = "pvekit.cli.template"
@@ -42,8 +43,7 @@ TABLE = {
 @click.option(
     "--set", "settings", metavar="KEY=VALUE", multiple=True, help="Over the configuration."
 )
-@click.option("--verbose", "-v", count=True, help="Show each remote command on stderr.")
-@click.option("--quiet", "-q", is_flag=True, help="Show no progress.")
+@telling_options
 @click.version_option(__version__, prog_name="pvekit")
 @click.pass_context
 def root(

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from pvekit.cli import say
 from pvekit.run.stop import Stop
 
 HEEDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -26,6 +27,7 @@ def heard() -> Iterator[Stop]:
 
     def handle(number: int, _frame: FrameType | None) -> None:
         if stop.asked:
+            say.let_go()
             _tell(_SECOND)
             # Not sys.exit: that would wait for the threads of commands that never answer.
             os._exit(128 + number)
@@ -46,7 +48,7 @@ def heard() -> Iterator[Stop]:
 def _tell(text: str) -> None:
     """Write past all buffers, for it may be this very writing that is interrupted."""
     try:
-        os.write(2, f"pvekit: {text}\n".encode())
+        say.urgent(f"pvekit: {text}")
     except OSError:
         _let_go_of_the_terminal()
 

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pvekit.cli import say
 from pvekit.cli.app import App, pass_app
 from pvekit.cli.choosing import choosing
 from pvekit.cli.durations import duration
-from pvekit.cli.output import Form, emit, format_option, shown
+from pvekit.cli.output import Form, emit, format_option
 
 if TYPE_CHECKING:
     from pvekit.operations.selecting import Selection
@@ -38,15 +39,15 @@ def wait(app: App, chosen: Selection, until: For, timeout: str, form: Form) -> i
     from pvekit.cli.progress import Progress
     from pvekit.operations import waiting
 
-    progress = Progress(quiet=app.quiet)
+    progress = Progress()
     found = waiting.wait(app.desk(progress), chosen, until, duration(timeout))
     progress.close()
     for name in found.gone:
-        click.echo(f"There is no VM {name!r}.", err=True)
+        say.note(f"There is no VM {name!r}.")
     rows = [row(f"wait {until}", vm, found.outcomes[vm.subject]) for vm in found.targets]
     if rows or form.asked:
         emit(form, CHANGED, rows)
     for outcome in found.outcomes.values():
         if outcome.error is not None:
-            click.echo(shown(outcome.error), err=True)
+            say.fail(outcome.error)
     return found.status

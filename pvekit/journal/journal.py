@@ -119,7 +119,7 @@ class Journal(Account):
 
     def _append(self, event: str, **facts: object) -> None:
         entry = {"time": round(self._now(), 3), "event": event, **facts}
-        line = json.dumps(entry, separators=(",", ":")).encode() + b"\n"
+        line = masked(json.dumps(entry, separators=(",", ":"))).encode() + b"\n"
         size = self._file.seek(0, os.SEEK_END)
         try:
             self._write(line)

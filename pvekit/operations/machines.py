@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pvekit.config.model import Config, NodeEntry
+from pvekit.errors import PvekitError
 from pvekit.plan import Guest, Place
 from pvekit.shell import Command, Result, Shell, Unreachable
 from pvekit.ssh.endpoint import Defaults, Endpoint, Wanted, resolve
@@ -17,7 +18,22 @@ from pvekit.ssh.pins import Pins
 from pvekit.ssh.site import Connections
 from pvekit.ssh.sshconfig import known_hosts_files, read_ssh_config
 
-Trace = Callable[[str], None]
+
+@dataclass(frozen=True)
+class Sent:
+    """A command that was run somewhere: how long it took in seconds, and how it ended.
+
+    ``status`` is its exit status, or ``None`` with what kept it from being known.
+    """
+
+    name: str
+    command: Command
+    seconds: float
+    status: int | None
+    failure: str = ""
+
+
+Trace = Callable[[Sent], None]
 
 
 class Machines:
@@ -88,10 +104,16 @@ class Traced:
     def run(self, command: Command) -> Result:
         """Run a command and tell about it."""
         began = time.monotonic()
-        result = self.shell.run(command)
-        seconds = time.monotonic() - began
-        self.trace(f"[{self.name}] {seconds:6.2f} s, status {result.exit_status}: {command}")
+        try:
+            result = self.shell.run(command)
+        except PvekitError as error:
+            self._tell(command, began, None, error.brief)
+            raise
+        self._tell(command, began, result.exit_status)
         return result
+
+    def _tell(self, command: Command, began: float, status: int | None, why: str = "") -> None:
+        self.trace(Sent(self.name, command, time.monotonic() - began, status, why))
 
 
 def connect(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pvekit.errors import Interrupted, NotReady, PvekitError, Stopped, Transient
 from pvekit.plan import Asking, Plan, Step, Verdict, check
 from pvekit.pve import act
-from pvekit.run.context import Context, Event
+from pvekit.run.context import Context
 from pvekit.run.drive import carry_out
 from pvekit.run.scheduler import Scheduler, Task
 from pvekit.run.site import Site
@@ -81,6 +81,8 @@ def apply(
     if at_once:
         context.slots.setdefault(SUBJECTS, Slots(at_once))
         tasks = {name: _in_turn(task) for name, task in tasks.items()}
+    for steps in subjects.values():
+        context.tell(steps[0], "planned")
     errors = _scheduler(site, context, per_slot).run(tasks)
     for name, error in errors.items():
         outcomes[name].error = error
@@ -118,7 +120,7 @@ def _subject(
         except PvekitError as error:
             seconds = context.clock.now() - began
             context.journal.passed(step.key, "failed", seconds, error.brief)
-            context.watch(Event(step, "failed", seconds, error.brief))
+            context.tell(step, "failed", seconds, error.brief)
             raise
         except Interrupted as error:
             raise Stopped(
@@ -130,6 +132,7 @@ def _subject(
         seconds = context.clock.now() - began
         context.journal.passed(step.key, passed.state, seconds, passed.seen)
         outcome.stages.append(Stage(step.verb, passed.state, seconds, passed.seen))
+    context.tell(step, "ended")
     if last:
         context.journal.kept(name)
 

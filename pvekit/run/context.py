@@ -14,7 +14,7 @@ from pvekit.run.clock import Clock
 from pvekit.run.slots import Slots
 from pvekit.run.stop import Stop
 
-State = Literal["started", "waiting", "held", "done", "failed"]
+State = Literal["planned", "started", "waiting", "held", "done", "failed", "ended"]
 
 
 @dataclass(frozen=True)
@@ -27,12 +27,17 @@ class Passed:
 
 @dataclass(frozen=True)
 class Event:
-    """What happened to a step: for progress and for the report. ``seconds`` since it began."""
+    """What happened to a step: for progress and for the report. ``seconds`` since it began.
+
+    Of a subject's first step it is told when it is planned, of its last one when all have ended
+    well. ``run`` is the run that it belongs to.
+    """
 
     step: Step
     state: State
     seconds: float = 0.0
     says: str = ""
+    run: str = ""
 
 
 def _unwatched(event: Event) -> None:
@@ -83,6 +88,10 @@ class Context:
     slots: dict[str, Slots] = field(default_factory=dict)
     stop: Stop = field(default_factory=Stop)
     frozen: dict[str, float] = field(default_factory=dict)
+
+    def tell(self, step: Step, state: State, seconds: float = 0.0, says: str = "") -> None:
+        """Tell the watcher what happened to a step."""
+        self.watch(Event(step, state, seconds, says, self.journal.run))
 
     def ends(self, job: str, seconds: float) -> float:
         """Return until when a job is waited for, counted from when it was first waited for."""

@@ -14,7 +14,7 @@ from pvekit.plan import Asking, Change, Step, Verdict, ask
 from pvekit.pve import act, holders
 from pvekit.pve.faults import complaint, failure
 from pvekit.pve.scripts import script
-from pvekit.run.context import Context, Event, Passed
+from pvekit.run.context import Context, Passed
 from pvekit.run.retry import Row, pause, surely, thawed
 from pvekit.run.wants import Enter, Leave, Pause, send
 from pvekit.shell import Command, Result
@@ -36,12 +36,12 @@ def carry_out(step: Step, context: Context, *, undo: bool = False) -> Asking[Pas
         except Transient as error:
             yield from pause(error, row, step, context)
         else:
-            context.watch(Event(step, passed.state, context.clock.now() - began, passed.seen))
+            context.tell(step, passed.state, context.clock.now() - began, passed.seen)
             return passed
 
 
 def _once(step: Step, context: Context, row: Row, *, undo: bool) -> Asking[Passed]:
-    context.watch(Event(step, "started"))
+    context.tell(step, "started")
     verdict = yield from step.goal.look()
     if verdict.holds:
         return Passed("held", verdict.seen)
@@ -159,7 +159,7 @@ def _joined(
         if job.state in ("dead", "none"):
             return _died(change.command)
         if job.out:
-            context.watch(Event(step, "waiting", says=job.out.splitlines()[-1]))
+            context.tell(step, "waiting", says=job.out.splitlines()[-1])
         if context.clock.now() >= deadline:
             raise PvekitError(
                 f"{step.key} has not ended on {step.node} after {change.command.timeout:.0f} s.",
@@ -190,7 +190,7 @@ def _await(step: Step, context: Context, row: Row, deadline: float) -> Asking[st
         now = context.clock.now()
         if now >= deadline:
             raise _late(step, verdict)
-        context.watch(Event(step, "waiting", now - began, verdict.seen))
+        context.tell(step, "waiting", now - began, verdict.seen)
         yield Pause(min(rest, max(0.0, deadline - now)))
         rest = min(rest * 1.25, max(LONGEST_PAUSE, step.interval))
 

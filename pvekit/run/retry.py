@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from pvekit.errors import PvekitError, QuorumLost, QuorumTimeout, Transient
 from pvekit.plan import Ask, Asking, Step, ask
-from pvekit.run.context import Context, Event
+from pvekit.run.context import Context
 from pvekit.run.wants import Pause
 from pvekit.shell import Command, LinkLost, Query, Unreachable
 
@@ -97,7 +97,7 @@ def _count(error: Transient, row: Row, step: Step, context: Context) -> None:
             said = f"{step.key} on {step.node}: {row.count} attempts in {seconds:.0f} s."
             error.details = "\n".join(filter(None, (error.details, said)))
         raise error
-    context.watch(Event(step, "waiting", seconds, error.brief))
+    context.tell(step, "waiting", seconds, error.brief)
 
 
 def _rest(row: Row, context: Context) -> Asking[None]:
@@ -124,7 +124,7 @@ def thawed(step: Step, context: Context) -> Asking[None]:
                 "The same command goes on once there is quorum.",
             )
         says = f"no quorum on {node}: all changes of this run stand still"
-        context.watch(Event(step, "waiting", waited, says))
+        context.tell(step, "waiting", waited, says)
         yield Pause(min(LOOK, context.policy.quorum - waited))
 
 

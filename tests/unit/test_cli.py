@@ -332,7 +332,7 @@ def test_create_show_and_delete_a_vm(site, capsys):
 
 
 def test_verbose_shows_the_remote_commands_on_stderr(site, capsys):
-    status, out, err = said(capsys, "-v", "vm", "list", "-o", "json")
+    status, out, err = said(capsys, "-vv", "vm", "list", "-o", "json")
     assert status == 0
     assert json.loads(out)["kind"] == "VmList"
     assert "[pve1]" in err

@@ -29,8 +29,9 @@ LAYERS = (
     ("guest",),
     ("pve",),
     ("plan",),
-    ("shell", "resources", "explanations", "private", "masking"),
+    ("shell", "resources", "explanations", "private"),
     ("errors",),
+    ("masking",),
     ("",),
 )
 """From top to bottom, as in the design; what shares a line may import each other."""
@@ -240,3 +241,16 @@ def test_heavy_libraries_are_imported_where_they_are_used():
 def test_no_module_has_a_name_that_says_nothing():
     empty = {"utils", "util", "helpers", "helper", "manager", "common", "misc"}
     assert not empty & {part for module in modules() for part in module.split(".")}
+
+
+def test_all_that_is_told_goes_through_one_voice():
+    """Who writes to stderr himself knows nothing of -q, of JSON lines, of secrets."""
+    told = {
+        module
+        for module in PRODUCT
+        for node in ast.walk(tree(module))
+        if isinstance(node, ast.Call)
+        and _written(node.func).startswith("click.")
+        and any(word.arg == "err" for word in node.keywords)
+    }
+    assert told <= {"pvekit.cli.say", "pvekit.cli.asking"}
