@@ -49,7 +49,13 @@ def _once(step: Step, context: Context, row: Row, *, undo: bool) -> Asking[Passe
     if step.changes:
         yield from _slotted(step, context, row, undo=undo)
         deadline = context.deadline(step)
-    seen = yield from _await(step, context, row, deadline)
+    try:
+        seen = yield from _await(step, context, row, deadline)
+    except step.late as error:
+        # A program may say that all went well when it did not: joined again, it would say so again.
+        if step.changes and not step.undo:
+            context.journal.failed(step.key, error.brief)
+        raise
     if step.changes:
         context.journal.done(step.key)
     return Passed("done", seen)

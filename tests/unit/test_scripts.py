@@ -25,6 +25,7 @@ from pvekit.pve.conf import encode
 from pvekit.pve.mark import Mark
 from pvekit.pve.scripts import script
 from pvekit.run.clock import Clock
+from pvekit.run.context import Policy
 from pvekit.shell import Command, Result, Secret
 
 ROOTS = ("/etc/pve", "/run/pvekit", "/run/qemu-server", "/var/lock")
@@ -442,7 +443,8 @@ def test_a_run_that_ends_waits_for_the_last_words_of_its_jobs(node, tmp_path):
     journal = Store(tmp_path / "runs").begin("vm stop", {})
     journal.job("pve1", "late")
     site = SimpleNamespace(shell=lambda place: node)
-    forget_jobs(SimpleNamespace(site=site, clock=Clock(lambda: now[0], sleep)), journal)
+    clock = Clock(lambda: now[0], sleep)
+    forget_jobs(SimpleNamespace(site=site, clock=clock, policy=Policy()), journal)
     assert pauses == [0.5]
     assert node.job("late").state == "none"
 
@@ -644,9 +646,15 @@ def test_a_first_boot_that_does_not_start_goes_no_further(node):
 
 @pytest.fixture
 def freeing(node):
-    """A node with a program `pvesm` that notes what it frees."""
-    node.program("pvesm", 'echo "$*" >>"$ROOT/calls"')
+    """A node with a program `pvesm` that notes what it frees, and lists what is there yet."""
+    node.program("pvesm", _PVESM)
     return node
+
+
+_PVESM = """
+if [ "$1" = list ]; then cat "$ROOT/disks" 2>/dev/null; else echo "$*" >>"$ROOT/calls"; fi
+exit 0
+"""
 
 
 def freed(node, *volids, vmid=101, run="7f3a"):
@@ -668,6 +676,15 @@ def test_a_disk_is_freed_beside_what_the_runs_own_clone_has_left(freeing):
         freeing.config(101, left, node="pve2")
         assert freed(freeing, DISK).ok
     assert freeing.called() == [f"free {DISK}"] * 2
+
+
+def test_a_disk_that_is_still_there_was_not_freed(freeing):
+    """pvesm ends with status 0 even if it waited in vain for the lock of the storage."""
+    freeing.claim("7f3a")
+    freeing.path("/disks").write_text(f"Volid Format\n{DISK} raw images 1073741824 101\n")
+    result = freed(freeing, DISK)
+    assert result.exit_status == 1
+    assert freeing.called() == [f"free {DISK}"]
 
 
 def test_a_disk_that_a_config_names_is_passed_over(freeing):

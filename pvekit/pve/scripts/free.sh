@@ -34,12 +34,22 @@ flock -n "/var/lock/qemu-server/lock-$vmid.conf" true || refuse "VM $vmid is sti
 
 named() { grep -qsF -e ": $1" /etc/pve/nodes/*/qemu-server/*.conf /etc/pve/nodes/*/lxc/*.conf; }
 
+listed() { timeout 60 pvesm list "$1" --content images --vmid "$vmid"; }
+
+# pvesm free may fail with status 0 (a lock that timed out): what is listed still was not freed.
+freed() {
+  pvesm free "$1" || return
+  listed "${1%%:*}" | while read -r volid _; do
+    [ "$volid" != "$1" ] || exit 1
+  done
+}
+
 failed=0
 for what; do
   case $what in
     *:*) found=$what ;;
     *)
-      found=$(timeout 60 pvesm list "$what" --content images --vmid "$vmid" | while read -r volid _; do
+      found=$(listed "$what" | while read -r volid _; do
         case $volid in "$what":*) echo "$volid" ;; esac
       done) ;;
   esac
@@ -48,7 +58,7 @@ for what; do
       "$vmid"/* | */"$vmid"/* | vm-"$vmid"-* | */vm-"$vmid"-* | base-"$vmid"-*) ;;
       *) refuse "$volid is no volume of VM $vmid" ;;
     esac
-    named "$volid" || pvesm free "$volid" || failed=$?
+    named "$volid" || freed "$volid" || failed=$?
   done
 done
 exit "$failed"
