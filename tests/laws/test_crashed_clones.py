@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from labsite import Cut, desk_for, lab_site
 from test_going_on import ONE, TEMPLATE, build, create
 
-from pvekit.errors import UsageError
+from pvekit.errors import LockTimeout, UsageError
 from pvekit.operations import runs, templates
 
 STUB = "printf '# qmclone temporary file\\nlock: clone\\n' >/etc/pve/qemu-server/100.conf"
@@ -61,6 +63,21 @@ def test_rolling_back_leaves_no_orphan(site, desk, left):
     (run,) = [each.run for each in runs.listed(desk.store) if each.state == "unfinished"]
     report = runs.roll_back(desk, desk.store.open(run))
     assert report.status == 0, report.errors
+    assert site.picture() == before
+
+
+@pytest.mark.parametrize("retries", [0, 1], ids=["given up", "tried again"])
+def test_a_disk_whose_storage_is_locked_while_it_is_freed_is_freed_later(site, desk, retries):
+    """pvesm free says that it went well although it waited for the lock in vain."""
+    before = site.picture()
+    broken_off(site, desk, DISK)
+    (run,) = [each.run for each in runs.listed(desk.store) if each.state == "unfinished"]
+    site.lab.loop.do(lambda: site.lab.site.faults.order("lock-held", "storage", count=1))
+    patient = replace(desk, policy=replace(desk.policy, retries=retries))
+    report = runs.roll_back(patient, desk.store.open(run))
+    assert [type(error) for error in report.errors] == [LockTimeout] * (1 - retries)
+    if report.errors:
+        assert runs.roll_back(desk, desk.store.open(run)).status == 0
     assert site.picture() == before
 
 
