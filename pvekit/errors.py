@@ -84,6 +84,12 @@ class GoalNotReached(PvekitError):
     id = "GOAL-NOT-REACHED"
 
 
+class Spoilt(PvekitError):
+    """What was begun cannot become whole any more, and has to be made anew."""
+
+    id = "TEMPLATE-SPOILT"
+
+
 class LockTimeout(Transient):
     """Proxmox VE waited in vain for a lock: too much at once on this storage or VM."""
 

@@ -36,7 +36,8 @@ class Cut:
     """Cuts the link once, before, during or after the command of this number.
 
     Only commands that hold ``match`` are counted. ``killed before`` and ``killed after`` are the
-    death of the process instead, ``signal`` is a SIGINT to it as the command begins.
+    death of the process instead, ``rebooted before`` and ``rebooted after`` the node's loss of
+    power, ``signal`` is a SIGINT to the process as the command begins.
     """
 
     at: int
@@ -86,6 +87,9 @@ class NodeShell:
             raise LinkLost(f"cut before {command}")
         if cut and cut.when == "killed before":
             raise Killed
+        if cut and cut.when == "rebooted before":
+            self._reboot()
+            raise LinkLost(f"the node lost power before {command}")
         if cut and cut.when == "signal":
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
             cut = None
@@ -99,9 +103,15 @@ class NodeShell:
             raise LinkLost(f"{command.words[0]}: {error}") from error
         if cut and cut.when == "killed after":
             raise Killed
+        if cut and cut.when == "rebooted after":
+            self._reboot()
         if cut:
             raise LinkLost(f"cut after {command}")
         return Result(command, status, out.decode(errors="replace"), err.decode(errors="replace"))
+
+    def _reboot(self) -> None:
+        name = self.place if isinstance(self.place, str) else self.place.node
+        self.lab.loop.do(lambda: self.lab.site.outages.reboot(name))
 
     def _answer(self, command: Command) -> tuple[int, bytes, bytes]:
         line, stdin, place = command.line(), command.input(), self.place
@@ -173,10 +183,11 @@ class LabSite:
 LOOKS = (
     "grep -Hs '' /etc/pve/nodes/*/qemu-server/*.conf",
     "grep -Hs '' /etc/pve/priv/pvekit/*",
+    "grep -Hs '' /etc/pve/storage.cfg /etc/pve/user.cfg /etc/pve/ha/resources.cfg",
     "ls /run/qemu-server",
     "ls /run/pvekit/jobs 2>/dev/null",
-    "ls /var/lib/vz/pvekit/build 2>/dev/null",
-    "pvesm list local-lvm | tail -n +2 | tr -s ' '",
+    "ls -d /var/lib/vz/pvekit/build/* /var/lib/vz/pvekit/images/*.part /var/lib/vz/snippets/*",
+    "pvesm list local | grep -v /pvekit/; pvesm list local-lvm | tail -n +2 | tr -s ' '",
 )
 
 RANDOM = (

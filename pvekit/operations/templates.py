@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from pvekit.config.model import Config, TemplateConfig
-from pvekit.errors import IdTaken, NoCapacity, NotFound, PvekitError, UsageError
+from pvekit.errors import IdTaken, NoCapacity, NotFound, PvekitError, Spoilt, UsageError
 from pvekit.inventory.model import Inventory
 from pvekit.journal import Account, Journal
 from pvekit.journal.frozen import part, thaw
@@ -150,9 +150,10 @@ def carry_out(desk: Desk, found: Decided, journal: Journal) -> tuple[Decided, Re
             built += [work for work in works if work not in lost]
             if not lost:
                 break
-            # Under a vmid that nobody claims lies a stranger's disk: it is passed over.
+            # Under a vmid that nobody claims lies something of a stranger's: it is passed over.
             errors = {work.at.vmid: outcomes[work.subject].error for work in lost}
-            avoid = frozenset(v for v, e in errors.items() if not getattr(e, "holder", ""))
+            taken = {vmid: e for vmid, e in errors.items() if isinstance(e, IdTaken)}
+            avoid = frozenset(vmid for vmid, error in taken.items() if not error.holder)
             try:
                 again = _again(desk, journal, lost, avoid)
             except PvekitError as error:
@@ -172,8 +173,14 @@ def _plan(desk: Desk, journal: Journal, works: Sequence[Work], names: Sequence[s
 
 
 def _lost(desk: Desk, outcome: Outcome) -> bool:
-    """Whether somebody else has what was decided, and waiting for it makes sense."""
+    """Whether a copy is to be decided anew.
+
+    Either what was begun of it is spoilt, or somebody else has what was decided, and waiting for
+    it makes sense.
+    """
     error = outcome.error
+    if isinstance(error, Spoilt):
+        return True
     return isinstance(error, IdTaken) and not desk.store.is_dead(error.holder)
 
 

@@ -16,6 +16,7 @@ from pvekit.errors import (
     NoCapacity,
     PvekitError,
     QuorumLost,
+    Spoilt,
     Transient,
 )
 from pvekit.pve.claims import parse
@@ -40,6 +41,7 @@ _CLASSES: tuple[tuple[str, type[PvekitError], str], ...] = (
     ),
     (r"VM \d+ already exists|atomic file '[^']*\.conf' failed: File exists", IdTaken, ""),
     (r"pvekit-checksum: ", PvekitError, "IMAGE-CHECKSUM-WRONG"),
+    (r"pvekit-spoilt: ", Spoilt, ""),
     (r"pvekit-refused: .* is still being made", LockTimeout, "VM-LOCKED"),
     (
         r"pvekit-refused: |checksum mismatch|detected modified configuration",
@@ -111,7 +113,7 @@ def _sort(text: str) -> tuple[type[PvekitError] | None, str]:
 def _reason(text: str) -> str:
     lines = [line for line in text.splitlines() if any(re.search(p, line) for p, *_ in _CLASSES)]
     line = lines[0] if lines else text
-    return re.sub(r"^pvekit-(refused|held|checksum): ", "", line).rstrip(".") + "."
+    return re.sub(r"^pvekit-(refused|held|checksum|spoilt): ", "", line).rstrip(".") + "."
 
 
 def _claimed(held: re.Match[str], what: str, node: str) -> IdTaken:

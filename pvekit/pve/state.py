@@ -9,7 +9,8 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from pvekit.plan import Ask, Check, Verdict, check
+from pvekit.errors import Conflict, IdTaken, LockTimeout
+from pvekit.plan import Ask, Asking, Check, Verdict, ask, check
 from pvekit.pve import claims, mark
 from pvekit.pve.conf import GuestConfig, parse
 from pvekit.pve.mark import Mark
@@ -50,22 +51,23 @@ class State:
     claims: Mapping[str, claims.Claim] = field(default_factory=dict)
     processes: Mapping[int, str] = field(default_factory=dict)
 
-    def ours(self, vmid: int, name: str, kind: mark.Kind = "vm") -> bool:
-        """Whether a VM is finished and carries our mark for this very vmid and name."""
+    def ours(self, vmid: int, name: str, run: str, kind: mark.Kind = "vm") -> bool:
+        """Whether a VM is finished and carries the mark of this run for this vmid and name."""
         found = self.vms.get(vmid)
         if found is None or found.mark is None or found.config.lock:
             return False
         given = found.mark
-        return (given.kind, given.name) == (kind, name) and given.is_of(vmid, found.config)
+        made = (given.kind, given.name, given.run) == (kind, name, run)
+        return made and given.is_of(vmid, found.config)
 
-    def building(self, vmid: int, name: str) -> bool:
-        """Whether a VM is our template before it was made one."""
+    def building(self, vmid: int, name: str, run: str) -> bool:
+        """Whether a VM is a run's template before it was made one."""
         found = self.vms.get(vmid)
         given = found.mark if found else None
         if found is None or given is None or found.config.lock:
             return False
-        named = found.config.values.get("name") == name
-        return named and (given.kind, given.vmid, given.name) == ("template", vmid, name)
+        told = (given.kind, given.vmid, given.name, given.run)
+        return found.config.values.get("name") == name and told == ("template", vmid, name, run)
 
     def made_by(self, run: str, vmid: int) -> bool:
         """Whether a VM is the work of this run, finished or not."""
@@ -113,9 +115,51 @@ def holds(
     return check(says, asked(node, vmid), lambda state: Verdict(test(state), seen))
 
 
-def exists(node: str, vmid: int, name: str) -> Check:
-    """Check that our VM is there, whole, under this vmid and name."""
-    return holds(f"VM {vmid} is our {name}", node, vmid, lambda state: state.ours(vmid, name))
+def exists(node: str, vmid: int, name: str, run: str) -> Check:
+    """Check that the VM of a run is there, whole, under this vmid and name."""
+    return holds(f"VM {vmid} is our {name}", node, vmid, lambda now: now.ours(vmid, name, run))
+
+
+def free_for(check: Check, node: str, vmid: int, name: str, run: str) -> Check:
+    """Return a check of what a run makes under a vmid, which asks first that none other is there.
+
+    It raises :class:`IdTaken` where somebody else's VM is, :class:`Conflict` where somebody has
+    renamed the run's, :class:`LockTimeout` where somebody is at work on it.
+    """
+
+    def look() -> Asking[Verdict]:
+        verdict = yield from check.look()
+        if not verdict.holds:
+            now = yield from ask(asked(node, vmid))
+            if (found := now.vms.get(vmid)) is not None:
+                _refuse(now, found, vmid, name, run)
+        return verdict
+
+    return Check(check.says, look)
+
+
+_OF_ITS_MAKING = frozenset(("", "clone", "create", "destroyed"))
+
+
+def _refuse(now: State, found: Found, vmid: int, name: str, run: str) -> None:
+    """Raise an error unless what is there is a run's own, finished or not."""
+    title = f"VM {vmid} on {found.node}"
+    given, called = found.mark, found.config.values.get("name", "")
+    if not now.made_by(run, vmid):
+        if given is not None and (given.run, given.vmid) == (run, vmid):
+            raise Conflict(
+                f"{title} was made as {given.name}, but is called {called or 'nothing'} by now.",
+                hint=f"Call it {given.name} again, and the same command goes on with it.",
+            )
+        raise IdTaken(
+            f"{title} ({called or 'no name'}) is not the work of run {run}: it is left alone.",
+            details=f"The vmid was decided for {name}.",
+        )
+    if found.config.lock not in _OF_ITS_MAKING:
+        raise LockTimeout(
+            f"{title} ({called}) is locked ({found.config.lock}): somebody is at work on it.",
+            id="VM-LOCKED",
+        )
 
 
 def gone(node: str, pve_node: str, vmid: int, run: str) -> Check:

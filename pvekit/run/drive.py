@@ -83,8 +83,8 @@ def _change(step: Step, context: Context, row: Row, *, undo: bool) -> Asking[Non
     attempt = journal.attempts(step.key)
     if journal.has_failed(step.key):
         yield from _take_back(step, context)
-    elif journal.is_done(step.key) and not step.undo:
-        pass  # somebody has changed it since: it is simply done again
+    elif journal.is_done(step.key) and (yield from _is_gone(step)):
+        pass  # somebody has changed or removed it since: it is simply done again
     elif step.key in journal.touched():
         error = yield from _ended(step, context, row, attempt)
         if error is None:
@@ -94,6 +94,14 @@ def _change(step: Step, context: Context, row: Row, *, undo: bool) -> Asking[Non
     error = yield from _ended(step, context, row, journal.started(step.key, undo=undo))
     if error is not None:
         raise error
+
+
+def _is_gone(step: Step) -> Asking[bool]:
+    """Whether there is nothing that undoing a step would take back."""
+    for undo in step.undo:
+        if not (yield from undo.goal.look()).holds:
+            return False
+    return True
 
 
 def _ended(step: Step, context: Context, row: Row, attempt: int) -> Asking[PvekitError | None]:

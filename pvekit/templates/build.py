@@ -8,6 +8,7 @@ goes away afterwards. Both end in the same state, which the recipe's last script
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from pvekit.plan import Change, Check, Guard, Plan, Step, either
 from pvekit.pve import claiming, files, properties, qm, scripts, state, stored
@@ -49,6 +50,7 @@ def build(
             made.create(),
             *made.grow(),
             *boot,
+            made.spare(),
             made.convert(),
             made.tidy(),
             *(
@@ -87,7 +89,10 @@ class _Build:
         self.there = self._state("the template is there", self._is_template)
 
     def _is_template(self, now: state.State) -> bool:
-        return now.ours(self.at.vmid, self.spec.name, "template")
+        return now.ours(self.at.vmid, self.spec.name, self.at.run, "template")
+
+    def _is_begun(self, now: state.State) -> bool:
+        return now.building(self.at.vmid, self.spec.name, self.at.run)
 
     def _state(self, says: str, test: Callable[[state.State], bool]) -> Check:
         return state.holds(says, self.at.node, self.at.vmid, test)
@@ -98,9 +103,7 @@ class _Build:
 
     def vacant(self) -> Step:
         """See that nobody's disk image lies under the vmid."""
-        begun = self._state(
-            "the VM is there", lambda now: now.building(self.at.vmid, self.spec.name)
-        )
+        begun = self._state("the VM is there", self._is_begun)
         return stored.vacant(
             self.subject,
             self.at.node,
@@ -148,14 +151,14 @@ class _Build:
 
     def create(self) -> Step:
         """Create the VM; its disk is imported from the image."""
-        goal = self._state(
-            f"VM {self.at.vmid} is our unfinished {self.spec.name}",
-            lambda now: now.building(self.at.vmid, self.spec.name),
-        )
+        says = f"VM {self.at.vmid} is our unfinished {self.spec.name}"
+        begun = either(self.there, self._state(says, self._is_begun))
+        goal = state.free_for(begun, self.at.node, self.at.vmid, self.spec.name, self.at.run)
         made = Guard("unfinished", self.at.vmid, self.spec.name, self.at.run)
         place = self.at.node, self.at.pve_node
         undo = undo_creation(self.subject, *place, made, (self.spec.storage,))
-        return self._step("create", goal, qm.create(self.at.vmid, self._hardware()), undo=undo)
+        change = qm.create(self.at.vmid, self._hardware())
+        return Step(self.subject, "create", self.at.node, goal, (change,), undo=undo)
 
     def _hardware(self) -> dict[str, str | int]:
         spec = self.spec
@@ -262,13 +265,19 @@ class _Build:
             *(f"--{spec.cloud_init_slot}", f"{spec.storage}:cloudinit", "--net0", net),
         )
         command = Command(
-            ("sh", "-s", "--", self.at.vmid, spec.build_seconds, *last),
+            ("sh", "-s", "--", self.at.vmid, spec.build_seconds, f"{self.work}/begun", *last),
             stdin=scripts.text("first-boot"),
             timeout=spec.build_seconds + 600.0,
         )
         steps = (f"qm start {self.at.vmid}", "wait until it has powered itself off", Command(last))
         shown = "\n".join(map(str, steps))
         return Change(command, guard=self.guard, job=True, shown=shown)
+
+    def spare(self) -> Step:
+        """Free what an import that broke off has left beside what the config names."""
+        at = self.at
+        freed = stored.freed(self.subject, at.node, at.vmid, at.run, (self.spec.storage,))
+        return replace(freed, verb="spare-volumes", goal=either(self.there, freed.goal))
 
     def convert(self) -> Step:
         """Make the VM a template."""

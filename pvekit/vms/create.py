@@ -83,7 +83,7 @@ def wanted(spec: VmSpec, at: Placement, *, accept_new: bool = False) -> Wanted:
 
 def claims(spec: VmSpec, at: Placement, owner: Owner) -> list[Step]:
     """Return the steps that reserve vmid, name and address on the whole site."""
-    there = state.exists(at.node, at.vmid, spec.name)
+    there = state.exists(at.node, at.vmid, spec.name, at.run)
     return [
         claiming.take(spec.subject, node, _claim(spec, at, owner, node), unless=there)
         for node in at.claim_nodes
@@ -119,7 +119,7 @@ def _storages_of(spec: VmSpec, at: Placement) -> tuple[str, ...]:
 
 
 def _vacant(spec: VmSpec, at: Placement) -> Step:
-    there = state.exists(at.node, at.vmid, spec.name)
+    there = state.exists(at.node, at.vmid, spec.name, at.run)
     places = _storages_of(spec, at)
     return stored.vacant(spec.subject, at.template_node, at.vmid, places, unless=there)
 
@@ -141,11 +141,12 @@ def _clone(spec: VmSpec, at: Placement) -> Step:
     if at.target:
         options["target"] = at.target
     source = Guard("template", at.template, at.template_name)
+    made = state.exists(at.template_node, at.vmid, spec.name, at.run)
     return Step(
         spec.subject,
         "clone",
         at.template_node,
-        goal=state.exists(at.template_node, at.vmid, spec.name),
+        goal=state.free_for(made, at.template_node, at.vmid, spec.name, at.run),
         changes=(qm.clone(source, at.vmid, options),),
         slot=f"{at.template_node}/{spec.storage}",
         undo=_undo(spec, at),

@@ -50,7 +50,7 @@ def own_volumes(vm: Vm) -> tuple[str, ...]:
 
 def delete(vm: Doomed, owner: Owner | None = None) -> Plan:
     """Return the plan; whatever is gone already is passed over."""
-    ours = Guard("vm", vm.vmid, vm.name)
+    ours = Guard("vm", vm.vmid, vm.name, vm.maker)
     claim = _claim(vm, owner or Owner())
     removed = state.removed(vm.node, vm.vmid, vm.name, vm.run)
     stopped = state.running(vm.node, vm.vmid, wanted=False)

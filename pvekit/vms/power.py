@@ -51,7 +51,7 @@ class Target:
     @property
     def guard(self) -> Guard:
         """What must be true of it whenever it is changed."""
-        return Guard("vm", self.vmid, self.name)
+        return Guard("vm", self.vmid, self.name, self.run)
 
 
 def plan(verb: Verb, vm: Target, seconds: int, *, force: bool = False) -> Plan:

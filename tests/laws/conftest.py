@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+from plans import Worlds
+
 BREAK_POINTS = "break points"
 
 
@@ -17,3 +20,11 @@ def pytest_terminal_summary(terminalreporter):
         for name, count in sorted(counts):
             terminalreporter.write_line(f"{count:5} {name}")
         terminalreporter.write_line(f"{sum(count for _, count in counts):5} in all")
+
+
+@pytest.fixture(scope="session")
+def worlds(tmp_path_factory):
+    """The sites on which plans are broken off."""
+    worlds = Worlds(lambda: tmp_path_factory.mktemp("world"))
+    yield worlds
+    worlds.close()

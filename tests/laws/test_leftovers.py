@@ -5,14 +5,13 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
-from dataclasses import dataclass
 
 import pytest
 import yaml
+from breaking import difference
 from labsite import PLAN, Cut, desk_for, lab_site
 from test_deleting import delete
 from test_going_on import ONE, build, create
-from test_laws import difference
 
 from pvekit.errors import PvekitError
 from pvekit.lab.site import SiteSpec
@@ -50,65 +49,10 @@ def saved(tmp_path_factory):
         site.on("pve1", "qm create 150 --name stranger --memory 512 --scsi0 local-lvm:1")
         site.on("pve1", "pvesm alloc local-lvm 160 vm-160-disk-0 1G")
         site.on("pve1", "pvesm alloc local-lvm 9999 vm-9999-pvc-1 1G")
-        bare = site.save()
         assert build(desk_for(site, tmp_path_factory.mktemp("made"))).status == 0
         templated = site.save()
         assert create(desk_for(site, tmp_path_factory.mktemp("vm")))[1].status == 0
-        yield site, {"bare": bare, "templated": templated, "made": site.save()}
-
-
-@dataclass(frozen=True)
-class Case:
-    do: object
-    state: str
-
-
-CASES = {
-    "vm create": Case(lambda desk: create(desk)[1], "templated"),
-    "template build": Case(build, "bare"),
-}
-
-
-WHENS = ("before", "during", "after")
-
-
-def as_before_after_crashes(saved, tmp_path, name: str, when: str, at: int, step: int) -> None:
-    case = CASES[name]
-    while True:
-        site = saved[0].restored(saved[1][case.state])
-        before = site.picture()
-        (tmp_path / str(at)).mkdir()
-        desk = desk_for(site, tmp_path / str(at))
-        site.cut = Cut(at, when)
-        try:
-            well = case.do(desk).status == 0
-        except PvekitError:
-            well = False
-        struck, site.cut = site.cut.struck, None
-        if not struck:
-            break
-        settle(site)
-        found = gc(desk)
-        if well:
-            assert [each for each in found.leftovers if each.kind != "job"] == [], at
-        else:
-            assert difference(site.picture(), before) == [], at
-        assert gc(desk).leftovers == (), at
-        at += step
-    assert at > 10
-
-
-@pytest.mark.parametrize("when", WHENS)
-@pytest.mark.parametrize("name", CASES)
-def test_after_some_crashes_the_site_is_as_before(saved, tmp_path, name, when):
-    as_before_after_crashes(saved, tmp_path, name, when, WHENS.index(when), 7)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("when", WHENS)
-@pytest.mark.parametrize("name", CASES)
-def test_after_any_crash_the_site_is_as_before(saved, tmp_path, name, when):
-    as_before_after_crashes(saved, tmp_path, name, when, 0, 1)
+        yield site, {"templated": templated, "made": site.save()}
 
 
 @pytest.mark.parametrize("when", ["before", "after"])

@@ -30,6 +30,7 @@ from pvekit.shell import Command, Result, Secret
 
 ROOTS = ("/etc/pve", "/run/pvekit", "/run/qemu-server", "/var/lock")
 VM = Guard("vm", 101, "web-1")
+OF_RUN = Guard("vm", 101, "web-1", "7f3a")
 TEMPLATE = Guard("template", 9000, "base")
 BUILD = Guard("build", 9000, "base")
 UNFINISHED = Guard("unfinished", 101, "web-1", "7f3a")
@@ -178,6 +179,7 @@ def test_the_digest_is_that_of_the_config_that_was_looked_at(node):
         pytest.param(TEMPLATE, marked(9000, "base", more="template: 1\n"), id="no template's mark"),
         pytest.param(BUILD, marked(9000, "base"), id="not our build"),
         pytest.param(UNFINISHED, marked(run="other"), id="another run's VM"),
+        pytest.param(OF_RUN, marked(run="other"), id="another run's finished VM"),
         pytest.param(UNFINISHED, "lock: clone\n", id="a stub without a claim"),
         pytest.param(UNFINISHED, "name: web-1\n", id="a stranger without a mark"),
         pytest.param(Guard("friend", 101, "web-1"), marked(), id="a guard that is not known"),
@@ -279,7 +281,9 @@ def test_the_guard_sees_what_the_state_sees(node):
         now = state.read(node.run(script("state", 101)).out)
         stop = Command(("qm", "stop", 101))
         if not now.vms[101].config.lock:  # a locked one is qm's to refuse
-            assert sent(node, Change(stop, guard=VM)).ok is now.ours(101, "web-1"), config
+            assert sent(node, Change(stop, guard=OF_RUN)).ok is now.ours(101, "web-1", "7f3a"), (
+                config
+            )
         assert sent(node, Change(stop, guard=UNFINISHED)).ok is now.made_by("7f3a", 101), config
 
 
@@ -516,7 +520,7 @@ def test_state_tells_configs_of_all_nodes_and_claims(node):
     node.config(102, marked(102, "web-2"), node="pve2")
     now = state.read(node.run(script("state", 101, 102, 104)).out)
     assert {vmid: found.node for vmid, found in now.vms.items()} == {101: "pve1", 102: "pve2"}
-    assert now.ours(102, "web-2")
+    assert now.ours(102, "web-2", "7f3a")
     assert now.claims["vmid-103"].name == "web-3"
 
 
@@ -590,7 +594,19 @@ _POWERS_OFF = 'echo "sleep $1" >>"$ROOT/calls"; rm "$ROOT/run/qemu-server/101.pi
 
 def first_boot(node, seconds=60, console="pvekit-finished"):
     node.program("socat", f"echo '{console}'")
-    return node.run(script("first-boot", 101, seconds, "qm", "set", 101, "--delete", "scsi2"))
+    return node.run(
+        script(
+            "first-boot",
+            101,
+            seconds,
+            node.path("/run/begun"),
+            "qm",
+            "set",
+            101,
+            "--delete",
+            "scsi2",
+        )
+    )
 
 
 def test_a_first_boot_starts_waits_and_goes_on(node):
@@ -639,6 +655,17 @@ def test_a_first_boot_that_does_not_start_goes_no_further(node):
     node.program("qm", 'echo "$*" >>"$ROOT/calls"; exit 5')
     assert first_boot(node).exit_status == 5
     assert node.called() == ["start 101"]
+    assert first_boot(node).exit_status == 5
+    assert node.called() == ["start 101"] * 2
+
+
+def test_a_first_boot_that_was_broken_off_is_not_begun_once_more(node):
+    node.path("/run/begun").write_text("")
+    node.program("qm", _QM)
+    result = first_boot(node)
+    assert result.exit_status == 1
+    assert "pvekit-spoilt: the first boot of VM 101 was broken off" in result.err
+    assert not node.called()
 
 
 # What frees and sweeps

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from pvekit.errors import Conflict, IdTaken, LockTimeout
 from pvekit.plan import Ask
 from pvekit.pve import state
 from pvekit.pve.claims import Claim
@@ -33,10 +34,13 @@ def now(*configs, claims=(), running=(), node="pve1"):
 def looked_at(check, found):
     """What a check says of a state."""
     asking = check.look()
-    assert isinstance(next(asking), Ask)
-    with pytest.raises(StopIteration) as answer:
-        asking.send(found)
-    return answer.value.value
+    question = next(asking)
+    while True:
+        assert isinstance(question, Ask)
+        try:
+            question = asking.send(found)
+        except StopIteration as answer:
+            return answer.value
 
 
 def claim(run="7f3a", vmid=101):
@@ -75,6 +79,7 @@ def test_a_claim_of_an_unknown_kind_is_passed_over():
         pytest.param(marked(vmid=100), False, id="a clone in the GUI: another vmid"),
         pytest.param(marked(named="Copy-of-VM-web-1"), False, id="a copied mark: another name"),
         pytest.param(marked(named="web-2"), False, id="renamed"),
+        pytest.param(marked(run="8888"), False, id="another run's"),
         pytest.param(marked(more="template: 1\n"), False, id="made a template by somebody"),
         pytest.param(marked(kind="template", more="template: 1\n"), False, id="our template"),
         pytest.param("name: web-1\n", False, id="no mark"),
@@ -84,25 +89,26 @@ def test_a_claim_of_an_unknown_kind_is_passed_over():
 )
 def test_whose_a_vm_is(text, ours):
     found = now((101, text))
-    assert found.ours(101, "web-1") is ours
-    assert not found.ours(101, "web-2")
-    assert not found.ours(102, "web-1")
-    assert looked_at(state.exists("n", 101, "web-1"), found).holds is ours
+    assert found.ours(101, "web-1", "7f3a") is ours
+    assert not found.ours(101, "web-2", "7f3a")
+    assert not found.ours(102, "web-1", "7f3a")
+    assert looked_at(state.exists("n", 101, "web-1", "7f3a"), found).holds is ours
 
 
 def test_a_template_is_ours_as_a_template_only():
     found = now((9000, marked(9000, "base", "template", more="template: 1\n")))
-    assert found.ours(9000, "base", "template")
-    assert not found.ours(9000, "base")
-    assert not found.building(9000, "other")
+    assert found.ours(9000, "base", "7f3a", "template")
+    assert not found.ours(9000, "base", "7f3a")
+    assert not found.building(9000, "other", "7f3a")
 
 
 def test_a_template_is_building_until_it_is_one():
     found = now((9000, marked(9000, "base", "template")))
-    assert found.building(9000, "base")
-    assert not found.ours(9000, "base", "template")
+    assert found.building(9000, "base", "7f3a")
+    assert not found.building(9000, "base", "8888")
+    assert not found.ours(9000, "base", "7f3a", "template")
     locked = now((9000, marked(9000, "base", "template", more="lock: create\n")))
-    assert not locked.building(9000, "base")
+    assert not locked.building(9000, "base", "7f3a")
 
 
 @pytest.mark.parametrize(
@@ -191,3 +197,28 @@ def test_goals_of_one_node_share_a_command():
     one, two = state.asked("n", 101), state.asked("n", 102)
     assert one.query.command == two.query.command
     assert (one.topic, two.topic, state.asked("n", None).topic) == ("101", "102", "")
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        pytest.param("name: web-1\n", IdTaken, id="a stranger's of the same name"),
+        pytest.param(marked(run="8888"), IdTaken, id="another run's"),
+        pytest.param(marked(vmid=100), IdTaken, id="a copied mark: another vmid"),
+        pytest.param("lock: clone\n", IdTaken, id="somebody is making one"),
+        pytest.param(marked(named="web-2"), Conflict, id="renamed"),
+        pytest.param(marked(more="lock: backup\n"), LockTimeout, id="a backup is made of it"),
+    ],
+)
+def test_what_stands_under_the_vmid_of_a_run_is_told(text, error):
+    made = state.exists("n", 101, "web-1", "7f3a")
+    with pytest.raises(error, match="VM 101 on pve1") as caught:
+        looked_at(state.free_for(made, "n", 101, "web-1", "7f3a"), now((101, text)))
+    assert type(caught.value) is error
+
+
+@pytest.mark.parametrize("text", ["", marked(more="lock: clone\n"), "lock: clone\n"])
+def test_what_a_run_has_not_finished_is_gone_on_with(text):
+    made = state.exists("n", 101, "web-1", "7f3a")
+    found = now(*([(101, text)] if text else []), claims=[claim()])
+    assert not looked_at(state.free_for(made, "n", 101, "web-1", "7f3a"), found).holds

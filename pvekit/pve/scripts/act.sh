@@ -1,6 +1,7 @@
 # act.sh GUARD VMID NAME RUN DIGEST JOB INPUT WORD...
 # Runs the words only if the VM is, at this moment and on this node, what the caller takes it for.
 #   GUARD   none, vm (our finished VM), template (ours), build (our template that is not one yet),
+#           all three made by RUN unless that is -,
 #           unfinished (made by RUN: marked so, or a clone's remains under RUN's claim: a config
 #           that has no option but perhaps a lock; what holds the lock must have ended),
 #           deleting (our VM, or what is left of one in mid-destruction under RUN's claim)
@@ -52,9 +53,13 @@ bare_under_claim() {
   case $claim in *"\"run\":\"$run\""*) ;; *) return 1 ;; esac
 }
 
+of_run() {
+  [ "$run" = - ] || case "$mark " in *" run=$run "*) ;; *) false ;; esac
+}
+
 made_by_run() {
   if marked vm || marked template; then
-    case "$mark " in *" run=$run "*) ;; *) return 1 ;; esac
+    of_run || return 1
   else
     bare_under_claim || return 1
   fi
@@ -79,9 +84,9 @@ if [ "$guard" != none ]; then
   esac
   look
   case $guard in
-    vm) marked vm && [ $template = no ] ;;
-    template) marked template && [ $template = yes ] ;;
-    build) marked template ;;
+    vm) marked vm && of_run && [ $template = no ] ;;
+    template) marked template && of_run && [ $template = yes ] ;;
+    build) marked template && of_run ;;
     unfinished) made_by_run ;;
     deleting) if [ $bare = yes ]; then bare_under_claim && unlocked; else marked vm; fi ;;
     *) false ;;

@@ -1,9 +1,11 @@
-# first-boot.sh VMID SECONDS WORD...
+# first-boot.sh VMID SECONDS BEGUN WORD...
 # Starts a VM that is to customise itself, waits until it has powered itself off, then runs the
 # words. That it was itself, and that it had finished, its serial console tells: it must have said
 # "pvekit-finished". A VM that says "pvekit-failed" is not waited for any longer.
-vmid=$1 seconds=$2
-shift 2
+# The file BEGUN tells that the first boot was begun. One that was broken off (the node lost its
+# power, say) is no first boot any more: "pvekit-spoilt: REASON" on stderr.
+vmid=$1 seconds=$2 begun=$3
+shift 3
 console=$(mktemp) || exit
 trap 'rm -f "$console"' EXIT
 
@@ -21,7 +23,18 @@ fail() {
   exit 1
 }
 
-runs || qm start "$vmid" || exit
+if ! runs; then
+  if [ -e "$begun" ]; then
+    echo "pvekit-spoilt: the first boot of VM $vmid was broken off" >&2
+    exit 1
+  fi
+  : >"$begun" || exit
+  qm start "$vmid" || {
+    status=$?
+    rm -f "$begun"
+    exit $status
+  }
+fi
 socat -u "UNIX-CONNECT:/run/qemu-server/$vmid.serial0" STDOUT >"$console" 2>/dev/null </dev/null &
 while runs; do
   told pvekit-failed && fail "the recipe failed in VM $vmid; above are its last words"
