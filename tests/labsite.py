@@ -15,6 +15,7 @@ from pathlib import Path
 from pvekit.config.load import load
 from pvekit.config.model import Config
 from pvekit.journal import Store
+from pvekit.lab.guests.signing import IMAGES
 from pvekit.lab.inprocess import LabShell, running_site
 from pvekit.lab.site import Site, SiteSpec
 from pvekit.operations.desk import Desk
@@ -218,6 +219,8 @@ def config_for(directory: Path, nodes: list[str], more: str = "") -> Config:
     data = yaml.safe_load(PLAN.read_text())
     data["proxmox_nodes"] = nodes
     data["cloud_init"]["ssh_public_key"] = KEY
+    data["vm_template"]["signing_key"] = str(directory / "images.gpg")
+    (directory / "images.gpg").write_bytes(IMAGES.public_key())
     data |= yaml.safe_load(more) or {}
     path = directory / "config.yaml"
     path.write_text(yaml.safe_dump(data))

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from itertools import chain
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from pvekit.config.model import (
     BASE_TEMPLATE,
@@ -75,8 +76,19 @@ def _templates(base: Section, others: Mapping[str, Section]) -> dict[str, Templa
     templates = {BASE_TEMPLATE: _template(BASE_TEMPLATE, base)}
     for key, template in others.items():
         vmid = template["id"] if "id" in template else next(free)
-        templates[key] = _template(key, {**base, **template, "id": vmid})
+        inherited = {name: each for name, each in base.items() if _passes_on(name, base, template)}
+        templates[key] = _template(key, {**inherited, **template, "id": vmid})
     return templates
+
+
+def _passes_on(name: str, base: Section, template: Section) -> bool:
+    """Whether a template without this key takes it from the first: not a signature of others."""
+    here, there = (each.get("checksum_url", base["checksum_url"]) for each in (base, template))
+    if name == "signature_url":
+        return bool(here == there)
+    if name in ("signature", "signing_key"):
+        return bool(urlsplit(here).hostname == urlsplit(there).hostname)
+    return True
 
 
 def _template(key: str, section: Section) -> TemplateConfig:

@@ -74,7 +74,10 @@ class BuildNetwork:
 
 @dataclass(frozen=True)
 class TemplateConfig:
-    """One template to build; `key` is its word in the file, "base" for ``vm_template``."""
+    """One template to build; `key` is its word in the file, "base" for ``vm_template``.
+
+    Without a `signature` one is required wherever it is known whose it must be.
+    """
 
     key: str
     name: str
@@ -99,6 +102,9 @@ class TemplateConfig:
     build_network: BuildNetwork = field(default_factory=BuildNetwork)
     kubernetes_version: str | None = None
     build_timeout_seconds: int = 1800
+    signature: Literal["require", "if-present"] | None = None
+    signature_url: str | None = None
+    signing_key: str | None = None
 
 
 @dataclass(frozen=True)

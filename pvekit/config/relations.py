@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable, Iterator, Mapping
+from urllib.parse import urlsplit
 
 from pvekit.config.document import Document, Value
 from pvekit.config.faults import Fault, Place
 from pvekit.config.model import AUTO_SIZE, BASE_TEMPLATE, NodeEntry, with_aliases
 from pvekit.config.nearest import did_you_mean
 from pvekit.config.wording import shown
+from pvekit.signatures.keys import PINNED
 
 Interface = ipaddress.IPv4Interface | ipaddress.IPv6Interface
 
@@ -21,6 +23,7 @@ def check(document: Document, presets: Iterable[str]) -> Iterator[Fault]:
     """Yield the faults between settings; `presets` are the sizes that come with pvekit."""
     yield from _nodes(document)
     yield from _templates(document)
+    yield from _signatures(document)
     yield from _reserved(document)
     yield from _roles(document, presets)
     for place in _template_places(document).values():
@@ -69,6 +72,24 @@ def _templates(document: Document) -> Iterator[Fault]:
     for key in ("id", "name"):
         values = {(*place, key): document.get((*place, key)) for place in places}
         yield from _repeated(document, values, f"another {key} for each template")
+
+
+def _signatures(document: Document) -> Iterator[Fault]:
+    """Yield a fault where a signature is wanted and nothing says whose it must be."""
+    base = _template_places(document)[BASE_TEMPLATE]
+    for place in _template_places(document).values():
+        first = document.get((*base, "checksum_url"))
+        url = document.get((*place, "checksum_url")) or first
+        if not isinstance(url, str) or not isinstance(first, str):
+            continue
+        host = urlsplit(url).hostname
+        inherited = document.get((*base, "signing_key")) if host == urlsplit(first).hostname else ""
+        if document.get((*place, "signing_key")) or inherited or host in PINNED:
+            continue
+        for key in ("signature", "signature_url"):
+            if document.get((*place, key)) is not None:
+                found = "a signature without it"
+                yield document.fault((*place, key), "a signing_key beside it", found)
 
 
 def _repeated(document: Document, values: Mapping[Place, Value], expected: str) -> Iterator[Fault]:

@@ -36,6 +36,7 @@ def config_text(
             "id": 9000,
             "image_url": f"{_IMAGES}/jammy-server-cloudimg-amd64.img",
             "checksum_url": f"{_IMAGES}/SHA256SUMS",
+            "signing_key": str(home.signing_key),
             "storage_pool": _POOLS.get(storage, "local-lvm"),
             "network_bridge": "vmbr0",
             "base_cpus": 1,

@@ -70,6 +70,8 @@ _ALL = (
     Kind("download-error", "URL", "the server refuses",
          {"status": Detail("HTTP status (default: 500)")}),
     Kind("checksum-wrong", "URL", "the checksum file tells wrong checksums"),
+    Kind("download-redirect", "URL", "the server sends on to the same file over plain http"),
+    Kind("signature-other", "URL", "the signature of the checksum file is somebody else's"),
     Kind("clone-fails", "`VMID NEWID`", "a clone fails in the middle", {"chance": _CHANCE}),
     Kind("start-fails", "vmid", "a VM does not start", {"chance": _CHANCE}),
 )  # fmt: skip

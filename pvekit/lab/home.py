@@ -48,6 +48,11 @@ class Home:
         return self.path / "known_hosts"
 
     @property
+    def signing_key(self) -> Path:
+        """The public key that signs the checksum files of the lab's internet."""
+        return self.path / "images.gpg"
+
+    @property
     def host_keys(self) -> Path:
         """The directory of the nodes' private host keys, one file per node."""
         return self.path / "host_keys"

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pvekit.lab import control, state
 from pvekit.lab.configfile import config_text
 from pvekit.lab.control import FaultOrder, GuestStatus, NodeStatus, Reply, Request, Status
+from pvekit.lab.guests.signing import IMAGES
 from pvekit.lab.home import Home
 from pvekit.lab.keys import client_key, host_key, known_hosts, public_line
 from pvekit.lab.server import bind, listen
@@ -106,6 +107,7 @@ async def at_work(home: Home, lab: Lab, stop: asyncio.Event) -> AsyncIterator[La
         home.known_hosts,
         known_hosts(lab.addresses, {name: public_line(host_keys[name]) for name in host_keys}),
     )
+    home.signing_key.write_bytes(IMAGES.public_key())
     home.write(
         home.config, config_text(home, lab.addresses, lab.site.spec.storage, public_line(key))
     )

@@ -102,4 +102,5 @@ def spec(
         build_gateway=network.gateway or "",
         build_dns=network.dns,
         build_seconds=template.build_timeout_seconds,
+        image_signer=checksum.signer,
     )

@@ -120,6 +120,7 @@ class _Build:
     def download(self) -> Step:
         """Download the image to the node and verify it there."""
         spec = self.spec
+        signed = f"signed by {spec.image_signer}" if spec.image_signer else "not signed"
         change = detached(
             "fetch",
             spec.image_url,
@@ -127,7 +128,7 @@ class _Build:
             spec.image_sum,
             spec.image_path,
             shown=f"download {spec.image_url} to {spec.image_path} and verify its "
-            f"{spec.image_algorithm} {spec.image_sum}",
+            f"{spec.image_algorithm} {spec.image_sum} ({signed})",
             once=f"fetch {spec.image_path}",
         )
         return self._step("download", files.exist(self.at.node, spec.image_path), change)

@@ -13,7 +13,8 @@ Way = Literal["virt-customize", "boot"]
 class TemplateSpec:
     """The wanted template: ``memory_mb`` in MiB, ``disk_gb`` in GiB.
 
-    ``digest`` is of recipe and hardware, ``image_sum`` the verified checksum of the image.
+    ``digest`` is of recipe and hardware, ``image_sum`` the verified checksum of the image,
+    ``image_signer`` the fingerprint of the key that has signed it (empty: nobody).
     """
 
     name: str
@@ -42,6 +43,7 @@ class TemplateSpec:
     build_gateway: str
     build_dns: tuple[str, ...]
     build_seconds: int
+    image_signer: str = ""
 
     @property
     def image_path(self) -> str:

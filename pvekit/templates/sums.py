@@ -15,10 +15,14 @@ _BARE = re.compile(r"(?P<sum>[0-9a-fA-F]{64,128})")
 
 @dataclass(frozen=True)
 class Checksum:
-    """A file's checksum and its algorithm: ``sha256`` or ``sha512``."""
+    """A file's checksum and its algorithm: ``sha256`` or ``sha512``.
+
+    ``signer`` is the fingerprint of the key that has signed the checksum file, if one has.
+    """
 
     algorithm: str
     hexdigest: str
+    signer: str = ""
 
 
 def find(text: str, name: str, *, url: str = "") -> Checksum:

@@ -18,7 +18,7 @@ LAYERS = (
     ("__main__",),
     ("cli",),
     ("operations",),
-    ("config", "ssh", "llm"),
+    ("config", "ssh", "llm", "signatures"),
     ("kubernetes", "exports", "monitoring", "backups", "leftovers", "doctor"),
     ("templates",),
     ("vms",),
@@ -176,7 +176,7 @@ def test_the_lab_stands_alone():
         ("litellm", {"llm"}),
         ("tabulate", {"cli"}),
         ("asyncssh", set()),
-        ("subprocess", {"config"}),
+        ("subprocess", {"config", "signatures"}),
     ],
 )
 def test_a_library_is_used_by_one_part(library, parts):

@@ -9,7 +9,7 @@ from pvekit.lab.api.routes import Route
 from pvekit.lab.commands.call import Call
 from pvekit.lab.commands.download import seconds_of
 from pvekit.lab.failure import Failure
-from pvekit.lab.guests.images import HttpError, ResolveError
+from pvekit.lab.guests.images import HttpError, Internet, Redirect, ResolveError
 from pvekit.lab.process import NotSimulated
 from pvekit.lab.storages.naming import listed_format
 from pvekit.lab.tasks import Say
@@ -39,11 +39,18 @@ async def download(call: Call) -> None:
         await _fetch(call, path, say)
 
 
+def _followed(internet: Internet, url: str) -> bytes:
+    try:
+        return internet.fetch(url)
+    except Redirect as sent_on:
+        return internet.fetch(sent_on.url)
+
+
 async def _fetch(call: Call, path: str, say: Say) -> None:
     url = call.values["url"]
     await say(f"downloading {url} to {path}\n")
     try:
-        data = call.node.world.internet.fetch(url)
+        data = _followed(call.node.world.internet, url)
     except (HttpError, ResolveError) as error:
         raise Failure(f"download failed: {error}") from error
     clock = call.node.machine.clock

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from pvekit.lab.figures import Figures
 from pvekit.lab.guests.disk import IMAGE_MAGIC
-from pvekit.lab.guests.images import HttpError, Internet, ResolveError
+from pvekit.lab.guests.images import HttpError, Internet, Redirect, ResolveError
 from pvekit.lab.guests.words import Words, grammar, split
 from pvekit.lab.process import NotSimulated, Process, Program
 from pvekit.lab.streams import absolute, descriptor_of, write_file
@@ -20,15 +20,15 @@ _WGET = grammar(
     " --show-progress=progress --progress=style= --timeout=timeout= -T=timeout="
     " --connect-timeout=timeout= --read-timeout=timeout= --dns-timeout=timeout= --tries=tries="
     " -t=tries= --waitretry=wait= --retry-connrefused=retry -c=resume --continue=resume"
-    " --spider=spider"
-    " --https-only=https --max-redirect=redirects= -P=directory= --directory-prefix=directory="
+    " --spider=spider -S=headers --server-response=headers --https-only=https"
+    " --max-redirect=redirects= -P=directory= --directory-prefix=directory="
 )
 _CURL = grammar(
     "-f=fail --fail=fail -s=silent --silent=silent -S=errors --show-error=errors -L=follow"
     " --location=follow -o=output= --output=output= -O=remote --remote-name=remote"
     " --retry=retry= --retry-delay=delay= --retry-max-time=delay= --retry-connrefused=again"
     " --retry-all-errors=again --connect-timeout=timeout= -m=timeout= --max-time=timeout="
-    " -C=resume= --continue-at=resume= --proto=proto= --proto-redir=proto= --tlsv1.2=tls"
+    " -C=resume= --continue-at=resume= --proto=proto= --proto-redir=proto-redir= --tlsv1.2=tls"
     " --create-dirs=parents -#=bar --progress-bar=bar -y=slow= --speed-time=slow= -Y=slow="
     " --speed-limit=slow= --remove-on-error=remove --no-progress-meter=quiet"
     " -I=head --head=head"
@@ -43,10 +43,15 @@ class _Client:
     internet: Internet
     online: Callable[[], bool]
 
-    def fetch(self, url: str) -> bytes:
+    def fetch(self, url: str, via: list[str]) -> bytes:
+        """Return what is at a URL; ``via`` is added the URLs that the servers sent on to."""
         if not self.online():
             raise ResolveError(urlsplit(url).hostname or url)
-        return self.internet.fetch(url)
+        try:
+            return self.internet.fetch(url)
+        except Redirect as sent_on:
+            via.append(sent_on.url)
+            return self.internet.fetch(sent_on.url)
 
 
 def programs(
@@ -66,8 +71,11 @@ async def _wget(client: _Client, process: Process) -> int:
     spider = words.has("spider")
     if words.has("output") and not (words.has("resume") or spider):
         await _save(process, output, b"")  # wget opens what -O names before it asks the server
+    via: list[str] = []
     try:
-        data = client.fetch(url)
+        data = client.fetch(url, via)
+        for sent_on in via if words.has("headers") else ():
+            await process.complain(f"  HTTP/1.1 302 Found\n  Location: {sent_on}\n")
     except ResolveError as error:
         await say(f"wget: unable to resolve host address \u2018{error}\u2019\n")
         return 4
@@ -89,16 +97,10 @@ async def _curl(client: _Client, process: Process) -> int:
     url = _only_url(words)
     say = process.complain if words.has("errors") or not words.has("silent") else _discard
     output = _name(url) if words.has("remote") else words.last("output", "-")
-    try:
-        data = client.fetch(url)
-    except ResolveError as error:
-        await say(f"curl: (6) Could not resolve host: {error}\n")
-        return 6
-    except HttpError as error:
-        if words.has("fail"):
-            await say(f"curl: (22) The requested URL returned error: {error.status}\n")
-            return 22
-        data = f"<html><body><h1>{error}</h1></body></html>\n".encode()
+    data, trouble = _asked(client, url, words)
+    if trouble is not None:
+        await say(f"curl: ({trouble[0]}) {trouble[1]}\n")
+        return trouble[0]
     if words.has("head"):
         data = f"HTTP/1.1 200 OK\r\nContent-Length: {len(data)}\r\n\r\n".encode()
     if words.has("parents") and output != "-":
@@ -113,6 +115,24 @@ async def _curl(client: _Client, process: Process) -> int:
         await say("curl: (23) Failure writing output to destination\n")
         return 23
     return 0
+
+
+def _asked(client: _Client, url: str, words: Words) -> tuple[bytes, tuple[int, str] | None]:
+    """Return what curl gets, or its exit status and complaint."""
+    via: list[str] = []
+    allowed = words.last("proto-redir", "=http,https").removeprefix("=").split(",")
+    try:
+        data = client.fetch(url, via)
+    except ResolveError as error:
+        return b"", (6, f"Could not resolve host: {error}")
+    except HttpError as error:
+        if words.has("fail"):
+            return b"", (22, f"The requested URL returned error: {error.status}")
+        return f"<html><body><h1>{error}</h1></body></html>\n".encode(), None
+    for scheme in (sent_on.partition(":")[0] for sent_on in via):
+        if scheme not in allowed:
+            return b"", (1, f'Protocol "{scheme}" not supported or disabled in libcurl')
+    return data, None
 
 
 def _only_url(words: Words) -> str:

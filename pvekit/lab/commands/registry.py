@@ -20,6 +20,7 @@ from pvekit.lab.commands import (
 from pvekit.lab.commands import vzdump as backups
 from pvekit.lab.commands.call import PveProgram
 from pvekit.lab.commands.console import socat
+from pvekit.lab.commands.gpgv import gpgv
 from pvekit.lab.commands.lvs import lvs
 from pvekit.lab.commands.pvesh import pvesh
 from pvekit.lab.commands.pveversion import pveversion
@@ -53,8 +54,7 @@ def pve_programs(node: Node, *, virt_customize: bool) -> dict[str, Program]:
     programs |= download.programs(internet)
     programs |= iso.PROGRAMS
     programs |= storage_tools.PROGRAMS
-    programs["socat"] = socat(node)
-    programs["lvs"] = lvs(node)
+    programs |= {"gpgv": gpgv, "lvs": lvs(node), "socat": socat(node)}
     if virt_customize:
         programs |= customize.programs(internet)
     return programs

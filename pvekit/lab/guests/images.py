@@ -7,12 +7,13 @@ import hashlib
 import posixpath
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 from urllib.parse import urlsplit
 
 from pvekit.lab.guests.disk import image_bytes
 from pvekit.lab.guests.distros import Distro, distro_of, image_disk
+from pvekit.lab.guests.signing import IMAGES, STRANGER
 
 _IMAGES = (".img", ".qcow2", ".raw")
 _REASONS = {
@@ -23,6 +24,8 @@ _REASONS = {
     502: "Bad Gateway",
     503: "Service Unavailable",
 }
+_SIGNATURES = ("gpg", "sign", "asc")
+_UNSIGNED = ("Debian GNU/Linux",)  # no checksum file of its cloud images
 _KEYS = (".key", ".asc", ".gpg")
 _USUAL = {
     "Ubuntu": "{codename}-server-cloudimg-amd64.img {codename}-minimal-cloudimg-amd64.img",
@@ -41,6 +44,14 @@ class HttpError(Exception):
         super().__init__(f"{status} {reason}")
         self.status = status
         self.reason = reason
+
+
+class Redirect(Exception):
+    """The server sends on to another URL."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.url = url
 
 
 class ResolveError(Exception):
@@ -98,7 +109,10 @@ class Internet:
         self._asked = {directory: set(names) for directory, names in asked.items()}
 
     def fetch(self, url: str) -> bytes:
-        """Return what is at a URL; raises :class:`HttpError` or :class:`ResolveError`."""
+        """Return what is at a URL.
+
+        Raises :class:`HttpError`, :class:`Redirect` or :class:`ResolveError`.
+        """
         address = _Address.of(url)
         if address.host.endswith(".invalid"):
             raise ResolveError(address.host)
@@ -106,6 +120,8 @@ class Internet:
         if error is not None:
             status = int(error.detail.get("status", "500"))
             raise HttpError(status, _REASONS.get(status, "Error"))
+        if url.startswith("https:") and self._strike("download-redirect", url):
+            raise Redirect(f"http{url.removeprefix('https')}")
         data = self._found(url, address)
         if self._strike("download-truncated", url):
             return data[: len(data) // 2]
@@ -122,6 +138,9 @@ class Internet:
         algorithm = checksum_algorithm(address.name)
         if algorithm:
             return self._sums(url, address, algorithm)
+        signed, dot, kind = address.name.rpartition(".")
+        if dot and kind in _SIGNATURES and checksum_algorithm(signed):
+            return self._signature(url, replace(address, name=signed))
         if address.name.endswith(_KEYS):
             return _armoured(url)
         raise HttpError(404, "Not Found")
@@ -139,10 +158,25 @@ class Internet:
         disk.files["/etc/cloud/build.info"] += f"name: {name}\n".encode()
         return image_bytes(disk)
 
+    def _signature(self, url: str, address: _Address) -> bytes:
+        """Return the signature of a checksum file as it is without faults."""
+        distro = distro_of(url)
+        if distro is None or distro.name in _UNSIGNED:
+            raise HttpError(404, "Not Found")
+        algorithm = checksum_algorithm(address.name)
+        signer = STRANGER if self._strike("signature-other", url) else IMAGES
+        return signer.sign(self._listed(distro, address, algorithm).encode())
+
     def _sums(self, url: str, address: _Address, algorithm: str) -> bytes:
         distro = distro_of(url)
         if distro is None:
             raise HttpError(404, "Not Found")
+        text = self._listed(distro, address, algorithm)
+        if self._strike("checksum-wrong", url):
+            text = re.sub(r"(?m)([0-9a-f])([0-9a-f]{63,})", _other_digit, text)
+        return text.encode()
+
+    def _listed(self, distro: Distro, address: _Address, algorithm: str) -> str:
         single = posixpath.splitext(address.name)[0]
         if single.endswith(_IMAGES):
             names = [single]
@@ -152,10 +186,7 @@ class Internet:
             _line(distro, name, algorithm, self._content(distro, address.directory, name))
             for name in names
         )
-        text = "".join(lines)
-        if self._strike("checksum-wrong", url):
-            text = re.sub(r"(?m)([0-9a-f])([0-9a-f]{63,})", _other_digit, text)
-        return text.encode()
+        return "".join(lines)
 
 
 def _other_digit(found: re.Match[str]) -> str:

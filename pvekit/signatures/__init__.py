@@ -1,0 +1,1 @@
+"""Signatures of checksum files: whose key counts, and the check by ``gpgv``."""
