@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import click
 
-from pvekit.cli import say
+from pvekit.cli import ending, say
 from pvekit.cli.app import App, pass_app
 from pvekit.cli.output import Form, View, emit, format_option
 from pvekit.cli.progress import Progress
@@ -44,6 +44,8 @@ def gc(app: App, dry_run: bool, yes: bool, gone: tuple[str, ...], form: Form) ->
             report = collecting.remove(desk, sight)
             progress.close()
         _ended(sight, report, form)
+        if report is not None and report.status:
+            ending.tell_rest(app.invocation.words)
         return sight.status(report)
 
 

@@ -29,6 +29,12 @@ def tell(words: Sequence[str], run: str) -> None:
         say.aftermath(f"  take back: pvekit run rollback {run}")
 
 
+def tell_rest(words: Sequence[str]) -> None:
+    """Say by which command what is left over is found again, and removed."""
+    say.aftermath("What is still left over is found again.")
+    say.aftermath(f"  go on:     {shlex.join(['pvekit', *words])}")
+
+
 def tell_undone(name: str, outcome: Outcome) -> None:
     """Say what was taken back of a subject that failed, if the policy was so."""
     if outcome.undone is None:

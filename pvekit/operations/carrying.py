@@ -139,6 +139,8 @@ def held(desk: Desk, journal: Journal) -> Iterator[None]:
             end(desk, journal, error.exit_status)
         raise
     except Interrupted as error:
+        if journal.status is not None:
+            raise
         if journal.touched():
             error.run = journal.run
         else:

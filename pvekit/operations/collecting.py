@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from pvekit.errors import PvekitError, Transient
+from pvekit.errors import Interrupted, PvekitError, Transient
 from pvekit.inventory.model import Inventory, NodeState
 from pvekit.journal import Journal
 from pvekit.leftovers.find import find, plan
@@ -84,7 +84,11 @@ def remove(desk: Desk, sight: Sight) -> Report:
     """Remove what was found, and close the journals of runs of which nothing is left."""
     journal = desk.begin(KIND, {"what": [each.what for each in sight.found.leftovers]})
     with held(desk, journal):
-        report = finish(desk, journal, carry(desk, sight.plan, journal))
+        try:
+            report = finish(desk, journal, carry(desk, sight.plan, journal))
+        except Interrupted as error:
+            end(desk, journal, 128 + error.number)
+            raise
         if report.status and journal.status is None:
             end(desk, journal, report.status)  # there is nothing to go on with: gc looks again
     for run, dead in sight.dead.items():

@@ -83,6 +83,91 @@ def test_what_was_interrupted_can_be_taken_back(live):
     assert live.picture() == before
 
 
+def an_unfinished_run(live) -> str:
+    live.order("guest-silent", "100", count=-1)
+    _, _, err = interrupted(live, signal.SIGINT, "sh -s -- ping 100", *CREATE)
+    live.clear()
+    return re.search(r"Run (\w+) is unfinished", err)[1]
+
+
+@pytest.mark.parametrize("number", ENDING, ids=lambda number: number.name)
+def test_a_rollback_is_interrupted_and_gone_on_with(live, number):
+    before = live.picture()
+    run = an_unfinished_run(live)
+    words = ("run", "rollback", run, "--yes")
+    live.order("slow", "qm stop 100", seconds="1")
+    status, _, err = interrupted(live, number, "qm stop 100", *words)
+    assert status == ENDING[number], err
+    assert f"go on:     pvekit run rollback {run} --yes" in err
+    assert "take back" not in err
+    (row,) = live.must("run", "list", "--unfinished", "-o", "json").rows
+    assert (row["run"], row["state"]) == (run, "rolling back")
+    live.must(*words)
+    assert live.picture() == before
+
+
+@pytest.mark.parametrize("number", ENDING, ids=lambda number: number.name)
+def test_a_deletion_is_interrupted_and_gone_on_with(live, number):
+    before = live.picture()
+    live.must(*CREATE)
+    words = ("vm", "delete", "k8s-worker-1", "--yes")
+    live.order("slow", "qm shutdown 100", seconds="1")
+    status, _, err = interrupted(live, number, "qm shutdown 100", *words)
+    assert status == ENDING[number], err
+    run = re.search(r"Run (\w+) is unfinished", err)[1]
+    assert "go on:     pvekit vm delete k8s-worker-1 --yes" in err
+    assert f"take back: pvekit run rollback {run}" in err
+    done = live.must(*words)
+    assert f"resuming run {run}" in done.err
+    assert live.picture() == before
+
+
+def test_a_resumption_is_interrupted_and_gone_on_with(live):
+    run = an_unfinished_run(live)
+    live.order("guest-silent", "100", count=-1)
+    live.forget()
+    words = ("run", "resume", run)
+    status, _, err = interrupted(live, signal.SIGINT, "sh -s -- ping 100", *words)
+    assert status == 130, err
+    assert f"go on:     pvekit run resume {run}" in err
+    assert f"take back: pvekit run rollback {run}" in err
+    live.clear()
+    live.must(*words)
+
+
+def test_a_collection_is_interrupted_and_begun_again(live):
+    before = live.picture()
+    an_unfinished_run(live)
+    live.order("slow", "qm destroy 100", seconds="1")
+    live.order("slow", "qm stop 100", seconds="1")
+    status, _, err = interrupted(live, signal.SIGINT, "qm stop 100", "gc", "--yes")
+    assert status == 130, err
+    assert "go on:     pvekit gc --yes" in err
+    assert "rollback" not in err
+    live.clear()
+    live.must("gc", "--yes")
+    assert live.picture() == before
+    assert live.must("run", "list", "--unfinished", "-o", "json").rows == []
+
+
+def test_a_second_signal_leaves_a_rollback_at_once(live):
+    before = live.picture()
+    run = an_unfinished_run(live)
+    live.order("hang", "qm stop 100", count=-1)
+    words = ("run", "rollback", run, "--yes")
+    process = live.process(*words)
+    until_seen(live, process, "qm stop 100")
+    process.send_signal(signal.SIGTERM)
+    assert "interrupted (SIGTERM)" in said(process, "interrupted")
+    process.send_signal(signal.SIGTERM)
+    process.communicate()
+    assert process.returncode == 143
+    live.clear()
+    live.settle()
+    live.must(*words)
+    assert live.picture() == before
+
+
 def test_reading_a_silent_node_is_interrupted_at_once(live):
     live.order("hang", "sh -s -- /var/lib/vz/pvekit", count=-1)
     status, _, err = interrupted(live, signal.SIGINT, "sh -s -- /var/lib/vz/pvekit", "vm", "list")
