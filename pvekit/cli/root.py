@@ -25,6 +25,8 @@ TABLE = {
         "pvekit.cli.configuration:config",
         "Make, show and check the configuration; choose the site.",
     ),
+    "version": Entry("pvekit.cli.version:version", "Tell what runs here, and on the nodes."),
+    "schema": Entry("pvekit.cli.version:schema", "Print the JSON Schema of all documents."),
     "trust": Entry("pvekit.cli.node:trust", "The old word for `node trust`.", hidden=True),
 }
 

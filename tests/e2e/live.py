@@ -15,6 +15,7 @@ from typing import Any
 from unittest.mock import patch
 
 import yaml
+from documents import checked
 from labsite import LabSite
 
 from pvekit.cli.handler import run
@@ -40,11 +41,11 @@ class Answer:
 
     @property
     def vms(self) -> list[dict[str, Any]]:
-        return json.loads(self.out)["items"]
+        return checked(json.loads(self.out))["items"]
 
     @property
     def rows(self) -> list[dict[str, Any]]:
-        return json.loads(self.out)["items"]
+        return checked(json.loads(self.out))["items"]
 
 
 @dataclass(frozen=True)

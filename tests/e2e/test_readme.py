@@ -20,6 +20,7 @@ from live import Live, live_site
 from pvekit.cli.root import root
 from pvekit.lab.arguments import parser
 from pvekit.lab.figures import NAMES
+from pvekit.schemas import schema
 
 REPOSITORY = Path(__file__).parents[2]
 DOCUMENTS = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
@@ -189,6 +190,7 @@ def keys_of(schema: object) -> set[str]:
 def test_a_named_key_is_one_of_the_configuration():
     known = keys_of(json.loads((REPOSITORY / "pvekit/config/schema.json").read_text()))
     known |= set(NAMES)  # of the lab's profiles
+    known |= keys_of(schema())  # of the documents that are printed
     named = [
         line for _, line in named_lines() if re.fullmatch(r"[a-z]+(_[a-z]+)+(\.[a-z_]+)*", line)
     ]

@@ -29,7 +29,7 @@ LAYERS = (
     ("guest",),
     ("pve",),
     ("plan",),
-    ("shell", "resources", "explanations", "private"),
+    ("shell", "resources", "explanations", "schemas", "private"),
     ("errors",),
     ("masking",),
     ("",),
