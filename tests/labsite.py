@@ -195,6 +195,7 @@ RANDOM = (
     (r"uuid=[0-9a-f-]+", "uuid=U"),
     (r"vmgenid: [0-9a-f-]+", "vmgenid: U"),
     (r"ctime=\d+", "ctime=T"),
+    (r"snaptime: \d+", "snaptime: T"),
     (r"run=[0-9a-f]+", "run=R"),
     (r"BC:24:11(:[0-9A-F]{2}){3}", "MAC"),
     (r"(/var/lib/vz/pvekit/build/)\S+", r"\1B"),

@@ -36,6 +36,8 @@ TABLE = {
     "reboot": Entry("pvekit.cli.rebooting:reboot", "Shut VMs down and start them again."),
     "wait": Entry("pvekit.cli.waiting:wait", "Wait until VMs are ready, run, are off or gone."),
     "resize": Entry("pvekit.cli.resizing:resize", "Give VMs other CPUs, memory, bigger disks."),
+    "migrate": Entry("pvekit.cli.migrating:migrate", "Move a VM to another node."),
+    "snapshot": Entry("pvekit.cli.snapshots:snapshot", "Take snapshots of VMs, go back to one."),
     "delete": Entry(f"{_HERE}:delete", "Delete VMs with their disks."),
     "ssh": Entry(f"{_HERE}:ssh", "Log in to a VM with OpenSSH, through its node."),
 }

@@ -10,8 +10,10 @@ from pvekit.errors import Conflict
 from pvekit.inventory.model import Inventory
 from pvekit.journal import Account, Journal
 from pvekit.journal.frozen import part, thaw
+from pvekit.operations import snapshots
 from pvekit.operations.carrying import Report, carry, end, finish, held, letting_go, may_pass
 from pvekit.operations.desk import Desk
+from pvekit.operations.migrating import Migrate
 from pvekit.operations.orders import AnyOrder, AnyWork, Work
 from pvekit.operations.rebooting import Reboot
 from pvekit.operations.resizing import Resize
@@ -39,8 +41,12 @@ class Order(AnyOrder[None]):
 ORDERS: Mapping[str, type[AnyOrder[Any]]] = {
     "vm start": Order,
     "vm stop": Order,
+    "vm migrate": Migrate,
     "vm reboot": Reboot,
     "vm resize": Resize,
+    "vm snapshot create": snapshots.Take,
+    "vm snapshot delete": snapshots.Remove,
+    "vm snapshot rollback": snapshots.RollBack,
 }
 KINDS = frozenset(ORDERS)
 

@@ -15,6 +15,8 @@ from pvekit.pve import properties
 
 _OPTION = re.compile(r"([a-z][a-z_-]*\d*):\s*(.+?)\s*")
 _SECTION = re.compile(r"\[([^\]]+)\]\s*")
+_SNAPSHOT = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")  # sections of PVE's own have a colon
+_PENDING = "pending"
 
 # In a description PVE escapes control and non-ASCII characters, ":" and "%", and nothing else.
 _DESCRIPTION_SAFE = "".join(chr(code) for code in range(0x20, 0x7F) if chr(code) not in ":%")
@@ -56,16 +58,37 @@ _TRUE = frozenset(("1", "on", "yes", "true"))
 
 
 @dataclass(frozen=True)
+class Snapshot:
+    """A snapshot: the guest's options of then with the snapshot's own, and its description."""
+
+    values: Mapping[str, str] = field(default_factory=dict)
+    description: str = ""
+
+    @property
+    def time(self) -> int:
+        """When it was taken, in seconds since the epoch."""
+        text = self.values.get("snaptime", "")
+        return int(text) if text.isdecimal() else 0
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is neither being taken nor being removed, nor what is left of that."""
+        return "snapstate" not in self.values
+
+
+@dataclass(frozen=True)
 class GuestConfig:
     """A guest's configuration: the part before the first ``[section]``, and what is pending.
 
-    ``description`` is decoded, ``digest`` is what ``qm set --digest`` compares.
+    ``description`` is decoded, ``digest`` is what ``qm set --digest`` compares, ``snapshots`` are
+    by name.
     """
 
     values: Mapping[str, str] = field(default_factory=dict)
     description: str = ""
     pending: Mapping[str, str] = field(default_factory=dict)
     digest: str = ""
+    snapshots: Mapping[str, Snapshot] = field(default_factory=dict)
 
     @property
     def lock(self) -> str | None:
@@ -102,25 +125,29 @@ class GuestConfig:
 def parse(text: str) -> GuestConfig:
     """Read a configuration file; a line that is no option is passed over, as PVE does."""
     sections: dict[str, dict[str, str]] = {"": {}}
-    notes: list[str] = []
+    described: dict[str, list[str]] = {"": []}
     section = ""
     for line in text.split("\n"):
         if heading := _SECTION.fullmatch(line):
-            section = heading[1].lower()
+            section = _PENDING if heading[1].lower() == _PENDING else heading[1]
             sections.setdefault(section, {})
         elif line.startswith("#"):
-            if not section:
-                notes.append(decode(line[1:]))
+            described.setdefault(section, []).append(decode(line[1:]))
         elif option := _OPTION.fullmatch(line):
             sections[section][option[1]] = option[2]
-    main = sections[""]
+    main, notes = sections[""], described[""]
     if "description" in main:
         notes.append(decode(main.pop("description")))
     return GuestConfig(
         values=main,
         description="\n".join(notes).rstrip(),
-        pending=sections.get("pending", {}),
+        pending=sections.get(_PENDING, {}),
         digest=hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest(),
+        snapshots={
+            name: Snapshot(values, "\n".join(described.get(name, ())).rstrip())
+            for name, values in sections.items()
+            if name != _PENDING and _SNAPSHOT.fullmatch(name)
+        },
     )
 
 

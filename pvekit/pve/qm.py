@@ -91,3 +91,25 @@ def destroy(vm: Guard) -> Change:
     """Destroy a VM with the disks that its config names, and nothing that a scan would find."""
     words = ("destroy", vm.vmid, "--purge", 1, "--destroy-unreferenced-disks", 0)
     return Change(_qm(*words, timeout=LONG), guard=vm, job=True)
+
+
+def snapshot(vm: Guard, name: str, options: Options) -> Change:
+    """Take a snapshot of a VM."""
+    command = _qm("snapshot", vm.vmid, name, *_flags(options), timeout=LONG)
+    return Change(command, guard=vm, job=True)
+
+
+def remove_snapshot(vm: Guard, name: str) -> Change:
+    """Remove a snapshot of a VM."""
+    return Change(_qm("delsnapshot", vm.vmid, name, timeout=LONG), guard=vm, job=True)
+
+
+def roll_back(vm: Guard, name: str) -> Change:
+    """Bring a VM back to a snapshot; its power is cut for that."""
+    return Change(_qm("rollback", vm.vmid, name, timeout=LONG), guard=vm, job=True)
+
+
+def migrate(vm: Guard, target: str, options: Options) -> Change:
+    """Move a VM to another node of its PVE cluster."""
+    command = _qm("migrate", vm.vmid, target, *_flags(options), timeout=6 * LONG)
+    return Change(command, guard=vm, job=True)

@@ -1,0 +1,35 @@
+"""``vm migrate``."""
+
+from __future__ import annotations
+
+import click
+
+from pvekit.cli.app import App, pass_app
+from pvekit.cli.choosing import dry_run_option
+from pvekit.cli.output import Form, format_option
+
+
+@click.command()
+@click.argument("name")
+@click.option("--to", required=True, metavar="NODE", help="The node of its PVE cluster.")
+@click.option(
+    "--online/--offline", default=None, help="While it runs (default), or only if it is off."
+)
+@click.option("--with-local-disks", is_flag=True, help="Copy disks on storage that is not shared.")
+@format_option
+@dry_run_option
+@pass_app
+def migrate(
+    app: App,
+    name: str,
+    to: str,
+    online: bool | None,
+    with_local_disks: bool,
+    form: Form,
+    dry_run: bool,
+) -> int:
+    """Move the VM NAME to another node of its PVE cluster, and see that it runs there."""
+    from pvekit.cli.changing import Manner, change
+    from pvekit.operations.migrating import Migrate
+
+    return change(app, (name,), Migrate(to, online, with_local_disks), Manner(form, dry_run))
