@@ -69,7 +69,7 @@ def directory(path: Path, what: str) -> None:
     Raises OSError where that cannot be, UsageError where others could have meddled with it.
     """
     if not os.path.lexists(path):
-        _make(path)
+        make(path)
     handle = _opened(path, what)
     try:
         _check_directory(handle, path, what)
@@ -120,7 +120,8 @@ def write(path: Path, text: str) -> None:
         new.unlink(missing_ok=True)
 
 
-def _make(path: Path) -> None:
+def make(path: Path) -> None:
+    """Make a directory and those above it that are missing, ours alone; raises OSError."""
     missing = [each for each in (path, *path.parents) if not os.path.lexists(each)]
     for each in reversed(missing):
         each.mkdir(mode=0o700, exist_ok=True)

@@ -25,3 +25,18 @@ def confirmed(question: str) -> bool:
         if word in ("", "n", "no"):
             return False
         click.echo("Answer y or n.", err=True)
+
+
+def answered(question: str, default: str = "") -> str:
+    """Return the answer to a question, which is asked again until there is one or the default.
+
+    Raises :class:`click.Abort` where the answers end. Not by ``input``, as above.
+    """
+    while True:
+        click.echo(f"{question} [{default}]: " if default else f"{question}: ", nl=False, err=True)
+        answer = sys.stdin.readline()
+        if not answer:
+            click.echo(err=True)
+            raise click.Abort
+        if word := answer.strip() or default:
+            return word

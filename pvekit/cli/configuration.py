@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
+from typing import Any
 
 import click
 
@@ -79,3 +81,25 @@ def use(app: App, name: str, none: bool) -> None:
         raise UsageError("Give the name of a context, or --none.", hint="See `config contexts`.")
     app.own.choose(name)
     click.echo(f"The current context is {name}." if name else "There is no current context.")
+
+
+@config.command()
+@click.option("--node", default="", metavar="HOST", help="A Proxmox VE host: name or address.")
+@click.option("--port", type=click.IntRange(1, 65535), help="The port of its SSH server.")
+@click.option("--user", default="", help="Who logs in (else as ~/.ssh/config says, else root).")
+@click.option("--key", default="", metavar="FILE", help="The private key for the nodes.")
+@click.option("--storage", default="", help="The storage for disks.")
+@click.option("--bridge", default="", help="The bridge of the VMs.")
+@click.option("--template", default="", help="ubuntu-24.04, ubuntu-22.04 or debian-12.")
+@click.option("--image-url", default="", metavar="URL", help="Another cloud image.")
+@click.option("--checksum-url", default="", metavar="URL", help="The file with its sum.")
+@click.option("--public-key", default="", metavar="KEY", help="Who may log in on the VMs.")
+@click.option("--output", type=click.Path(path_type=Path), help="The file to write.")
+@click.option("--context", default="", metavar="NAME", help="Write the file of this context.")
+@click.option("--yes", "-y", is_flag=True, help="Take the proposals; ask nothing.")
+@pass_app
+def init(app: App, /, **given: Any) -> None:  # noqa: ANN401 - the options, one by one
+    """Ask for what is needed, look at one node, and write a first configuration."""
+    from pvekit.cli import config_init
+
+    config_init.init(app, config_init.Answers(**given))

@@ -32,7 +32,7 @@ def load(sources: Sources | Path) -> Config:
     from pvekit.config import build
 
     document = together(sources)
-    if faults := _faults(document):
+    if faults := faults_of(document):
         raise ConfigFaults(faults)
     main = _sources(sources).main
     config = build.config(main, document.mapping(()), presets())
@@ -66,8 +66,8 @@ def validate(sources: Sources | Path) -> tuple[Fault, ...]:
             keys.read(written, _sources(sources).main)
     except keys.NotAKey as error:
         fault = document.fault(_KEY_PLACE, _KEY_EXPECTED, str(error), _KEY_HINT)
-        return _in_order((*_faults(document), fault))
-    return _faults(document)
+        return _in_order((*faults_of(document), fault))
+    return faults_of(document)
 
 
 def public_keys(config: Config) -> tuple[str, ...]:
@@ -91,7 +91,8 @@ def _sources(sources: Sources | Path) -> Sources:
     return sources if isinstance(sources, Sources) else Sources((sources,))
 
 
-def _faults(document: Document) -> tuple[Fault, ...]:
+def faults_of(document: Document) -> tuple[Fault, ...]:
+    """Return all that is wrong with a document, but for its public key."""
     from pvekit.config import relations, wording
 
     related = relations.check(document, presets())

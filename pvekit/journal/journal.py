@@ -51,7 +51,12 @@ class Journal(Account):
     def begin(
         self, kind: str, digest: str, request: Mapping[str, Any], site: str = "", context: str = ""
     ) -> None:
-        """Write down what is asked for; ``context`` is what the user calls the site."""
+        """Write down what is asked for; ``context`` is what the user calls the site.
+
+        Only here and in words for people secrets are looked for: what is gone on from must stay as
+        it is, even if a word of it happens to be somebody's password.
+        """
+        request = json.loads(masked(json.dumps(request)))
         facts = {"kind": kind, "digest": digest, "request": request, "site": site}
         if context:
             facts["context"] = context
@@ -119,7 +124,7 @@ class Journal(Account):
 
     def _append(self, event: str, **facts: object) -> None:
         entry = {"time": round(self._now(), 3), "event": event, **facts}
-        line = masked(json.dumps(entry, separators=(",", ":"))).encode() + b"\n"
+        line = json.dumps(entry, separators=(",", ":")).encode() + b"\n"
         size = self._file.seek(0, os.SEEK_END)
         try:
             self._write(line)

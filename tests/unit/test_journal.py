@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 
 import pytest
 
+from pvekit import masking
 from pvekit.errors import Conflict, NotFound
 from pvekit.journal import Journal, Store
 from pvekit.journal.journal import read
@@ -103,3 +105,18 @@ def test_a_run_is_opened_by_the_beginning_of_its_id(store):
     assert store.open(journal.run[:5]).run == journal.run
     with pytest.raises(NotFound):
         store.open("zzz")
+
+
+def test_a_decision_stays_as_it_is_even_if_a_word_of_it_is_a_password(store, monkeypatch):
+    monkeypatch.setattr(masking, "_values", {"ubuntu", "worker"})
+    masking._pattern.cache_clear()
+    decisions = {"vm/worker": {"spec": {"user": "ubuntu", "role": "worker"}}}
+    with closing(store.begin("vm create", {})) as journal:
+        journal.decided(decisions)
+        journal.started("vm/worker/clone")
+        journal.failed("vm/worker/clone", "ubuntu was refused")
+    masking._pattern.cache_clear()
+    with closing(store.open(journal.run)) as again:
+        assert again.decisions() == decisions
+        assert again.has_failed("vm/worker/clone")
+        assert again.events[-1]["why"] == "*** was refused"
