@@ -44,15 +44,25 @@ Word = str | int
 
 
 @dataclass(frozen=True)
+class Purpose:
+    """What a command that may change something is for: a run and, in it, an operation."""
+
+    run: str = ""
+    op: str = ""
+
+
+@dataclass(frozen=True)
 class Command:
     """One program with its arguments, what it reads on stdin, and its deadline in seconds.
 
     A secret travels on ``stdin`` only: the words of a process can be read by every user of a node.
+    Without a ``purpose`` it changes nothing.
     """
 
     words: tuple[Word, ...]
     stdin: str | Secret = field(default="", repr=False)
     timeout: float = 60.0
+    purpose: Purpose | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         for word in map(str, self.words):

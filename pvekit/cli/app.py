@@ -17,6 +17,7 @@ from pvekit.cli.asking import confirmed
 from pvekit.cli.invocation import Invocation
 
 if TYPE_CHECKING:
+    from pvekit.audit.log import AuditLog
     from pvekit.config.model import Config, OnFailure
     from pvekit.config.sources import Asked, Home, Sources
     from pvekit.journal import Store
@@ -99,13 +100,20 @@ class App:
 
         return Pins(self.store.directory.parent / "guests" / "known_hosts")
 
+    @property
+    def audit(self) -> AuditLog | None:
+        """The audit log, unless the configuration does without."""
+        from pvekit.audit.log import AuditLog
+
+        return AuditLog(self.store.directory.parent) if self.config.audit else None
+
     @cached_property
     def machines(self) -> Machines:
         """The machines of the site, reached over SSH."""
         from pvekit.operations.machines import connect
 
         trace = _sent if say.voice().verbosity >= say.COMMANDS else None
-        self._machines = connect(self.config, Path.home(), trace, self.pins)
+        self._machines = connect(self.config, Path.home(), trace, self.pins, self.audit)
         return self._machines
 
     def desk(self, watch: Watch | None = None, on_failure: OnFailure | None = None) -> Desk:

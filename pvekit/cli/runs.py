@@ -75,6 +75,16 @@ def rollback(app: App, run: str, yes: bool, form: Form) -> int:
     return roll_back(app, run, form)
 
 
+@runs.command(name="verify-log")
+@format_option
+@pass_app
+def verify_log(app: App, form: Form) -> int:
+    """Check that nothing in the audit log was changed, removed or moved; status 6 if so."""
+    from pvekit.cli import verifying
+
+    return verifying.verify_log(app, form)
+
+
 @runs.command()
 @click.option("--older-than", default="30d", show_default=True, metavar="AGE", help="12h, 30d, 4w.")
 @click.option("--dry-run", is_flag=True, help="Say which would go and remove none.")

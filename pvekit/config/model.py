@@ -217,6 +217,7 @@ class Config:
     clone: Clone = field(default_factory=Clone)
     timeouts: Timeouts = field(default_factory=Timeouts)
     on_failure: OnFailure = "keep"
+    audit: bool = True
     image_dir: str = "/var/lib/vz/pvekit"
     source: Path | None = None
     context: str = ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pvekit.errors import Interrupted, NotReady, PvekitError, Stopped, Transient
 from pvekit.journal import Journal
@@ -15,7 +15,7 @@ from pvekit.run.apply import Outcome, apply, roll_back
 from pvekit.run.gather import persistently
 from pvekit.run.scheduler import Scheduler
 from pvekit.run.wants import Pause
-from pvekit.shell import Query
+from pvekit.shell import Purpose, Query
 
 PARTIAL = 4
 LAST_WORDS = 30.0
@@ -163,13 +163,14 @@ def letting_go(journal: Journal) -> Iterator[None]:
 def forget_jobs(desk: Desk, journal: Journal) -> None:
     """Remove what a run's jobs left on the nodes; a node that does not answer keeps it."""
     jobs = journal.jobs()
-    tasks = {node: _forgotten(desk, node, ids) for node, ids in jobs.items()}
+    tasks = {node: _forgotten(desk, node, ids, journal.run) for node, ids in jobs.items()}
     Scheduler(desk.site, desk.clock).run(tasks)
 
 
-def _forgotten(desk: Desk, node: str, ids: list[str]) -> Asking[None]:
+def _forgotten(desk: Desk, node: str, ids: list[str], run: str) -> Asking[None]:
     """Remove what jobs left on a node; one that has reached its goal may yet have to end."""
-    question = Ask(node, Query(script("forget", *ids), str))
+    forget = replace(script("forget", *ids), purpose=Purpose(run, "forget jobs"))
+    question = Ask(node, Query(forget, str))
     deadline = desk.clock.now() + LAST_WORDS
     while True:
         running = yield from persistently(lambda: ask(question), desk.clock, desk.policy)

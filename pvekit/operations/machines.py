@@ -7,8 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from pvekit.audit.log import AuditLog
 from pvekit.config.model import Config, NodeEntry
 from pvekit.errors import PvekitError
+from pvekit.operations.auditing import Audited, Whereabouts
 from pvekit.plan import Guest, Place
 from pvekit.shell import Command, Result, Shell, Unreachable
 from pvekit.ssh.endpoint import Defaults, Endpoint, Wanted, resolve
@@ -39,18 +41,29 @@ Trace = Callable[[Sent], None]
 class Machines:
     """Shells for the nodes and guests of a configured site."""
 
-    def __init__(self, connections: Connections, trace: Trace | None = None) -> None:
+    def __init__(
+        self, connections: Connections, trace: Trace | None = None, audit: AuditLog | None = None
+    ) -> None:
         self.connections = connections
         self._trace = trace
+        self._audit = audit
 
     def shell(self, place: Place) -> Shell:
         """Return the shell of a node or a guest."""
         shell: Shell
         if isinstance(place, str):
-            shell = self.connections.node(place)
+            shell = self._node(place)
         else:
             shell = Young(self.connections.guest(self._endpoint(place)))
         return Traced(shell, _name(place), self._trace) if self._trace else shell
+
+    def _node(self, alias: str) -> Shell:
+        node = self.connections.node(alias)
+        if self._audit is None:
+            return node
+        at = node.endpoint
+        there = Whereabouts(alias, f"{at.host}:{at.port}", at.user, lambda: node.fingerprint)
+        return Audited(node, self._audit, there)
 
     def reach(self, guest: Guest) -> str:
         """Return the banner of a guest's SSH server."""
@@ -117,7 +130,11 @@ class Traced:
 
 
 def connect(
-    config: Config, home: Path, trace: Trace | None = None, pins: Pins | None = None
+    config: Config,
+    home: Path,
+    trace: Trace | None = None,
+    pins: Pins | None = None,
+    audit: AuditLog | None = None,
 ) -> Machines:
     """Return the machines of a configured site; nothing is opened yet."""
     connections = Connections(
@@ -126,7 +143,7 @@ def connect(
         via=config.readiness.via,
         pins=pins,
     )
-    return Machines(connections, trace)
+    return Machines(connections, trace, audit)
 
 
 def guest_keys(config: Config, home: Path) -> tuple[Path, ...]:

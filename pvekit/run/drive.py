@@ -17,7 +17,7 @@ from pvekit.pve.scripts import script
 from pvekit.run.context import Context, Passed
 from pvekit.run.retry import Row, pause, surely, thawed
 from pvekit.run.wants import Enter, Leave, Pause, send
-from pvekit.shell import Command, Result
+from pvekit.shell import Command, Purpose, Result
 
 FIRST_LOOK = 0.2
 LONGEST_PAUSE = 15.0
@@ -149,8 +149,9 @@ def _perform(
     if change.job:
         context.journal.job(step.node, identity)
     if change.once:
-        yield from _forget(step.node, identity)
-    result = yield from send(step.node, act.sent(change, identity))
+        yield from _forget(step.node, identity, Purpose(context.journal.run, step.key))
+    purpose = Purpose(context.journal.run, step.key)
+    result = yield from send(step.node, act.sent(change, identity), purpose)
     if not change.job or not result.ok:
         return result
     return (yield from _joined(step, change, identity, context, row))
@@ -184,10 +185,10 @@ def _joined(
         rest = min(rest * 1.5, 2.0)
 
 
-def _forget(node: str, identity: str) -> Asking[None]:
+def _forget(node: str, identity: str, purpose: Purpose) -> Asking[None]:
     """Clear away what anybody's earlier job of the same id has left: its goal does not hold."""
     if (yield from ask(act.job(node, identity))).state == "done":
-        yield from send(node, script("forget", identity))
+        yield from send(node, script("forget", identity), purpose)
 
 
 def _died(command: Command) -> Result:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pvekit.plan import Asking, Place
 from pvekit.run.slots import Ending
-from pvekit.shell import Command, Result
+from pvekit.shell import Command, Purpose, Result
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Leave:
     how: Ending = "well"
 
 
-def send(place: Place, command: Command) -> Asking[Result]:
-    """Run a command and return its result; the typed form of ``yield``."""
-    result: Result = yield Send(place, command)
+def send(place: Place, command: Command, purpose: Purpose) -> Asking[Result]:
+    """Run a command that may change something; the typed form of ``yield``."""
+    result: Result = yield Send(place, replace(command, purpose=purpose))
     return result

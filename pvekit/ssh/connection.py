@@ -85,6 +85,8 @@ class Connection:
         self._current: Link | None = None
         self._opening: Future[Link] | None = None
         self._users: Counter[Link] = Counter()
+        self.fingerprint = ""
+        """That of the host key of the latest connection; empty before the first."""
 
     def run(self, command: Command) -> Result:
         """Run a command to its end.
@@ -208,7 +210,9 @@ class Connection:
         from pvekit.ssh.link import Link
 
         sock = self._dial(self.endpoint, self._limits)
-        return Link.open(sock, self.endpoint, self._policy(), self._limits)
+        link = Link.open(sock, self.endpoint, self._policy(), self._limits)
+        self.fingerprint = link.fingerprint
+        return link
 
     def _release(self, link: Link) -> None:
         with self._lock:

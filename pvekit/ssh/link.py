@@ -56,6 +56,7 @@ class Link:
         self._transport = transport
         self._sock = sock
         self._limits = limits
+        self.fingerprint = ""
 
     @classmethod
     def open(
@@ -66,12 +67,15 @@ class Link:
         offered = transport.get_security_options().key_types
         try:
             algorithms = _ordered(offered, policy.preferred())
-            policy.verify(handshake(transport, str(endpoint), algorithms, limits))
+            key = handshake(transport, str(endpoint), algorithms, limits)
+            policy.verify(key)
             authenticate(transport, endpoint, limits)
         except BaseException:
             abandon(transport, sock)
             raise
-        return cls(transport, sock, limits)
+        link = cls(transport, sock, limits)
+        link.fingerprint = key.fingerprint
+        return link
 
     @property
     def alive(self) -> bool:

@@ -25,7 +25,7 @@ LAYERS = (
     ("sizing", "placement"),
     ("inventory",),
     ("run",),
-    ("journal",),
+    ("journal", "audit"),
     ("guest",),
     ("pve",),
     ("plan",),
