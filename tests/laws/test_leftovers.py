@@ -9,13 +9,13 @@ import socket
 import pytest
 import yaml
 from breaking import difference
-from labsite import PLAN, Cut, desk_for, lab_site
+from labsite import PLAN, Cut, Killed, desk_for, lab_site
 from test_deleting import delete
 from test_going_on import ONE, build, create
 
-from pvekit.errors import PvekitError
+from pvekit.errors import PvekitError, UsageError
 from pvekit.lab.site import SiteSpec
-from pvekit.operations import collecting, creating, runs, vm_wishes
+from pvekit.operations import collecting, creating, resuming, runs, vm_wishes
 
 CLAIMS = "/etc/pve/priv/pvekit"
 RUN = "0dead0"
@@ -156,6 +156,42 @@ def test_what_a_machine_that_is_gone_claimed_is_removed(site, desk):
 def test_a_process_of_another_user_here_is_not_taken_for_dead(site, desk):
     claim(site, socket.gethostname(), 10 * DAY)
     assert gc(desk).leftovers == ()
+
+
+@pytest.mark.parametrize(
+    "damage", ["x\n", '{"event":"run","format":99}\n'], ids=["damaged", "newer"]
+)
+def test_a_run_whose_journal_cannot_be_read_counts_as_at_work(site, desk, damage):
+    """What nobody can read proves nothing: neither that the run is over, nor that it is dead."""
+    site.cut = Cut(0, "before", match="qm set")
+    run = create(desk)[1].run
+    site.cut = None
+    path = desk.store.directory / f"{run}.jsonl"
+    told = path.read_text()
+    path.write_text(damage + told)
+    before = site.picture()
+    assert gc(desk).leftovers == ()
+    assert site.picture() == before
+    path.write_text(told)
+    assert "vm" in kinds(gc(desk))
+
+
+def test_a_collection_that_died_is_not_gone_on_with_but_begun_again(site, desk):
+    before = site.picture()
+    site.cut = Cut(0, "before", match="qm set")
+    create(desk)
+    site.cut = Cut(0, "killed before", match="qm destroy")
+    with pytest.raises(Killed), collecting.looked(desk) as sight:
+        collecting.remove(desk, sight)
+    site.cut = None
+    (dead,) = [each for each in runs.listed(desk.store, unfinished=True) if each.command == "gc"]
+    for way in (resuming.foresee, resuming.resume, runs.roll_back):
+        with pytest.raises(UsageError) as refusal:
+            way(desk, desk.store.open(dead.run))
+        assert refusal.value.hint == "`pvekit gc` looks at everything again."
+    gc(desk)
+    assert site.picture() == before
+    assert runs.listed(desk.store, unfinished=True) == []
 
 
 def test_a_clone_that_is_still_made_is_left_alone(site, desk):

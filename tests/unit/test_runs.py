@@ -114,3 +114,12 @@ def test_a_step_is_told_as_it_went_last():
     held = step("passed", state="held", seconds=0.0, says="")
     assert told(started, done, held) == {"clone": ("done", 1, "")}
     assert told(held) == {"clone": ("held", 0, "")}
+
+
+def test_a_note_that_a_vm_stays_is_no_step(store):
+    def kept(journal):
+        journal.done("vm/web/clone")
+        journal.kept("vm/web")
+
+    told = steps(store.look(run(store, 1, cloned, kept)).account)
+    assert [step["step"] for step in told] == ["clone"]
