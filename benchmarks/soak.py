@@ -23,6 +23,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -30,6 +31,7 @@ from pvekit.config.load import load
 from pvekit.config.model import Config
 from pvekit.errors import PvekitError
 from pvekit.journal import Store
+from pvekit.lab.guests.signing import IMAGES
 from pvekit.lab.inprocess import LabShell, running_site
 from pvekit.lab.site import SiteSpec
 from pvekit.operations import creating, deleting, listing, runs, templates, vm_wishes
@@ -40,13 +42,13 @@ from pvekit.run.context import Policy
 from pvekit.shell import Command, LinkLost, Result, Unreachable
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIO6Hh+FhEXHLvmcnYMFyS1h4VqTwGcZCHnmVRNHjUQbL"
-IMAGES = "https://cloud-images.ubuntu.com/jammy/current"
-CONFIG = {
+CLOUD = "https://cloud-images.ubuntu.com/jammy/current"
+CONFIG: dict[str, Any] = {
     "vm_template": {
         "name": "soak-template",
         "id": 9000,
-        "image_url": f"{IMAGES}/jammy-server-cloudimg-amd64.img",
-        "checksum_url": f"{IMAGES}/SHA256SUMS",
+        "image_url": f"{CLOUD}/jammy-server-cloudimg-amd64.img",
+        "checksum_url": f"{CLOUD}/SHA256SUMS",
         "storage_pool": "local-lvm",
         "network_bridge": "vmbr0",
         "base_cpus": 1,
@@ -278,7 +280,11 @@ def main() -> int:
     spec = SiteSpec(nodes=2, seed=given.seed)
     with tempfile.TemporaryDirectory() as name, running_site(spec) as lab:
         path = Path(name) / "config.yaml"
-        path.write_text(yaml.safe_dump({"proxmox_nodes": list(lab.site.nodes), **CONFIG}))
+        key = path.with_name("images.gpg")
+        key.write_bytes(IMAGES.public_key())
+        data = {"proxmox_nodes": list(lab.site.nodes), **CONFIG}
+        data["vm_template"]["signing_key"] = str(key)
+        path.write_text(yaml.safe_dump(data))
         soak = Soak(lab, load(path), Path(name), Rates(given.rate, given.fatal))
         soak.trace = given.trace
         soak.prepare()

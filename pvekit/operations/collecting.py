@@ -23,6 +23,9 @@ from pvekit.shell import Query
 
 KIND = "gc"
 
+LISTING = 600.0
+"""How long the storages of a node may take to list all disks, in seconds."""
+
 
 @dataclass(frozen=True)
 class Sight:
@@ -145,7 +148,7 @@ def _images(
 ) -> tuple[list[tuple[str, stored.Stored]], dict[str, str]]:
     """Return the disk images of all storages, as one node sees each, and what is out of reach."""
     questions = {
-        node.alias: Ask(node.alias, Query(script("volumes", *names, timeout=600.0), stored.read))
+        node.alias: Ask(node.alias, Query(script("volumes", *names, timeout=LISTING), stored.read))
         for node, names in _storages(inventory, nodes)
         if names
     }

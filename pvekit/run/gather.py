@@ -19,6 +19,9 @@ T = TypeVar("T")
 SOON = 30.0
 """A link that breaks within so many seconds may be tried more than twice."""
 
+LATE = 120.0
+"""One that breaks later than that is not tried again: it was no short disturbance."""
+
 
 def gather(
     site: Site,
@@ -70,7 +73,7 @@ def persistently(look: Callable[[], Asking[T]], clock: Clock, policy: Policy) ->
             return (yield from look())
         except LinkLost:
             failures += 1
-            late = clock.now() - began > SOON
-            if failures > 1 and (late or failures > policy.retries):
+            seconds = clock.now() - began
+            if seconds > LATE or (failures > 1 and (seconds > SOON or failures > policy.retries)):
                 raise
             yield Pause(policy.pause(failures))

@@ -9,6 +9,7 @@ import pytest
 
 from pvekit.config.model import Readiness, Timeouts
 from pvekit.guest import agent
+from pvekit.operations import collecting
 from pvekit.plan import Change, Guard
 from pvekit.pve import act, qm
 from pvekit.pve.scripts import script
@@ -30,6 +31,7 @@ PROMISED = {
     "a channel for a command": LIMITS.channel,
     "reading a node, or any other question": script("read-site").timeout,
     "questions to the guest agents of a node": agent.asked("n", "ping", 1).query.command.timeout,
+    "listing the disks of all storages (`gc`)": collecting.LISTING,
     "a short change (`qm set`)": qm.configure(VM, {}).command.timeout,
     "start of a job": act.sent(qm.start(VM)).timeout,
     "`qm start`": qm.start(VM).command.timeout,

@@ -62,6 +62,12 @@ def test_a_silent_node_is_asked_twice():
     assert SOON < 60.0
 
 
+def test_a_question_that_may_take_long_is_not_asked_again():
+    site = Site([(600.0, LinkLost("no end after 600 s"))] * 9)
+    assert isinstance(site.answer(4), LinkLost)
+    assert site.asked == 1
+
+
 def test_a_node_that_is_off_is_asked_once():
     site = Site([(0.0, Unreachable("no route"))])
     assert isinstance(site.answer(4), Unreachable)
