@@ -29,6 +29,8 @@ class Region:
         self._owner = 0
         self._late: list[str] = []
         self._over = threading.Event()
+        self.gone = False
+        """Whether there is no terminal any more to write to."""
         self._ticker = threading.Thread(target=self._tick, daemon=True, name="pvekit-progress")
 
     def begin(self) -> None:
@@ -100,5 +102,6 @@ class Region:
         try:
             while data:
                 data = data[os.write(self._handle, data) :]
-        except OSError:  # the terminal is gone
+        except OSError:
+            self.gone = True
             self._over.set()

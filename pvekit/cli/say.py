@@ -173,6 +173,8 @@ def urgent(text: str) -> None:
     told = _voice.line("warning", text, Happened("interrupted")) if _voice.as_json else text
     if _voice.region is not None:
         _voice.region.write(told)
+        if _voice.region.gone:
+            raise OSError("the terminal is gone")
     else:
         os.write(2, f"{told}\n".encode())
 
