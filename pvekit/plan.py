@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any, Generic, TypeVar
 
-from pvekit.errors import GoalNotReached, PvekitError
+from pvekit.errors import GoalNotReached, NotReady, PvekitError
 from pvekit.shell import Command, Query
 
 T = TypeVar("T")
@@ -161,7 +161,8 @@ class Step:
     from the first of them. ``interval`` (seconds) is the first pause between two looks.
     ``slot`` names what bounds how many such steps run at once. ``lasting`` says, in words, what
     undoing cannot take back. Patience that ends raises ``late``, with ``hint`` and, if it is not
-    the class's, the error's id ``late_id``.
+    the class's, the error's id ``late_id``. ``symptoms`` asks what can be seen where it fails by
+    :class:`NotReady`; it raises nothing and takes a few seconds at most.
     """
 
     subject: str
@@ -177,12 +178,21 @@ class Step:
     late: type[PvekitError] = GoalNotReached
     late_id: str = ""
     hint: str = ""
+    symptoms: Callable[[], Asking[str]] | None = None
     undo: tuple[Step, ...] = ()
 
     @property
     def key(self) -> str:
         """The name by which the journal knows this step."""
         return f"{self.subject}/{self.verb}"
+
+
+def with_symptoms(step: Step, error: PvekitError) -> Asking[PvekitError]:
+    """Return a step's error with what can be seen of its subject, where the step can ask that."""
+    if step.symptoms is not None and isinstance(error, NotReady):
+        told = yield from step.symptoms()
+        error.details = "\n".join(part for part in (error.details, told) if part)
+    return error
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,10 @@ share one patience.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from pvekit.errors import NotReady, PvekitError, Transient
-from pvekit.guest import agent
+from pvekit.guest import agent, symptoms
 from pvekit.guest.sight import Sight, Wanted
 from pvekit.plan import Ask, Asking, Check, Guest, Reach, Step, Verdict, ask
 from pvekit.shell import Command, Query
@@ -45,6 +46,7 @@ def stages(
             late=NotReady,
             late_id=identity,
             hint=hint,
+            symptoms=partial(symptoms.asked, wanted.node, wanted.vmid),
         )
         for verb, says, look, pause, identity in listed
     )

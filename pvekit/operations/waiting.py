@@ -11,7 +11,7 @@ from pvekit.guest.ready import stages
 from pvekit.operations.desk import Desk
 from pvekit.operations.listing import one, seen
 from pvekit.operations.selecting import Selection, find
-from pvekit.plan import Asking, Check, Step, Verdict
+from pvekit.plan import Asking, Check, Step, Verdict, with_symptoms
 from pvekit.pve import state
 from pvekit.run.apply import Outcome, Stage
 from pvekit.run.context import Event
@@ -102,7 +102,7 @@ def _await(listed: Sequence[Step], desk: Desk, deadline: float, outcome: Outcome
             desk.watch(Event(step, "waiting", now - began, verdict.seen))
             if now >= deadline:
                 desk.watch(Event(step, "failed", now - began, verdict.seen))
-                raise _late(step, verdict)
+                raise (yield from with_symptoms(step, _late(step, verdict)))
             yield Pause(min(rest, deadline - now))
             rest = min(rest * 1.25, max(LONGEST, step.interval))
         took = desk.clock.now() - began

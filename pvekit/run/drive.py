@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from pvekit.errors import LockTimeout, PvekitError, Transient
-from pvekit.plan import Asking, Change, Step, Verdict, ask
+from pvekit.errors import LockTimeout, NotReady, PvekitError, Transient
+from pvekit.plan import Asking, Change, Step, Verdict, ask, with_symptoms
 from pvekit.pve import act, holders
 from pvekit.pve.faults import complaint, failure
 from pvekit.pve.scripts import script
@@ -35,6 +35,8 @@ def carry_out(step: Step, context: Context, *, undo: bool = False) -> Asking[Pas
             passed = yield from _once(step, context, row, undo=undo)
         except Transient as error:
             yield from pause(error, row, step, context)
+        except NotReady as error:
+            raise (yield from with_symptoms(step, error)) from error.__cause__
         else:
             context.tell(step, passed.state, context.clock.now() - began, passed.seen)
             return passed

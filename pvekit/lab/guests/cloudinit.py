@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 import yaml
 
-from pvekit.lab.guests import cloudmodules, netplan
+from pvekit.lab.guests import cloudmodules, netplan, packagedb
 from pvekit.lab.guests.cloudmodules import ModuleError
 from pvekit.lab.guests.disk import Iso
 from pvekit.lab.guests.hardware import Nic
@@ -125,6 +126,7 @@ class CloudInit:
     async def initialise(self) -> None:
         """Run the modules that come before the services: host name, files, users, host keys."""
         if self.status == "running":
+            self._say("running 'init'")
             await self._run(cloudmodules.EVERY_BOOT)
             if self._is_new:
                 await self._run(cloudmodules.BEFORE_SERVICES)
@@ -136,6 +138,7 @@ class CloudInit:
         if self._is_new:
             await self._run(cloudmodules.LAST)
         self._system.write(f"{INSTANCE}/boot-finished", "0 - lab - v. 25.1\n")
+        self._say("finished", f" Datasource {self.source}. ")
         self._settle("error" if self.errors else "done")
         if self._is_new:
             cloudmodules.change_power(self._system, self._config)
@@ -150,6 +153,18 @@ class CloudInit:
             except (AttributeError, KeyError, TypeError, ValueError) as error:
                 # User data of a wrong type breaks the module that reads it, as in the real one.
                 self.errors.append(f"('{name}', {type(error).__name__}({str(error)!r}))")
+
+    def _say(self, what: str, more: str = "") -> None:
+        """Tell of a stage where real ones do: on the console and in the log of the output."""
+        date = time.strftime("%a, %d %b %Y %H:%M:%S +0000", time.gmtime(self._now()))
+        found = packagedb.read(self._system).get("cloud-init")
+        version = found.version if found else "25.1"
+        line = f"Cloud-init v. {version} {what} at {date}.{more} Up 8.15 seconds\n".encode()
+        for path in (cloudmodules.OUTPUT, cloudmodules.CONSOLE):
+            self._system.files.write(path, line, append=True)
+
+    def _now(self) -> float:
+        return self._system.machine.clock.now()
 
     def _log(self, text: str) -> None:
         self._system.files.write(

@@ -16,6 +16,7 @@ Config = Mapping[str, Any]
 Module = Callable[[System, Config], Awaitable[None]]
 
 OUTPUT = "/var/log/cloud-init-output.log"
+CONSOLE = "/dev/ttyS0"
 RUNCMD = "/var/lib/cloud/instance/scripts/runcmd"
 
 # Those about passwords, growing the root and messages have no module here: the lab's guests know no

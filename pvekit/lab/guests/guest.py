@@ -11,6 +11,7 @@ from pvekit.lab.faults import Fault
 from pvekit.lab.guests import content, first_boot, links, services
 from pvekit.lab.guests.agent import Agent, AgentError
 from pvekit.lab.guests.cloudinit import CloudInit
+from pvekit.lab.guests.cloudmodules import CONSOLE
 from pvekit.lab.guests.devices import Devices
 from pvekit.lab.guests.disk import Disk, Iso
 from pvekit.lab.guests.hardware import Hardware, hardware
@@ -25,7 +26,6 @@ from pvekit.lab.tree import Usage
 
 SYSTEM_BYTES = 1536 << 20  # what an installed cloud image occupies
 
-CONSOLE = "/dev/ttyS0"
 HOST_KEY = "/etc/ssh/ssh_host_ed25519_key"
 AGENT = "qemu-guest-agent.service"
 _CHANGING = frozenset({"exec-status", "exec-wait", "file-write", "set-user-password"})
