@@ -9,10 +9,13 @@ from dataclasses import dataclass, field
 from pvekit.errors import UnreadableAnswer
 from pvekit.inventory import reading
 from pvekit.inventory.reading import NodeReading
+from pvekit.pve.numbers import decimal, whole
 
-_STORAGE = re.compile(r"(\S+)\s+(\S+)\s+(active|inactive|disabled)\s+(\d+)\s+(\d+)\s+(\d+)\s+\S+")
+_STORAGE = re.compile(
+    r"(\S+)\s+(\S+)\s+(active|inactive|disabled)\s+([0-9]{1,19})\s+([0-9]{1,19})\s+([0-9]{1,19})\s+\S+"
+)
 _POOL = re.compile(r"\s*([^:\s]+):([^:\s]+):([\d.]+):([\d.]+)\s*")
-_VERSION = re.compile(r"pve-manager/(\d+)\.(\d+)\S*")
+_VERSION = re.compile(r"pve-manager/([0-9]{1,4})\.([0-9]{1,4})\S*")
 
 
 @dataclass(frozen=True)
@@ -117,7 +120,7 @@ def _one(said: Mapping[str, list[str]], key: str) -> str:
 
 
 def _number(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else None
+    return whole(text)
 
 
 def _noise(out: str) -> str:
@@ -141,10 +144,7 @@ def _pools(lines: list[str]) -> list[tuple[str, tuple[float, float]]]:
 
 
 def _percent(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return 0.0
+    return decimal(text) or 0.0
 
 
 def _urls(lines: list[str]) -> list[tuple[str, UrlAnswer]]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from pvekit.errors import PvekitError, Transient, UnreadableAnswer
 from pvekit.plan import Ask
+from pvekit.pve.numbers import whole
 from pvekit.pve.scripts import script
 from pvekit.shell import Query
 
@@ -36,10 +37,14 @@ def replies(out: str) -> Mapping[int, Reply]:
     for line in out.split("\n"):  # no other line ends: guests write the rest
         kind, _, rest = line.partition(" ")
         vmid, _, text = rest.partition(" ")
+        number = whole(vmid)
+        if number is None:
+            continue
         if kind == "id":
-            status[int(vmid)] = int(text)
+            code = whole(text)
+            status[number] = 255 if code is None else code
         elif kind in ("out", "err"):
-            said.setdefault((kind, int(vmid)), []).append(text)
+            said.setdefault((kind, number), []).append(text)
     return {
         vmid: Reply(
             code, "\n".join(said.get(("out", vmid), ())), "\n".join(said.get(("err", vmid), ()))
@@ -75,13 +80,17 @@ def interfaces(reply: Reply) -> list[Mapping[str, Any]]:
     """Return the interfaces that an agent lists; raises :class:`Transient` for half an answer."""
     try:
         listed = json.loads(reply.out)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise UnreadableAnswer(
             f"The guest agent's answer is not JSON: {reply.out[:80]!r}"
         ) from None
     if not isinstance(listed, list):
         raise UnreadableAnswer(f"The guest agent's answer is not a list: {reply.out[:80]!r}")
-    return [each for each in listed if isinstance(each, dict)]
+    return _dicts(listed)
+
+
+def _dicts(listed: object) -> list[Mapping[str, Any]]:
+    return [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
 
 
 def addresses(reply: Reply, mac: str) -> list[str]:
@@ -94,7 +103,7 @@ def addresses(reply: Reply, mac: str) -> list[str]:
         str(entry.get("ip-address", ""))
         for interface in interfaces(reply)
         if str(interface.get("hardware-address", "")).lower() == mac.lower()
-        for entry in interface.get("ip-addresses") or ()
+        for entry in _dicts(interface.get("ip-addresses"))
     ]
     return sorted(filter(_usable, found), key=lambda text: ipaddress.ip_address(text).version)
 
@@ -120,7 +129,7 @@ def executed(reply: Reply, vmid: int) -> str:
         raise Transient(text)
     try:
         answer = json.loads(reply.out)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise UnreadableAnswer(
             f"The guest agent's answer is not JSON: {reply.out[:80]!r}"
         ) from None

@@ -10,8 +10,8 @@ from pvekit.inventory.reading import NodeReading
 from pvekit.pve import claims, conf
 from pvekit.pve.claims import Claim
 
-_CONFIG = re.compile(r"/etc/pve/nodes/([^/]+)/(qemu-server|lxc)/(\d+)\.conf")
-_PID_FILE = re.compile(r"/run/qemu-server/(\d+)\.pid")
+_CONFIG = re.compile(r"/etc/pve/nodes/([^/]+)/(qemu-server|lxc)/([0-9]{1,9})\.conf")
+_PID_FILE = re.compile(r"/run/qemu-server/([0-9]{1,9})\.pid")
 
 
 def vms(domain: str, view: NodeReading, readings: Iterable[NodeReading]) -> tuple[Vm, ...]:

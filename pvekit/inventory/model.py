@@ -13,6 +13,7 @@ from pvekit.pve import mark, properties, volumes
 from pvekit.pve.claims import Claim
 from pvekit.pve.conf import GuestConfig
 from pvekit.pve.mark import Mark
+from pvekit.pve.numbers import whole
 
 VmKind = Literal["qemu", "lxc"]
 
@@ -276,7 +277,8 @@ class Inventory:
 
 
 def _number(text: str | None, default: int) -> int:
-    return int(text) if text and text.isdecimal() else default
+    number = whole(text or "")
+    return default if number is None else number
 
 
 def _interfaces(text: str) -> Iterator[IPv4Interface | IPv6Interface]:

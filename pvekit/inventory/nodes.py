@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from pvekit.inventory.model import Domain, Member, NodeState
 from pvekit.inventory.reading import NodeReading, Rrd
+from pvekit.pve.numbers import whole
 
 _MIB = 1 << 20
 
@@ -63,7 +64,7 @@ def _read(
     view: NodeReading,
 ) -> NodeState:
     member = members.get(reading.node)
-    free = re.search(r"\d+$", reading.fact("image_dir_free_bytes"))
+    free = re.search(r"(?<![0-9])[0-9]{1,19}$", reading.fact("image_dir_free_bytes"))
     return NodeState(
         alias=alias,
         name=reading.node,
@@ -94,7 +95,7 @@ def _unread(domain: Domain, member: Member, view: NodeReading) -> NodeState:
 def _figures(node: str, rrd: Rrd) -> _Figures:
     """Return what `pvestatd` reported about ten seconds ago, at most."""
     values = rrd.get(("node", node), ())
-    numbers = [int(value) if value.isdecimal() else None for value in values[4:9]]
+    numbers = [whole(value) for value in values[4:9]]
     if len(numbers) < 5:
         return _Figures()
     cpus, _, _, total, used = numbers

@@ -11,6 +11,7 @@ from pvekit.inventory import guests, nodes, reading, storages
 from pvekit.inventory.model import DEFAULT_VMID_RANGE, Domain, Inventory
 from pvekit.inventory.reading import NodeReading
 from pvekit.pve import conf, properties, scripts
+from pvekit.pve.numbers import whole
 from pvekit.shell import Query
 
 Readings = Mapping[str, NodeReading]
@@ -97,10 +98,7 @@ def _vmid_range(view: NodeReading) -> tuple[int, int]:
     bounds = properties.parse(options.values.get("next-id", ""))
     lower, upper = (bounds.get(key, "") for key in ("lower", "upper"))
     default_lower, default_upper = DEFAULT_VMID_RANGE
-    return (
-        int(lower) if lower.isdecimal() else default_lower,
-        int(upper) if upper.isdecimal() else default_upper,
-    )
+    return (whole(lower) or default_lower, whole(upper) or default_upper)
 
 
 def _problems(domain: Domain, readings: Readings) -> Iterator[str]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pvekit.errors import Transient
+from pvekit.errors import Transient, UnreadableAnswer
 from pvekit.inventory.model import Member
+from pvekit.pve.numbers import decimal, whole
 
 # PVE 8 writes `pve2-node/NAME` and `pve2.3-vm/ID`, PVE 9 `pve-node-9.0/NAME`; the fields that
 # are read here have the same places in both.
@@ -48,7 +49,7 @@ class NodeReading:
     def writable(self) -> bool:
         """Whether the cluster file system takes changes."""
         mode = self.fact("local_mode")
-        return bool(re.fullmatch("[0-7]+", mode)) and bool(int(mode, 8) & 0o200)
+        return bool(re.fullmatch("[0-7]{3,6}", mode)) and bool(int(mode, 8) & 0o200)
 
     @property
     def maintenance(self) -> frozenset[str]:
@@ -60,7 +61,7 @@ class NodeReading:
     @property
     def time(self) -> float:
         """The node's clock at the reading, in seconds since the epoch."""
-        return float(self.fact("time") or 0)
+        return decimal(self.fact("time")) or 0.0
 
 
 def parse(text: str) -> NodeReading:
@@ -83,23 +84,21 @@ def parse(text: str) -> NodeReading:
 
 def _reading(files: Mapping[str, str], facts: Mapping[str, tuple[str, ...]]) -> NodeReading:
     members = _json(files, "/etc/pve/.members")
-    if "nodename" not in members:
+    node = members.get("nodename")
+    if not isinstance(node, str) or not node:
         raise Transient(
             "The PVE cluster file system /etc/pve cannot be read.",
             hint="Is pve-cluster running there, and may the SSH user read it (root, or sudo -n)?",
             id="PVE-FILES-UNREADABLE",
         )
-    node = members["nodename"]
-    pve_cluster = members.get("cluster", {})
+    pve_cluster = _mapping(members.get("cluster", {}))
+    name = pve_cluster.get("name")
     return NodeReading(
         node=node,
-        pve_cluster=pve_cluster.get("name"),
+        pve_cluster=None if name is None else str(name),
         quorate=bool(pve_cluster.get("quorate", 1)),
-        members=_members(members.get("nodelist", {})) or (Member(node, online=True),),
-        guests={
-            int(vmid): (entry["node"], entry["type"])
-            for vmid, entry in _json(files, "/etc/pve/.vmlist").get("ids", {}).items()
-        },
+        members=_members(_mapping(members.get("nodelist", {}))) or (Member(node, online=True),),
+        guests=dict(_guests(_mapping(_json(files, "/etc/pve/.vmlist").get("ids", {})))),
         rrd=_rrd(files.get("/etc/pve/.rrd", "")),
         files=files,
         facts=facts,
@@ -107,18 +106,43 @@ def _reading(files: Mapping[str, str], facts: Mapping[str, tuple[str, ...]]) -> 
 
 
 def _members(nodes: Mapping[str, Any]) -> tuple[Member, ...]:
+    entries = ((name, _mapping(entry)) for name, entry in sorted(nodes.items()))
     return tuple(
-        Member(name, online=bool(entry.get("online")), address=entry.get("ip", ""))
-        for name, entry in sorted(nodes.items())
+        Member(name, online=bool(entry.get("online")), address=str(entry.get("ip", "")))
+        for name, entry in entries
     )
 
 
-def _json(files: Mapping[str, str], path: str) -> dict[str, Any]:
-    try:
-        content = json.loads(files.get(path, "{}"))
-    except ValueError:
+def _guests(ids: Mapping[str, Any]) -> Iterator[tuple[int, tuple[str, str]]]:
+    for vmid, entry in ids.items():
+        found = _mapping(entry)
+        number, node, kind = whole(vmid), found.get("node"), found.get("type")
+        if number is None or not isinstance(node, str) or not isinstance(kind, str):
+            raise _unreadable(f"{vmid}: {entry}")
+        yield number, (node, kind)
+
+
+def _json(files: Mapping[str, str], path: str) -> Mapping[str, Any]:
+    """Return a file's content; one that is not there is empty, one that is none is an error."""
+    text = files.get(path, "")
+    if not text.strip():
         return {}
-    return content if isinstance(content, dict) else {}
+    try:
+        return _mapping(json.loads(text))
+    except (ValueError, RecursionError):
+        raise _unreadable(f"{path}: {text}") from None
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise _unreadable(str(value))
+    return value
+
+
+def _unreadable(what: str) -> UnreadableAnswer:
+    return UnreadableAnswer(
+        "What the node says of its PVE cluster cannot be read.", details=what[:200]
+    )
 
 
 def _rrd(text: str) -> Rrd:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from pvekit.inventory.model import Storage, StorageState
 from pvekit.inventory.reading import NodeReading, Rrd
+from pvekit.pve.numbers import whole
 
 _HEADING = re.compile(r"(\S+):\s*(\S+)\s*")
 _PROPERTY = re.compile(r"\s+(\S+)(?:\s+(.*\S))?\s*")
@@ -71,9 +72,10 @@ def _states(storage: str, rrd: Rrd) -> dict[str, StorageState]:
     states = {}
     for (kind, key), values in rrd.items():
         node, _, name = key.partition("/")
-        if kind == "storage" and name == storage and all(map(str.isdecimal, values[1:3])):
-            total, used = map(int, values[1:3])
-            states[node] = StorageState(total, used)
+        if kind == "storage" and name == storage and len(values) > 2:
+            total, used = whole(values[1]), whole(values[2])
+            if total is not None and used is not None:
+                states[node] = StorageState(total, used)
     return states
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from pvekit.plan import Ask, Change
+from pvekit.pve.numbers import whole
 from pvekit.pve.scripts import script
 from pvekit.shell import Command, Query, Result, Secret
 
@@ -92,7 +93,7 @@ def jobs(out: str) -> Mapping[str, Job]:
         identity, _, text = rest.partition(" ")
         if kind == "job":
             state, _, status = text.partition(" ")
-            found[identity] = Job(state, int(status) if status.isdigit() else 0)
+            found[identity] = _job(state, status)
         elif kind in ("out", "err"):
             said.setdefault((kind, identity), []).append(text)
     return MappingProxyType(
@@ -106,6 +107,14 @@ def jobs(out: str) -> Mapping[str, Job]:
             for identity, each in found.items()
         }
     )
+
+
+def _job(state: str, status: str) -> Job:
+    """Return a job as it stands; one that ended without a readable status did not go well."""
+    number = whole(status)
+    if state == "done" and number is None:
+        return Job("dead")
+    return Job(state if state in ("none", "running", "dead", "done") else "none", number or 0)
 
 
 def detached(name: str, *args: str | int, shown: str, once: str = "") -> Change:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any, Literal, get_args
 
+from pvekit.pve.numbers import whole
+
 What = Literal["vmid", "name", "ip"]
 
 FOLDER = "/etc/pve/priv/pvekit"
@@ -47,6 +49,9 @@ class Claim:
         return json.dumps(content, ensure_ascii=False, separators=(",", ":")) + "\n"
 
 
+_MOST = 1e11
+"""Above all vmids, sizes in MiB, process ids and seconds since the epoch that there are."""
+
 _FIELDS: dict[str, type | tuple[type, ...]] = {
     "run": str,
     "vmid": int,
@@ -68,7 +73,7 @@ def parse(domain: str, path: str, text: str) -> Claim | None:
     """
     what, _, value = PurePosixPath(path).name.partition("-")
     kind = next((known for known in get_args(What) if known == what), None)
-    if kind is None or not value or (kind == "vmid" and not value.isdecimal()):
+    if kind is None or not value or (kind == "vmid" and whole(value) is None):
         return None
     if kind == "ip":
         value = value.replace("-", ":")
@@ -79,10 +84,15 @@ def parse(domain: str, path: str, text: str) -> Claim | None:
 def _content(text: str) -> dict[str, Any]:
     try:
         content = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     if not isinstance(content, dict):
         return {}
-    return {
-        key: content[key] for key, kind in _FIELDS.items() if isinstance(content.get(key), kind)
-    }
+    return {key: content[key] for key, kind in _FIELDS.items() if _is(kind, content.get(key))}
+
+
+def _is(kind: type | tuple[type, ...], value: object) -> bool:
+    """Whether a value is of a field's type and, as a number, one that can be meant."""
+    if isinstance(value, bool) or not isinstance(value, kind):
+        return False
+    return isinstance(value, str) or 0 <= value < _MOST  # type: ignore[operator]

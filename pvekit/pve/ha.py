@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pvekit.plan import Ask, Change, Check, Guard, Verdict, check
+from pvekit.pve.numbers import whole
 from pvekit.pve.scripts import script
 from pvekit.shell import Command, Query
 
@@ -14,7 +15,8 @@ def managed(node: str) -> Ask[frozenset[int]]:
 
 def _read(out: str) -> frozenset[int]:
     words = (line.split() for line in out.split("\n"))
-    return frozenset(int(each[1]) for each in words if each[:1] == ["ha"] and each[1].isdigit())
+    found = (whole(each[1]) for each in words if len(each) > 1 and each[0] == "ha")
+    return frozenset(vmid for vmid in found if vmid is not None)
 
 
 def alone(node: str, vmid: int) -> Check:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from pvekit.errors import LockTimeout, PvekitError
 from pvekit.plan import Ask, Asking, ask
+from pvekit.pve.numbers import whole
 from pvekit.pve.scripts import script
 from pvekit.shell import Query
 
@@ -15,7 +16,7 @@ _UPID = re.compile(
     r"UPID:[^:]+:[0-9A-F]{8}:[0-9A-F]{8,9}:(?P<time>[0-9A-F]{8}):"
     r"(?P<kind>[^:\s]+):(?P<id>[^:\s]*):(?P<user>[^:\s]+):"
 )
-_VMIDS = re.compile(r"lock-(\d+)\.conf|\bVM (\d+)\b|qemu-server/(\d+)\.conf")
+_VMIDS = re.compile(r"lock-([0-9]{1,9})\.conf|\bVM ([0-9]{1,9})\b|qemu-server/([0-9]{1,9})\.conf")
 _WRITING = re.compile(
     r"clone|create|restore|destroy|del|move|resize|img|template|migrate|dump|snap"
 )
@@ -56,8 +57,9 @@ def read(out: str) -> Holders:
     for line in out.splitlines():
         kind, _, rest = line.partition(" ")
         vmid, _, value = rest.partition(" ")
-        if kind == "lock" and vmid.isdecimal():
-            locks.append((int(vmid), value))
+        number = whole(vmid)
+        if kind == "lock" and number is not None:
+            locks.append((number, value))
         elif kind == "task":
             tasks.append(rest)
     return Holders(tuple(locks), tuple(tasks))

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 
+from pvekit.errors import UnreadableAnswer
 from pvekit.plan import Ask
+from pvekit.pve.numbers import decimal, whole
 from pvekit.pve.scripts import script
 from pvekit.shell import Query
+
+T = TypeVar("T", int, float)
 
 
 @dataclass(frozen=True)
@@ -51,11 +56,19 @@ def read(out: str) -> Local:
     for line in out.split("\n"):
         match line.split(" ", 3):
             case ["time", seconds]:
-                time = float(seconds)
+                time = _known(decimal(seconds), line)
             case ["job", identity, state, age]:
-                jobs[identity] = LocalJob(state, float(age))
+                jobs[identity] = LocalJob(state, _known(decimal(age), line))
             case ["lock", vmid, state]:
-                locks[int(vmid)] = state == "held"
+                locks[_known(whole(vmid), line)] = state == "held"
             case ["file", size, age, path]:
-                files.append(LocalFile(path, int(size), float(age)))
+                known = _known(whole(size), line), _known(decimal(age), line)
+                files.append(LocalFile(path, *known))
     return Local(time, jobs, locks, tuple(files))
+
+
+def _known(number: T | None, line: str) -> T:
+    """Return a number that was read: what is left on a node is not judged by half an answer."""
+    if number is None:
+        raise UnreadableAnswer("What is left on the node cannot be read.", details=line[:200])
+    return number

@@ -14,11 +14,12 @@ from pvekit.plan import Ask, Asking, Check, Verdict, ask, check
 from pvekit.pve import claims, mark
 from pvekit.pve.conf import GuestConfig, parse
 from pvekit.pve.mark import Mark
+from pvekit.pve.numbers import whole
 from pvekit.pve.scripts import script
 from pvekit.pve.volumes import Volume, volumes
 from pvekit.shell import Query, Secret
 
-_CONF = re.compile(r"/etc/pve/nodes/([^/]+)/qemu-server/(\d+)\.conf")
+_CONF = re.compile(r"/etc/pve/nodes/([^/]+)/qemu-server/([0-9]{1,9})\.conf")
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,8 @@ def read(out: str) -> State:
     for line in out.split("\n"):  # no other line ends: a file may hold any character
         if line.startswith("running "):
             vmid, _, process = line.removeprefix("running ").partition(" ")
-            processes[int(vmid)] = process
+            if (number := whole(vmid)) is not None:
+                processes[number] = process
             continue
         path, colon, text = line.partition(":")
         if colon and path.startswith("/"):

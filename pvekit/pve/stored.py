@@ -20,7 +20,7 @@ from pvekit.shell import Query
 CSI_VMID = 9999
 """The Proxmox CSI plugin books the volumes of Kubernetes under this id; it never is a guest's."""
 
-_VOLUME = re.compile(r"volume (\S+) (\d+) (\d+)")
+_VOLUME = re.compile(r"volume (\S+) ([0-9]{1,19}) ([0-9]{1,9})")
 _STORAGE = re.compile(r"storage (\S+) (ok|dead) ?(.*)")
 
 

@@ -11,7 +11,7 @@ from pvekit.pve.conf import GuestConfig
 _SLOT = re.compile(r"(?:ide|sata|scsi|virtio|efidisk|tpmstate|unused)\d+")
 _BOOTABLE = re.compile(r"(?:ide|sata|scsi|virtio)\d+")
 _CLOUD_INIT = re.compile(r"[:/](?:vm-\d+-)?cloudinit(?:\.\w+)?")
-_SIZE = re.compile(r"(\d+)([KMGT]?)")
+_SIZE = re.compile(r"([0-9]{1,15})([KMGT]?)")
 _BYTES = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
 

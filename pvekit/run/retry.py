@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
@@ -24,7 +25,7 @@ MOST = 30
 # Without quorum the cluster file system takes the write bits away (and `test -w` lies to root).
 _WRITABLE = Query(
     Command(("stat", "-c", "%a", "/etc/pve/local/"), timeout=15.0),
-    lambda out: bool(int(out.strip() or "0", 8) & 0o200),
+    lambda out: bool(re.fullmatch(r"\s*[0-7]{0,4}[2367][0-7][0-7]\s*", out)),
 )
 
 
