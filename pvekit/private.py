@@ -89,6 +89,24 @@ def check_directory(path: Path, what: str) -> None:
             os.close(handle)
 
 
+def check_kept(path: Path, what: str) -> None:
+    """Refuse a file of the state directory, or a directory on the way, that others could change.
+
+    What is not there yet is fine; a symbolic link is not, for somebody may have put it there.
+    """
+    for each in (path.parent.parent, path.parent):
+        check_directory(each, what)
+    if not os.path.lexists(path):
+        return
+    if path.is_symlink():
+        raise _link(path, what)
+    handle = unlinked(str(path), os.O_RDONLY)
+    try:
+        check_file(handle, path, what)
+    finally:
+        os.close(handle)
+
+
 def check_file(handle: int, path: Path, what: str) -> None:
     """Refuse an open file of ours that others may write or that is another's; hide it if not."""
     found = os.fstat(handle)
@@ -129,11 +147,15 @@ def make(path: Path) -> None:
 
 def _opened(path: Path, what: str) -> int:
     if path.is_symlink():
-        raise Exposed(
-            f"{what} {path} is a symbolic link: somebody may have put it there.",
-            hint=f"Look where it leads, then: rm {shlex.quote(str(path))}",
-        )
+        raise _link(path, what)
     return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+
+
+def _link(path: Path, what: str) -> Exposed:
+    return Exposed(
+        f"{what} {path} is a symbolic link: somebody may have put it there.",
+        hint=f"Look where it leads, then: rm {shlex.quote(str(path))}",
+    )
 
 
 def _check_directory(handle: int, path: Path, what: str) -> None:

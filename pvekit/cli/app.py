@@ -145,13 +145,16 @@ class App:
             ending.tell(self.invocation.words, report.run)
         return report.status
 
-    def confirm(self, question: str, *, yes: bool) -> None:
-        """Ask before a change; without a terminal to ask at, a missing ``--yes`` is an error."""
+    def confirm(self, question: str, *, yes: bool, here: bool = True) -> None:
+        """Ask before a change; without a terminal to ask at, a missing ``--yes`` is an error.
+
+        What is changed is on the configured site (``here``), whose name the question begins with.
+        """
         from pvekit.errors import UsageError
 
         if yes:
             return
-        if "sources" in self.__dict__ and self.sources.context:
+        if here and self.sources.context:
             question = f"[{self.sources.context}] {question}"
         if not sys.stdin.isatty():
             raise UsageError(

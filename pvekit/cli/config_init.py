@@ -47,7 +47,7 @@ def init(app: App, given: Answers) -> None:
     output = _output(app, given)
     _check(given)
     if output.exists() or output.is_symlink():
-        app.confirm(f"{output} is there already. Overwrite it?", yes=given.yes)
+        app.confirm(f"{output} is there already. Overwrite it?", yes=given.yes, here=False)
     draft = _draft(app, given)
     text = draft.text()
     if found := faults(text, output):
@@ -151,7 +151,7 @@ def _trust(app: App, machines: Machines, node: NodeEntry, *, yes: bool) -> None:
     for key in found.new:
         tell(f"{node.host} {key.type} {key.fingerprint}")
     tell("At the node's console: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub")
-    app.confirm(f"Trust these keys of {node.host}?", yes=yes)
+    app.confirm(f"Trust these keys of {node.host}?", yes=yes, here=False)
     say.note(f"Stored in {trusting.store(found)}.")
 
 

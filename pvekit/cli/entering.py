@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from pvekit import private
 from pvekit.cli.app import App
 from pvekit.errors import PvekitError
 from pvekit.operations.entering import locate
@@ -42,7 +43,7 @@ def pinned(guest: Guest, pins: Pins) -> Path:
     if guest.host_key and guest.pin:
         pins.check(guest.pin, f"guest {guest.address}", HostKey.parse(guest.host_key))
     if guest.pin:
-        pins.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private.make(pins.path.parent)
         return pins.path
     # A VM that is not pvekit's: what its node says of it now, and nothing is kept.
     descriptor, name = tempfile.mkstemp(prefix="pvekit-", suffix=".known_hosts")

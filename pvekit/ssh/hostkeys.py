@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from pvekit import private
 from pvekit.errors import PvekitError, UsageError
 from pvekit.shell import Command
 from pvekit.ssh.errors import HostKeyChanged, HostKeyRevoked, HostKeyUnknown
@@ -256,7 +257,7 @@ def remember(path: Path, host: str, port: int, keys: Sequence[HostKey]) -> None:
     if not name.isprintable() or any(char in name for char in " ,*?!|#@"):
         raise UsageError(f"This is no host name: {host!r}.")
     lines = "".join(f"{name} {key.line()}\n" for key in keys).encode()
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    private.make(path.parent)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)

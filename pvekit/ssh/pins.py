@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pvekit import private
 from pvekit.shell import Command
 from pvekit.ssh.errors import HostKeyChanged
 from pvekit.ssh.hostkeys import (
@@ -31,7 +32,8 @@ class Pins:
     path: Path
 
     def key(self, name: str) -> HostKey | None:
-        """Return the key that is pinned under a name."""
+        """Return the key that is pinned under a name; raises Exposed if others could pin one."""
+        private.check_kept(self.path, "The file of pinned host keys")
         return next(iter(KnownHosts([self.path]).keys(name, SSH_PORT)), None)
 
     def check(self, name: str, where: str, key: HostKey) -> None:

@@ -140,6 +140,12 @@ class TestVariables:
         assert len(found) == 1
         assert found[0].startswith(f"PVEKIT_{name}: {told}")
 
+    def test_no_variable_that_pvekit_reads_is_warned_of(self):
+        texts = [path.read_text() for path in (ROOT / "pvekit").rglob("*.py")]
+        read = {name for text in texts for name in re.findall(r'"(PVEKIT_[A-Z_]*[A-Z])"', text)}
+        assert "PVEKIT_CONTEXT" in read
+        assert list(unknown(dict.fromkeys(read, "x"))) == []
+
     def test_what_means_nothing_is_warned_of_with_the_nearest(self):
         names = ("PVEKIT_SSH_USR", "PVEKIT_CONFIG", "PVEKIT_LAB_DIR", "PVEKIT_SSH_USER", "HOME")
         (told,) = unknown(dict.fromkeys(names, "x"))

@@ -11,6 +11,8 @@ from pvekit.config.load import load
 from pvekit.config.sources import Asked, find
 from pvekit.errors import PvekitError, UsageError
 from pvekit.journal import Store
+from pvekit.ssh.hostkeys import HostKey
+from pvekit.ssh.pins import Pins
 
 PLAN = Path(__file__).parents[1] / "cases" / "config" / "plan.yaml"
 OPEN = [0o660, 0o606, 0o620, 0o602, 0o666, 0o777]
@@ -167,6 +169,34 @@ class TestState:
         os.chown(store.directory, 12345, 12345)
         with pytest.raises(UsageError, match="belongs to another user"):
             list(store.all())
+
+
+class TestPins:
+    KEY = HostKey.parse(
+        "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIO6Hh+FhEXHLvmcnYMFyS1h4VqTwGcZCHnmVRNHjUQbL"
+    )
+
+    @pytest.fixture
+    def pins(self, tmp_path):
+        made = Pins(tmp_path / "deep" / "pvekit" / "guests" / "known_hosts")
+        made.check("vm-100", "vm", self.KEY)
+        return made
+
+    def test_they_are_ours_alone_under_any_umask(self, pins, tmp_path):
+        made = [pins.path, *(p for p in pins.path.parents if p.is_relative_to(tmp_path / "deep"))]
+        assert [oct(mode(path)) for path in made] == ["0o600", *["0o700"] * 3]
+
+    def test_what_others_write_is_refused(self, pins):
+        for path, asked in ((pins.path, "600"), (pins.path.parent, "700")):
+            path.chmod(0o777)
+            refused(lambda: pins.key("vm-100"), path, asked)
+            path.chmod(0o700)
+
+    def test_a_link_in_its_place_is_refused(self, pins, tmp_path):
+        pins.path.rename(tmp_path / "elsewhere")
+        pins.path.symlink_to(tmp_path / "elsewhere")
+        with pytest.raises(UsageError, match="is a symbolic link"):
+            pins.key("vm-100")
 
 
 class TestWrite:
