@@ -183,7 +183,7 @@ class LabSite:
 
 LOOKS = (
     "grep -Hs '' /etc/pve/nodes/*/qemu-server/*.conf",
-    "grep -Hs '' /etc/pve/priv/pvekit/*",
+    "ls /etc/pve/priv/pvekit; grep -Hs '' /etc/pve/priv/pvekit/*",
     "grep -Hs '' /etc/pve/storage.cfg /etc/pve/user.cfg /etc/pve/ha/resources.cfg",
     "ls /run/qemu-server",
     "ls /run/pvekit/jobs 2>/dev/null",

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from pvekit.plan import Change, Check, Guard, Plan, Step, either
-from pvekit.pve import claiming, files, properties, qm, scripts, state, stored
+from pvekit.plan import Change, Check, Guard, Plan, Step, Verdict, check, either
+from pvekit.pve import act, claiming, files, properties, qm, scripts, state, stored
 from pvekit.pve.act import detached
 from pvekit.pve.claims import Claim
 from pvekit.pve.mark import Mark
@@ -131,7 +131,21 @@ class _Build:
             f"{spec.image_algorithm} {spec.image_sum} ({signed})",
             once=f"fetch {spec.image_path}",
         )
-        return self._step("download", files.exist(self.at.node, spec.image_path), change)
+        goal = files.exist(self.at.node, spec.image_path)
+        return self._step("download", goal, change, undo=(self._without_half(change),))
+
+    def _without_half(self, fetch: Change) -> Step:
+        """Remove half a download, unless somebody else is at work on it."""
+        half = f"{self.spec.image_path}.part"
+        job = act.job_id("", "", 0, fetch)
+        at_work = check(
+            f"{half} is being written",
+            act.job(self.at.node, job),
+            lambda each: Verdict(each.state == "running"),
+        )
+        goal = either(at_work, files.absent(self.at.node, half))
+        change = Change(scripts.script("sweep", "-", "-", job, half), shown=f"rm -f {half}")
+        return Step(self.subject, "undo-download", self.at.node, goal, (change,))
 
     def customised(self) -> tuple[Step, ...]:
         """Customise a copy of the image with ``virt-customize``."""

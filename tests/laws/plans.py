@@ -109,12 +109,19 @@ def _create(name: str, request: vm_wishes.Request, spec: SiteSpec = ONE, **more)
     return Case(name, creating_of(request), plan, spec, **more)
 
 
+def starting_with_its_node(desk: Desk) -> Report:
+    """Have the machine that is there started with its node: what is changed then goes on running."""
+    desk.site.on("pve1", "qm set 100 --onboot 1")
+    return Report("", {})
+
+
 def _change(name: str, order: AnyOrder, **more) -> Case:
     def plan(desk: Desk) -> Plan:
         found = changing.decided(desk, order, [NAME])
         return Plan(tuple(step for each in found for step in order.plan(desk, each)))
 
-    return Case(name, changing_by(order), plan, ONE, (build, create), back=False, **more)
+    prepare = (build, create, *([starting_with_its_node] if order is not STOP else []))
+    return Case(name, changing_by(order), plan, ONE, prepare, back=False, **more)
 
 
 def _build(name: str, spec: SiteSpec = ONE, **more) -> Case:

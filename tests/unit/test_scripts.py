@@ -483,11 +483,44 @@ def test_a_runs_own_claim_counts_as_taken(node):
     assert node.claim("7f3").exit_status == HELD
 
 
-def test_a_claim_without_content_is_held(node):
+CLAIM = "$ROOT/etc/pve/priv/pvekit/vmid-101"
+
+
+@pytest.fixture
+def empty(node):
+    """A node with a claim that is made, but not written yet."""
     node.path("/etc/pve/priv/pvekit").mkdir()
     node.path("/etc/pve/priv/pvekit/vmid-101").touch()
-    assert node.claim("7f3a").exit_status == HELD
-    assert node.claims() == {"vmid-101"}
+    return node
+
+
+@pytest.mark.parametrize("seconds", [3, 2], ids=["before", "after"])
+def test_a_claim_that_gets_its_content_is_held(empty, seconds):
+    """Another claimer writes before this one does, or after it."""
+    theirs = """echo '{"run":"8888"}'"""
+    empty.program("sleep", f'[ "$1" != {seconds} ] || {theirs} >"{CLAIM}"')
+    assert empty.claim("7f3a").exit_status == HELD
+    assert empty.claims() == {"vmid-101"}
+    assert "8888" in empty.path("/etc/pve/priv/pvekit/vmid-101").read_text()
+    assert empty.run(script("release", "7f3a", "vmid-101")).ok
+    assert empty.claims() == {"vmid-101"}
+
+
+def test_a_claim_that_stays_empty_is_taken_over(empty):
+    empty.program("sleep", "")
+    assert empty.claim("7f3a").ok
+    now = state.read(empty.run(script("state")).out)
+    assert {name: claim.run for name, claim in now.claims.items()} == {
+        "vmid-101": "7f3a",
+        "name-web-1": "7f3a",
+    }
+
+
+def test_a_claim_that_stays_empty_is_seen_and_given_up(empty):
+    empty.program("sleep", "")
+    assert state.read(empty.run(script("state")).out).claims["vmid-101"].run == ""
+    assert empty.run(script("release", "7f3a", "vmid-101")).ok
+    assert empty.claims() == set()
 
 
 def test_claims_survive_text_of_all_kinds(node):

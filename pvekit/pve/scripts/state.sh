@@ -19,4 +19,7 @@ for id; do
   fi
 done
 grep -aHs '' /etc/pve/priv/pvekit/*
+for path in /etc/pve/priv/pvekit/*; do
+  if [ -e "$path" ] && [ ! -s "$path" ]; then echo "$path:"; fi
+done
 exit 0
