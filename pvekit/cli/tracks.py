@@ -35,9 +35,11 @@ class Track:
             copied = _COPIED.search(event.says)
             if copied:
                 self.percent = float(copied[3])
-                self.says = f"{copied[3]}%, {copied[1]} of {copied[2]}"
-        elif event.state in ("failed", "ended"):
-            self.standing = "failed" if event.state == "failed" else "done"
+                self.says = f"{self.percent:.0f}%, {copied[1]} of {copied[2]}"
+        elif event.state == "failed":
+            self.standing = "failed"
+        elif event.state == "ended":  # whoever has only claimed its number has yet to begin
+            self.standing = "planned" if event.step.verb.startswith("claim@") else "done"
 
 
 class Tracks:
@@ -56,12 +58,13 @@ class Tracks:
     def lines(self, columns: int, rows: int, now: float) -> list[str]:
         """Return a bar over all and the most telling lines, as many as there is room for.
 
-        Those are first that have been at their stage for longest.
+        First are those of which anything was seen, and that have been at their stage for longest:
+        the others wait for their turn.
         """
         tracks = list(self._tracks.values())
         active = [track for track in tracks if track.standing == "active"]
         room = max(1, rows - 3)
-        shown = sorted(active, key=lambda track: track.since)[:room]
+        shown = sorted(active, key=lambda track: (not track.says, track.since))[:room]
         told = [self._bar(tracks, columns, now)]
         told += _table(shown, now)
         rest = len([track for track in tracks if track.standing != "done"]) - len(shown)

@@ -34,8 +34,8 @@ def test_clones_tell_how_far_they_are():
     told(tracks, "web-2", "waiting", 9.0, says="transferred 3.6 GiB of 8.0 GiB (45.00%)")
     assert tracks.lines(80, 24, 65.0) == [
         "[--------------------] 0/2 done, 1m05s, copying 30%",
-        "web-1  clone   1m00s  15.00%, 1.2 GiB of 8.0 GiB",
-        "web-2  clone   1m00s  45.00%, 3.6 GiB of 8.0 GiB",
+        "web-1  clone   1m00s  15%, 1.2 GiB of 8.0 GiB",
+        "web-2  clone   1m00s  45%, 3.6 GiB of 8.0 GiB",
     ]
     told(tracks, "web-1", "failed", 66.0)
     told(tracks, "web-2", "started", 66.0, verb="agent")
@@ -43,6 +43,26 @@ def test_clones_tell_how_far_they_are():
         "[##########----------] 0/2 done, 1 failed, 1m07s",
         "web-2  agent     1 s",
     ]
+
+
+def test_who_has_only_claimed_his_number_is_not_done():
+    tracks = Tracks(0.0)
+    told(tracks, "web-1", "started", 0.0, verb="claim@pve1")
+    told(tracks, "web-1", "ended", 1.0, verb="claim@pve1")
+    assert tracks.lines(80, 24, 2.0) == [
+        "[--------------------] 0/1 done, 2 s",
+        "and 1 more, 1 of them not begun",
+    ]
+    told(tracks, "web-1", "ended", 2.0, verb="cloud-init")
+    assert tracks.lines(80, 24, 2.0) == ["[####################] 1/1 done, 2 s"]
+
+
+def test_who_moves_comes_before_who_waits_for_his_turn():
+    tracks = Tracks(0.0)
+    told(tracks, "web-1", "started", 0.0)
+    told(tracks, "web-2", "started", 1.0)
+    told(tracks, "web-2", "waiting", 2.0, says="transferred 0.0 B of 8.0 GiB (0.00%)")
+    assert [line.split()[0] for line in tracks.lines(80, 24, 3.0)[1:]] == ["web-2", "web-1"]
 
 
 def test_fifty_fit_and_the_longest_waiting_come_first():
