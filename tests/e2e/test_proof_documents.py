@@ -38,7 +38,10 @@ def test_all_documents_are_as_described(live: Live):
     told("vm", "stop", "web")
     told("vm", "start", "web")
     told("vm", "wait", "web")
+    told("vm", "snapshot", "create", "web", "before")
+    assert told("vm", "snapshot", "list", "web")["items"]
     told("vm", "list", "--all")
+    told("run", "verify-log")
     done = told("run", "list")["items"][0]["run"]
     told("run", "show", done)
     told("run", "resume", done)
