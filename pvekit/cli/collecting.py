@@ -33,9 +33,23 @@ def gc(app: App, dry_run: bool, yes: bool, gone: tuple[str, ...], form: Form) ->
 
     What a run at work has made is never touched, nor anything that is not provably pvekit's.
     """
+    return collect(app, form, dry_run=dry_run, yes=yes, gone=frozenset(gone))
+
+
+def collect(
+    app: App,
+    form: Form,
+    *,
+    dry_run: bool,
+    yes: bool,
+    gone: frozenset[str] = frozenset(),
+    kinds: frozenset[str] | None = None,
+) -> int:
+    """Look for leftovers, of these kinds or all, and remove them after a question."""
     progress = Progress()
     desk = app.desk(progress)
-    with collecting.looked(desk, frozenset(gone)) as sight:
+    with collecting.looked(desk, gone) as whole:
+        sight = whole if kinds is None else whole.only(kinds)
         count = len(sight.found.leftovers)
         _tell(sight, quiet=not form.is_text or (form.quiet and yes and not dry_run))
         report = None

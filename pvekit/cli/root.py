@@ -18,6 +18,7 @@ TABLE = {
     "place": Entry("pvekit.cli.place:place", "Say where VMs would go, and why; changes nothing."),
     "run": Entry("pvekit.cli.runs:runs", "Look at runs, finish or undo unfinished ones."),
     "gc": Entry("pvekit.cli.collecting:gc", "Remove what unfinished runs and old templates left."),
+    "size": Entry("pvekit.cli.size:size", "Look at the sizes that VMs may have."),
     "node": Entry("pvekit.cli.node:node", "Look at nodes, trust their SSH host keys."),
     "doctor": Entry("pvekit.cli.doctoring:doctor", "Say whether the site is fit for pvekit."),
     "explain": Entry("pvekit.cli.explaining:explain", "Say what an error id means."),
@@ -27,6 +28,7 @@ TABLE = {
     ),
     "version": Entry("pvekit.cli.version:version", "Tell what runs here, and on the nodes."),
     "schema": Entry("pvekit.cli.version:schema", "Print the JSON Schema of all documents."),
+    "raw": Entry("pvekit.cli.raw:raw", "Run any command on a node, over the same connection."),
     "trust": Entry("pvekit.cli.node:trust", "The old word for `node trust`.", hidden=True),
 }
 

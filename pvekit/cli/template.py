@@ -8,6 +8,7 @@ import click
 
 from pvekit.cli.app import App, pass_app
 from pvekit.cli.failing import OnFailure, on_failure_option
+from pvekit.cli.lazy import Entry, LazyGroup
 from pvekit.cli.output import Form, View, emit, format_option
 
 TEMPLATES = View(
@@ -18,16 +19,36 @@ TEMPLATES = View(
 )
 
 
-@click.group()
+_HERE = "pvekit.cli.template"
+_VERBS = "pvekit.cli.template_verbs"
+
+TABLE = {
+    "build": Entry(f"{_HERE}:build", "Build what is missing of the configured templates."),
+    "list": Entry(f"{_HERE}:list_templates", "List the templates that pvekit made."),
+    "show": Entry(f"{_VERBS}:show", "Show templates: what they were made of, who needs them."),
+    "verify": Entry(f"{_VERBS}:verify", "Look whether templates are whole and up to date."),
+    "delete": Entry(f"{_VERBS}:delete", "Delete templates with their disks."),
+    "gc": Entry(f"{_VERBS}:gc", "Remove old templates, and images that nothing needs."),
+}
+
+
+@click.group(cls=LazyGroup, table=TABLE)
 def template() -> None:
-    """Build and list templates."""
+    """Build, check and remove templates.
+
+    A template is named by its name, which means all its copies, by its vmid, or by NODE/NAME or
+    NODE/VMID.
+    """
 
 
-@template.command()
+@click.command()
 @click.argument("name", required=False, default="")
 @click.option("--node", "nodes", multiple=True, help="Only on this node; may be repeated.")
 @click.option("--recipe", default="", help="Another recipe than the template's own.")
 @click.option("--rebuild", is_flag=True, help="Build beside a template that is there already.")
+@click.option(
+    "--if-newer", is_flag=True, help="Also where the image that is published has changed."
+)
 @click.option("--dry-run", is_flag=True, help="Show every command and change nothing.")
 @click.option("--detailed-exitcode", is_flag=True, help="With --dry-run: 10 if changes are due.")
 @click.option("--new", is_flag=True, help="Do not resume an unfinished run of the same request.")
@@ -41,6 +62,7 @@ def build(
     nodes: tuple[str, ...],
     recipe: str,
     rebuild: bool,
+    if_newer: bool,
     dry_run: bool,
     detailed_exitcode: bool,
     new: bool,
@@ -51,12 +73,13 @@ def build(
     """Build the template NAME (default: all configured ones) wherever a copy is missing.
 
     The image is downloaded and verified on the node. Nothing happens where a template of the same
-    recipe and hardware exists.
+    recipe and hardware exists; with --if-newer only if it was made of the image whose checksum is
+    published now. The older copy stays until `pvekit template gc`.
     """
     from pvekit.cli import building
     from pvekit.operations.templates import Request
 
-    request = Request(name, nodes, recipe, rebuild)
+    request = Request(name, nodes, recipe, rebuild, if_newer)
     if dry_run:
         return building.foresee(app, request, form, detailed=detailed_exitcode)
     if rebuild:
@@ -64,7 +87,7 @@ def build(
     return building.build(app, request, form, new=new, on_failure=on_failure)
 
 
-@template.command(name="list")
+@click.command(name="list")
 @format_option
 @pass_app
 def list_templates(app: App, form: Form) -> None:

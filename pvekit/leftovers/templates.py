@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
@@ -13,7 +12,7 @@ from pvekit.leftovers.owners import Owners
 from pvekit.plan import Guard, Step
 from pvekit.pve import qm, state
 from pvekit.pve.stored import CSI_VMID
-from pvekit.templates.decide import Wish
+from pvekit.templates.decide import Wish, linked_clones
 from pvekit.vms.decide import made_at
 
 
@@ -84,11 +83,8 @@ class Generations:
     def _in_use(self, vm: Vm) -> str:
         if vm.lock or vm.config.values.get("protection") == "1":
             return "it is locked or protected"
-        base = re.compile(rf"(?:^|/)base-{vm.vmid}-")
-        for other in self.view.inventory.vms:
-            named = (volume.volid.partition(":")[2] for volume in other.volumes.values())
-            if other.domain == vm.domain and other.vmid != vm.vmid and any(map(base.search, named)):
-                return f"VM {other.vmid} ({other.name}) is a linked clone of it"
+        for clone in linked_clones(vm, self.view.inventory):
+            return f"VM {clone.vmid} ({clone.name}) is a linked clone of it"
         runs = self.view.runs.values()
         users = [run.run for run in runs if run.state == "live" and vm.vmid in run.templates]
         if users or self.owners.any_at_work(vm.domain):

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pvekit.errors import Interrupted, PvekitError, Transient
 from pvekit.inventory.model import Inventory, NodeState
 from pvekit.journal import Journal
 from pvekit.leftovers.find import find, plan
 from pvekit.leftovers.model import Found, Leftover, View
-from pvekit.operations import witnesses
+from pvekit.operations import template_deleting, witnesses
 from pvekit.operations.carrying import Report, carry, end, finish, held
 from pvekit.operations.desk import Desk
 from pvekit.operations.template_wishes import wish_of
@@ -22,6 +22,8 @@ from pvekit.run.gather import gather
 from pvekit.shell import Query
 
 KIND = "gc"
+KINDS = frozenset((KIND, template_deleting.KIND))
+"""Runs that only remove, and are not gone on with: their commands look at everything again."""
 
 LISTING = 600.0
 """How long the storages of a node may take to list all disks, in seconds."""
@@ -34,6 +36,11 @@ class Sight:
     found: Found
     unseen: Mapping[str, str]
     dead: Mapping[str, Journal]
+
+    def only(self, kinds: frozenset[str]) -> Sight:
+        """Return what was found of these kinds, and nothing of what was left alone."""
+        kept = tuple(each for each in self.found.leftovers if each.kind in kinds)
+        return replace(self, found=Found(kept))
 
     @property
     def plan(self) -> Plan:
@@ -95,7 +102,7 @@ def remove(desk: Desk, sight: Sight) -> Report:
         if report.status and journal.status is None:
             end(desk, journal, report.status)  # there is nothing to go on with: gc looks again
     for run, dead in sight.dead.items():
-        looked_again = dead.kind == KIND and not report.status
+        looked_again = dead.kind in KINDS and not report.status
         if looked_again or _is_cleared(sight, run, report, dead):
             dead.finished(0)
     return report

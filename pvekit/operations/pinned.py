@@ -22,10 +22,10 @@ def plan(desk: Desk, account: Account) -> Plan:
         return changing.plan(desk, account)
     if account.kind == deleting.KIND:
         return deleting.resumed(account).plan(desk)
-    if account.kind == collecting.KIND:
+    if account.kind in collecting.KINDS:
         raise UsageError(
-            f"Run {account.run} is one of `pvekit gc`: it has made nothing.",
-            hint="`pvekit gc` looks at everything again.",
+            f"Run {account.run} is one of `pvekit {account.kind}`: it has made nothing.",
+            hint=f"`pvekit {account.kind}` looks at everything again.",
             id="RUN-OVER",
         )
     raise UsageError(

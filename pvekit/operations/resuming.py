@@ -30,10 +30,10 @@ class Resumed:
 def check(account: Account) -> None:
     """Raise :class:`UsageError` for a run that is not to be gone on with."""
     run, standing = account.run, account.standing
-    if account.kind == collecting.KIND:
+    if account.kind in collecting.KINDS:
         raise UsageError(
-            f"Run {run} is one of `pvekit gc`: it is not gone on with.",
-            hint="`pvekit gc` looks at everything again.",
+            f"Run {run} is one of `pvekit {account.kind}`: it is not gone on with.",
+            hint=f"`pvekit {account.kind}` looks at everything again.",
             id="RUN-OVER",
         )
     if standing == "finished":

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from pvekit.config.model import Config, TemplateConfig
-from pvekit.errors import NoCapacity, PvekitError, UnreadableAnswer
-from pvekit.inventory.model import NodeState
+from pvekit.errors import NoCapacity, PvekitError, Transient, UnreadableAnswer
+from pvekit.inventory.model import Inventory, NodeState
 from pvekit.operations.desk import Desk
 from pvekit.plan import Ask
 from pvekit.pve.scripts import script
@@ -118,6 +118,16 @@ def _signer(
             id="GPGV-MISSING",
         )
     return gpgv.signer(fetched.report, keyring)
+
+
+def published(
+    desk: Desk, template: TemplateConfig, inventory: Inventory, only: Sequence[str] = ()
+) -> sums.Checksum:
+    """Read which image is published now, on the first node that answers."""
+    for node in inventory.nodes:
+        if node.configured and node.online and (not only or node.alias in only):
+            return checksum(desk, template, node)
+    raise Transient("No node answers that could read the checksums.", id="SITE-SILENT")
 
 
 def joined(problems: Sequence[NoCapacity]) -> NoCapacity:

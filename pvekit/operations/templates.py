@@ -15,7 +15,7 @@ from pvekit.journal.frozen import part, thaw
 from pvekit.operations import template_wishes
 from pvekit.operations.carrying import Report, carry, finish, held, letting_go, take_back
 from pvekit.operations.desk import Desk
-from pvekit.operations.template_sums import checksum, joined
+from pvekit.operations.template_sums import checksum, joined, published
 from pvekit.operations.template_wishes import configured, wish_of
 from pvekit.plan import Plan
 from pvekit.run.apply import Outcome, Preview, preview
@@ -31,12 +31,16 @@ WAIT = 5.0
 
 @dataclass(frozen=True)
 class Request:
-    """What a command line asks for; without a template all configured ones are meant."""
+    """What a command line asks for; without a template all configured ones are meant.
+
+    ``if_newer``: a copy of another image than the one that is published now does not count.
+    """
 
     template: str = ""
     nodes: tuple[str, ...] = ()
     recipe: str = ""
     rebuild: bool = False
+    if_newer: bool = False
 
 
 @dataclass(frozen=True)
@@ -296,7 +300,9 @@ def _for_one(
     """Return the copies of one template to build; ``taken`` are vmids just given to others."""
     wish, made = wish_of(desk.config, template)
     wish = replace(wish, reserved=wish.reserved | taken)
-    nodes = decide.missing(wish, inventory, request.nodes, rebuild=request.rebuild)
+    known = published(desk, template, inventory, request.nodes) if request.if_newer else None
+    image = known.mark if known else ""
+    nodes = decide.missing(wish, inventory, request.nodes, rebuild=request.rebuild, image=image)
     decide.check(wish, inventory, nodes)
     if len(nodes) > 1 and template.build_network.ip != "dhcp":
         raise UsageError(
@@ -306,11 +312,13 @@ def _for_one(
     there = [
         Existing(template.name, node.alias, vm.vmid)
         for node in inventory.nodes
-        if node.configured and node not in nodes and (vm := decide.found(wish, inventory, node))
+        if node.configured
+        and node not in nodes
+        and (vm := decide.found(wish, inventory, node, image))
     ]
     if not nodes:
         return [], there
-    found = checksum(desk, template, nodes[0])
+    found = known or checksum(desk, template, nodes[0])
     claimers = claim_nodes(inventory, named=True)
     works = []
     for node, vmid in zip(nodes, decide.vmids(wish, inventory, nodes), strict=True):

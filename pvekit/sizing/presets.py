@@ -34,6 +34,11 @@ def role_preset(role: str) -> RolePreset:
     return roles.get(role, roles[_OTHER_ROLES])
 
 
+def roles_of(preset: str) -> tuple[str, ...]:
+    """Return the roles that get a preset by default; ``other`` is every role that has none."""
+    return tuple(role for role, entry in _roles().items() if entry.preset == preset)
+
+
 @cache
 def _roles() -> Mapping[str, RolePreset]:
     return {role: RolePreset(**entry) for role, entry in _load("roles").items()}

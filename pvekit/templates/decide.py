@@ -5,6 +5,7 @@ Everything is found out before anything is downloaded, and all problems are told
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -41,13 +42,29 @@ class Wish:
     reserved: frozenset[int] = frozenset()
 
 
-def found(wish: Wish, inventory: Inventory, node: NodeState) -> Vm | None:
-    """Return the template that makes a copy on this node unnecessary, if there is one."""
+def found(wish: Wish, inventory: Inventory, node: NodeState, image: str = "") -> Vm | None:
+    """Return the template that makes a copy on this node unnecessary, if there is one.
+
+    With ``image`` only one that was made of the image with this checksum (its first 16 digits).
+    """
     for vm in inventory.templates():
         same = vm.mark is not None and (vm.mark.name, vm.mark.digest) == (wish.name, wish.digest)
-        if same and vm.domain == node.domain and _serves(vm, inventory, node):
+        fits = same and vm.mark is not None and image in ("", vm.mark.image)
+        if fits and vm.domain == node.domain and _serves(vm, inventory, node):
             return vm
     return None
+
+
+def linked_clones(template: Vm, inventory: Inventory) -> tuple[Vm, ...]:
+    """Return the VMs whose disks rest on a template's."""
+    base = re.compile(rf"(?:^|/)base-{template.vmid}-")
+    return tuple(
+        other
+        for other in inventory.vms
+        if (other.domain, other.vmid) != (template.domain, template.vmid)
+        and other.domain == template.domain
+        and any(base.search(v.volid.partition(":")[2]) for v in other.volumes.values())
+    )
 
 
 def _serves(vm: Vm, inventory: Inventory, node: NodeState) -> bool:
@@ -55,18 +72,24 @@ def _serves(vm: Vm, inventory: Inventory, node: NodeState) -> bool:
 
 
 def missing(
-    wish: Wish, inventory: Inventory, only: Sequence[str] = (), *, rebuild: bool = False
+    wish: Wish,
+    inventory: Inventory,
+    only: Sequence[str] = (),
+    *,
+    rebuild: bool = False,
+    image: str = "",
 ) -> list[NodeState]:
     """Return the nodes on which a copy is to be built: each, or one per PVE cluster if shared."""
     nodes = [n for n in inventory.nodes if n.configured and (not only or n.alias in only)]
-    nodes.sort(key=lambda node: not (node.online and node.writable))
     nodes.sort(key=lambda node: not (node.online and node.writable))  # one that can serve the rest
     wanted: list[NodeState] = []
     served: set[str] = set()
     for node in nodes:
         storage = inventory.storage(node.domain, wish.storage)
         shared = storage is not None and storage.shared
-        if (shared and node.domain in served) or (not rebuild and found(wish, inventory, node)):
+        if (shared and node.domain in served) or (
+            not rebuild and found(wish, inventory, node, image)
+        ):
             continue
         served.add(node.domain)
         wanted.append(node)

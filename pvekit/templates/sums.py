@@ -24,6 +24,11 @@ class Checksum:
     hexdigest: str
     signer: str = ""
 
+    @property
+    def mark(self) -> str:
+        """What the mark of a template keeps of it: its first digits."""
+        return self.hexdigest[:16]
+
 
 def find(text: str, name: str, *, url: str = "") -> Checksum:
     """Return the checksum of a file name in a checksum file of GNU, BSD or one-file form.

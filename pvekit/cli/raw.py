@@ -1,0 +1,30 @@
+"""``pvekit raw``: any command on a node, for what pvekit has no word for."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from pvekit.cli.app import App, pass_app
+
+
+@click.command(context_settings={"allow_interspersed_args": False})
+@click.argument("node")
+@click.argument("words", nargs=-1, required=True, type=click.UNPROCESSED, metavar="COMMAND...")
+@click.option("--stdin", "-i", is_flag=True, help="Pass what this command reads on to it.")
+@click.option("--timeout", default=60.0, show_default=True, help="Seconds to wait for its end.")
+@pass_app
+def raw(app: App, node: str, words: tuple[str, ...], stdin: bool, timeout: float) -> int:
+    """Run a command on NODE, over the same connection and as the same user as all others.
+
+    Nothing is checked: it is the way past pvekit's care for VMs that are not its own. The words are
+    quoted, no shell reads them: `pvekit raw pve1 qm list`. The exit status is the command's.
+    """
+    from pvekit.shell import Command
+
+    told = sys.stdin.read() if stdin else ""
+    result = app.machines.shell(node).run(Command(words, told, timeout=timeout))
+    click.echo(result.out, nl=False)
+    click.echo(result.err, nl=False, err=True)
+    return result.exit_status

@@ -1,0 +1,38 @@
+"""``pvekit size``."""
+
+from __future__ import annotations
+
+import click
+
+from pvekit.cli.app import App, pass_app
+from pvekit.cli.output import Form, View, emit, emit_one, format_option
+
+SIZES = View(
+    kind="Size", name="size/{name}", columns=("name", "cpus", "memory_mb", "disk_gb", "roles")
+)
+
+
+@click.group()
+def size() -> None:
+    """Look at the sizes that VMs may have: presets, and those of the configuration."""
+
+
+@size.command(name="list")
+@format_option
+@pass_app
+def list_sizes(app: App, form: Form) -> None:
+    """List the sizes, and the roles that get them from `--size auto`."""
+    from pvekit.operations.size_listing import rows
+
+    emit(form, SIZES, rows(app.config))
+
+
+@size.command()
+@click.argument("name")
+@format_option
+@pass_app
+def show(app: App, name: str, form: Form) -> None:
+    """Show one size."""
+    from pvekit.operations.size_listing import one
+
+    emit_one(form, SIZES, one(app.config, name))
