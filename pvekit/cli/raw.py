@@ -26,5 +26,5 @@ def raw(app: App, node: str, words: tuple[str, ...], stdin: bool, timeout: float
     told = sys.stdin.read() if stdin else ""
     result = app.machines.shell(node).run(Command(words, told, timeout=timeout))
     click.echo(result.out, nl=False)
-    click.echo(result.err, nl=False, err=True)
+    sys.stderr.write(result.err)
     return result.exit_status

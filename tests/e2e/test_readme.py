@@ -161,7 +161,13 @@ def every_option() -> set[str]:
         return found
 
     labs = {word for each in lab_commands().values() for word in each._option_string_actions}
-    return under(root) | labs
+    return under(root) | labs | options_of_benchmarks()
+
+
+def options_of_benchmarks() -> set[str]:
+    scripts = (REPOSITORY / "benchmarks").glob("*.py")
+    texts = [path.read_text() for path in scripts]
+    return {word for text in texts for word in re.findall(r'add_argument\(\s*"(--?[a-z-]+)"', text)}
 
 
 @pytest.mark.parametrize(("document", "line"), commands())
@@ -191,6 +197,7 @@ def test_a_named_key_is_one_of_the_configuration():
     known = keys_of(json.loads((REPOSITORY / "pvekit/config/schema.json").read_text()))
     known |= set(NAMES)  # of the lab's profiles
     known |= keys_of(schema())  # of the documents that are printed
+    known |= {"authorized_keys", "known_hosts"}  # files of OpenSSH
     named = [
         line for _, line in named_lines() if re.fullmatch(r"[a-z]+(_[a-z]+)+(\.[a-z_]+)*", line)
     ]
