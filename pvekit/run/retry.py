@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from pvekit.errors import PvekitError, QuorumLost, QuorumTimeout, Transient
+from pvekit.errors import LockTimeout, PvekitError, QuorumLost, QuorumTimeout, Transient
 from pvekit.plan import Ask, Asking, Step, ask
 from pvekit.run.context import Context
 from pvekit.run.wants import Pause
@@ -34,7 +34,8 @@ class Row:
     """The transient failures of a step in a row: how many, and when the first and the last were.
 
     ``excused`` are the seconds since the first in which it waited for others of this run.
-    ``over``: there is to be no further attempt.
+    ``alike`` are those that were locks, or that were none, as the last one: a link that breaks once
+    while a lock is waited for is not the last straw. ``over``: there is to be no further attempt.
     """
 
     count: int = 0
@@ -42,6 +43,8 @@ class Row:
     first: float = 0.0
     last: float = -math.inf
     excused: float = 0.0
+    alike: int = 0
+    locks: int = 0
     over: bool = False
 
     def add(self, error: Transient, now: float, quiet: float) -> None:
@@ -52,8 +55,11 @@ class Row:
         """
         broke = isinstance(error, LinkLost | Unreachable) and self.total < MOST
         if not self.total or (broke and now - self.last > quiet):
-            self.count, self.first, self.excused = 0, now, 0.0
+            self.count, self.first, self.excused, self.locks = 0, now, 0.0, 0
         self.count += 1
+        locked = isinstance(error, LockTimeout)
+        self.locks += locked
+        self.alike = self.locks if locked else self.count - self.locks
         self.total += 1
         self.last = now
 
@@ -93,7 +99,7 @@ def _count(error: Transient, row: Row, step: Step, context: Context) -> None:
     now = context.clock.now()
     row.add(error, now, quiet=context.policy.deadline)
     seconds = now - row.first - row.excused
-    if context.policy.gives_up(error, row.count, seconds):
+    if context.policy.gives_up(error, row.alike, seconds):
         if row.count > 1:
             said = f"{step.key} on {step.node}: {row.count} attempts in {seconds:.0f} s."
             error.details = "\n".join(filter(None, (error.details, said)))

@@ -665,6 +665,12 @@ def test_lost_looks_count_only_while_none_is_answered(bench):
     assert bench.error(step("a", patience=3600.0), retries=1) is None
 
 
+def test_a_link_that_breaks_once_among_locks_does_not_end_the_step(bench):
+    bench.site.script["make a"].extend([*[LOCKED] * 4, LinkLost("cut"), LOCKED])
+    assert bench.error(MAKE_A, retries=2) is None
+    assert len(bench.site.sent) == 7
+
+
 def test_what_failed_is_looked_at_again_if_the_look_is_lost(bench):
     """Else the failed job would be begun again upon what it has left."""
     run, looks = bench.site.run, Counter()
