@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from pvekit.errors import LockTimeout, NotReady, PvekitError, Transient
 from pvekit.plan import Asking, Change, Step, Verdict, ask, with_symptoms
-from pvekit.pve import act, holders
+from pvekit.pve import act, holders, tasklog
 from pvekit.pve.faults import complaint, failure
 from pvekit.pve.scripts import script
 from pvekit.run.context import Context, Passed
@@ -135,6 +135,7 @@ def _attempt(step: Step, context: Context, row: Row, attempt: int) -> Asking[Pve
             what = f"{step.verb} {step.subject}"
             told = replace(result, command=change.command)
             error = failure(told, what=what, node=step.node, vmid=taken, shown=str(change))
+            error = yield from tasklog.told(error, told, step.node)
             return (yield from holders.told(error, step.node))
     return None
 
@@ -174,7 +175,7 @@ def _joined(
         if job.state == "done":
             return job.result(change.command)
         if job.state in ("dead", "none"):
-            return _died(change.command)
+            return _died(change.command, job.out, job.err)
         if job.out:
             context.tell(step, "waiting", says=job.out.splitlines()[-1])
         if context.clock.now() >= deadline:
@@ -193,8 +194,8 @@ def _forget(node: str, identity: str, purpose: Purpose) -> Asking[None]:
         yield from send(node, script("forget", identity), purpose)
 
 
-def _died(command: Command) -> Result:
-    return Result(command, 255, err="the job died before its end (did the node restart?)")
+def _died(command: Command, out: str, err: str) -> Result:
+    return Result(command, 255, out, "\n".join(part for part in (tasklog.DIED, err) if part))
 
 
 def _await(step: Step, context: Context, row: Row, deadline: float) -> Asking[str]:

@@ -30,5 +30,7 @@ for id; do
     last err 40
   else
     echo "job $id dead"
+    last out 10
+    last err 10
   fi
 done
