@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import click
 
@@ -31,7 +31,9 @@ def list_runs(app: App, unfinished: bool, form: Form) -> None:
     """List the runs of this machine, newest first."""
     from pvekit.operations.runs import listed
 
-    emit(form, RUNS, [asdict(each) for each in listed(app.store, unfinished=unfinished)])
+    rows = [asdict(each) for each in listed(app.store, unfinished=unfinished)]
+    named = any(row["context"] for row in rows)  # a column of nothing would only take room
+    emit(form, replace(RUNS, columns=(*RUNS.columns, "context"), wide=()) if named else RUNS, rows)
 
 
 @runs.command()

@@ -34,7 +34,9 @@ def test_runs_and_questions_name_their_site(live, tmp_path, monkeypatch):
     assert by_name(live, "--context", "lab", "template", "build").status in (0, 7)
     (run,) = by_name(live, "run", "list", "-o", "json").rows
     assert run["context"] == "lab"
-    assert "lab" in by_name(live, "run", "list", "-o", "wide").out
+    head, row = by_name(live, "run", "list").out.splitlines()
+    assert head.split()[-1] == "CONTEXT"
+    assert row.split()[-1] == "lab"
     asked = by_name(live, "--context", "lab", "run", "rollback", run["run"])
     assert asked.status == 2
     assert f"[lab] Remove what run {run['run']} has made?" in asked.err
