@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from pvekit.cli import building, changing, creating, previewing, say
+from pvekit.cli import building, changing, creating, fleets, previewing, say
 from pvekit.cli.app import App
 from pvekit.cli.output import Form, View, emit_one
 from pvekit.cli.progress import Progress
@@ -63,5 +63,7 @@ def _ended(resumed: Resumed, form: Form) -> None:
         creating.results(resumed.machines, report, form)
     elif resumed.copies is not None:
         building.ended(resumed.copies, report, form)
+    elif resumed.applied is not None:
+        fleets.ended(resumed.applied, form)
     else:
         changing.ended(resumed.verb, resumed.targets, report, form)

@@ -33,6 +33,7 @@ TABLE = {
     "show": Entry(f"{_HERE}:show", "Show one VM: its configuration and where it came from."),
     "start": Entry(f"{_HERE}:start", "Start VMs."),
     "stop": Entry(f"{_HERE}:stop", "Stop VMs, gracefully."),
+    "export": Entry("pvekit.cli.exporting:export", "Write a fleet file of VMs that are there."),
     "reboot": Entry("pvekit.cli.rebooting:reboot", "Shut VMs down and start them again."),
     "wait": Entry("pvekit.cli.waiting:wait", "Wait until VMs are ready, run, are off or gone."),
     "resize": Entry("pvekit.cli.resizing:resize", "Give VMs other CPUs, memory, bigger disks."),

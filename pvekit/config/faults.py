@@ -50,11 +50,14 @@ class ConfigFaults(UsageError):
 
     id = "CONFIG-INVALID"
 
-    def __init__(self, faults: tuple[Fault, ...]) -> None:
+    def __init__(
+        self, faults: tuple[Fault, ...], *, what: str = "The configuration", id: str = ""
+    ) -> None:
         count = f"{len(faults)} faults" if len(faults) > 1 else "a fault"
         super().__init__(
-            f"The configuration has {count}; nothing was sent.",
+            f"{what} has {count}; nothing was sent.",
             details="\n".join(map(str, faults)),
+            id=id,
         )
         self.faults = faults
 

@@ -19,12 +19,15 @@ if TYPE_CHECKING:
 
 Schema = dict[str, Any]
 
+CONFIG = "pvekit.config"
+"""The package whose ``schema.json`` describes the configuration."""
+
 
 @dataclass(frozen=True)
 class Violation:
     """One keyword of the schema that a value at a place does not satisfy.
 
-    With `of_key` the value is a key of the mapping at the place.
+    With `of_key` the value is a key of the mapping at the place; `package` is whose schema it is.
     """
 
     place: Place
@@ -33,22 +36,23 @@ class Violation:
     schema: Schema
     value: Any
     of_key: bool
+    package: str = CONFIG
 
 
 @cache
-def load() -> Schema:
-    """Return the JSON Schema (draft 2020-12) of the configuration."""
-    text = (resources.files(__package__) / "schema.json").read_text(encoding="utf-8")
+def load(package: str = CONFIG) -> Schema:
+    """Return the JSON Schema (draft 2020-12) of a package's files."""
+    text = (resources.files(package) / "schema.json").read_text(encoding="utf-8")
     schema: Schema = json.loads(text)
     return schema
 
 
-def resolved(schema: Schema) -> Schema:
+def resolved(schema: Schema, package: str = CONFIG) -> Schema:
     """Return a schema together with what it refers to; its own words win."""
     reference = schema.get("$ref")
     if reference is None:
         return schema
-    definition: Schema = load()["$defs"][reference.rpartition("/")[2]]
+    definition: Schema = load(package)["$defs"][reference.rpartition("/")[2]]
     return {**definition, **schema}
 
 
@@ -83,12 +87,12 @@ def is_local_path(place: Place) -> bool:
     return bool(at(place).get("x-local-path"))
 
 
-def violations(value: Value) -> list[Violation]:
+def violations(value: Value, package: str = CONFIG) -> list[Violation]:
     """Return all that is wrong with the values of a file."""
-    return [_violation(error) for error in _validator().iter_errors(value)]
+    return [_violation(error, package) for error in _validator(package).iter_errors(value)]
 
 
-def _violation(error: ValidationError) -> Violation:
+def _violation(error: ValidationError, package: str) -> Violation:
     schema: Any = error.schema
     return Violation(
         place=tuple(error.absolute_path),
@@ -97,11 +101,12 @@ def _violation(error: ValidationError) -> Violation:
         schema=schema,
         value=error.instance,
         of_key="propertyNames" in error.absolute_schema_path,
+        package=package,
     )
 
 
 @cache
-def _validator() -> Validator:
+def _validator(package: str) -> Validator:
     from jsonschema import Draft202012Validator, ValidationError, validators
 
     def whole_match(
@@ -118,4 +123,4 @@ def _validator() -> Validator:
     strict: type[Validator] = validators.extend(  # type: ignore[no-untyped-call]
         Draft202012Validator, {"pattern": whole_match}, type_checker=types
     )
-    return strict(load(), format_checker=Draft202012Validator.FORMAT_CHECKER)
+    return strict(load(package), format_checker=Draft202012Validator.FORMAT_CHECKER)

@@ -12,14 +12,14 @@ from collections.abc import Iterable, Iterator
 from pvekit.config.document import Document, Value
 from pvekit.config.faults import Fault, Place
 from pvekit.config.nearest import did_you_mean, nearest
-from pvekit.config.schema import Schema, Violation, is_secret, load, resolved, violations
+from pvekit.config.schema import CONFIG, Schema, Violation, is_secret, load, resolved, violations
 
 _SHOWN_CHARACTERS = 60
 
 
-def check(document: Document) -> list[Fault]:
-    """Return every violation of the schema, each of them once."""
-    found = violations(document.value)
+def check(document: Document, package: str = CONFIG) -> list[Fault]:
+    """Return every violation of a package's schema, each of them once."""
+    found = violations(document.value, package)
     misspelt = {place for violation in found for place in _meant(violation)}
     faults = (fault for violation in found for fault in _faults(violation, document))
     return [fault for fault in dict.fromkeys(faults) if fault.place not in misspelt]
@@ -53,18 +53,20 @@ def _faults(violation: Violation, document: Document) -> Iterator[Fault]:
     elif violation.keyword in {"required", "dependentRequired"}:
         yield from _missing_keys(violation, document)
     elif violation.of_key:
-        expected = f"{_expected(violation.schema)} as key"
+        expected = f"{_expected(violation.schema, violation.package)} as key"
         yield document.fault((*place, violation.value), expected, shown(violation.value))
     else:
         found = shown(violation.value, document.written(place))
         hint = _hint(violation, found)
-        if is_secret(place):  # what is meant as one must not be told, of whatever type it is
+        if violation.package == CONFIG and is_secret(
+            place
+        ):  # what is meant as one must not be told, of whatever type it is
             found, hint = "something else (not shown)", ""
-        yield document.fault(place, _expected(violation.schema), found, hint)
+        yield document.fault(place, _expected(violation.schema, violation.package), found, hint)
 
 
-def _expected(schema: Schema) -> str:
-    schema = resolved(schema)
+def _expected(schema: Schema, package: str) -> str:
+    schema = resolved(schema, package)
     if "enum" in schema:
         return f"one of {', '.join(schema['enum'])}"
     return str(schema["title"])
@@ -88,7 +90,7 @@ def _hint(violation: Violation, found: str) -> str:
 def _unknown_keys(violation: Violation, document: Document) -> Iterator[Fault]:
     known = list(violation.schema["properties"])
     for key in _unknown(violation):
-        hint = " ".join(filter(None, (did_you_mean(key, known), _belongs(key))))
+        hint = " ".join(filter(None, (did_you_mean(key, known), _belongs(key, violation.package))))
         expected = "a known key" if hint else f"one of the keys {', '.join(known)}"
         yield document.fault((*violation.place, key), expected, shown(key), hint)
 
@@ -106,16 +108,16 @@ def _meant(violation: Violation) -> Iterator[Place]:
                 yield (*violation.place, meant)
 
 
-def _belongs(key: str) -> str:
+def _belongs(key: str, package: str) -> str:
     """Say where else in the file a key is known."""
-    homes = [prefix + key for prefix, properties in _sections() if key in properties]
+    homes = [prefix + key for prefix, properties in _sections(package) if key in properties]
     return f"pvekit knows {' and '.join(homes)}" if homes else ""
 
 
-def _sections() -> Iterator[tuple[str, Iterable[str]]]:
-    yield "", load()["properties"]
-    for name, schema in load()["properties"].items():
-        yield f"{name}.", resolved(schema).get("properties", ())
+def _sections(package: str) -> Iterator[tuple[str, Iterable[str]]]:
+    yield "", load(package)["properties"]
+    for name, schema in load(package)["properties"].items():
+        yield f"{name}.", resolved(schema, package).get("properties", ())
 
 
 def _missing_keys(violation: Violation, document: Document) -> Iterator[Fault]:
@@ -125,7 +127,7 @@ def _missing_keys(violation: Violation, document: Document) -> Iterator[Fault]:
         pairs = violation.wanted.items()
         needed = {key for given, keys in pairs if given in violation.value for key in keys}
         hint = f"{' and '.join(violation.wanted)} go together"
-    properties = resolved(violation.schema)["properties"]
+    properties = resolved(violation.schema, violation.package)["properties"]
     for key in sorted(needed - violation.value.keys()):
         place = (*violation.place, key)
-        yield document.fault(place, _expected(properties[key]), "nothing", hint)
+        yield document.fault(place, _expected(properties[key], violation.package), "nothing", hint)

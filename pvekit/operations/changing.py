@@ -79,16 +79,20 @@ def differences(account: Account, inventory: Inventory) -> Iterator[Difference]:
     """Yield which VMs are not those any more that a run means."""
     ordered = order(account)
     for work in works(account):
-        vm = work.vm
-        home = fit.configured(vm.node, inventory)
-        if home is None:
-            yield from fit.node(vm.node, vm.node, inventory)
-            continue
-        yield from fit.guest((vm.vmid, vm.name, vm.run), home.domain, inventory, done=True)
-        found = inventory.vm(home.domain, vm.vmid)
-        places = (home.name, ordered.leaves(work))
-        if found and fit.made_by(found, vm.run, inventory) and found.node not in places:
-            yield Difference(f"VM {vm.vmid}", f"on {home.name}", f"on {found.node}")
+        yield from differences_of(work.vm, inventory, ordered.leaves(work))
+
+
+def differences_of(vm: Target, inventory: Inventory, leaves: str = "") -> Iterator[Difference]:
+    """Yield what became of one VM; ``leaves`` is a node that it may have gone to."""
+    home = fit.configured(vm.node, inventory)
+    if home is None:
+        yield from fit.node(vm.node, vm.node, inventory)
+        return
+    yield from fit.guest((vm.vmid, vm.name, vm.run), home.domain, inventory, done=True)
+    found = inventory.vm(home.domain, vm.vmid)
+    places = (home.name, leaves)
+    if found and fit.made_by(found, vm.run, inventory) and found.node not in places:
+        yield Difference(f"VM {vm.vmid}", f"on {home.name}", f"on {found.node}")
 
 
 def decided(desk: Desk, order: AnyOrder[Any], wanted: Wanted) -> list[AnyWork]:

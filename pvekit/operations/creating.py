@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
-from pvekit.errors import IdTaken, PvekitError
 from pvekit.journal import Account, Journal
 from pvekit.journal.frozen import part, thaw
-from pvekit.operations import passwords, placement_rules, vm_wishes
-from pvekit.operations.carrying import Report, carry, finish, held, take_back
+from pvekit.operations import passwords, placement_rules, settling, vm_wishes
+from pvekit.operations.carrying import Report, finish, held
 from pvekit.operations.desk import Desk
 from pvekit.operations.vm_wishes import Request, data
 from pvekit.plan import Plan
 from pvekit.run.apply import Outcome, Preview, preview
-from pvekit.run.context import Event
-from pvekit.vms import create, decide
+from pvekit.vms import decide
 from pvekit.vms.create import Wait
 from pvekit.vms.decide import Decision
 from pvekit.vms.spec import Placement, VmSpec
 
 KIND = "vm create"
-ROUNDS = 40
-"""How often a lost race for a name, address or vmid is tried again before giving up."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +37,7 @@ class Decided:
 
     def plan(self, desk: Desk) -> Plan:
         """Return the plan for all of them."""
-        return _steps(desk, self.decisions, self.wait, self.touched)
+        return settling.steps(desk, self.decisions, self.wait, self.touched)
 
 
 def decided(desk: Desk, request: Request) -> Decided:
@@ -78,120 +74,48 @@ def carry_out(desk: Desk, request: Request, journal: Journal) -> tuple[Decided, 
     """
     with held(desk, journal):
         passwords.check(desk)
-        wait = vm_wishes.wait(desk.config, request)
-        fresh = _pinned(journal) or _pin(journal, _decide(desk, request, journal.run))
-        decisions: dict[str, Decision] = {}
-        outcomes: dict[str, Outcome] = {}
-        for left in reversed(range(ROUNDS)):
-            claimed, fresh = _claimed(desk, request, journal, fresh)
-            won = [each for each in fresh if claimed[each[0].subject].error is None]
-            plan = _plan(desk, won, wait, journal)
-            outcomes |= claimed | carry(_forgetting(desk, won), plan, journal, last=True)
-            decisions |= {spec.subject: (spec, at) for spec, at in fresh}
-            lost = [decisions[name] for name in _lost(outcomes, request) if name in decisions]
-            fresh, failed = _anew(desk, request, journal, lost if left else ())
-            outcomes |= failed
-            if not fresh:
-                break
-            for spec, _at in lost:
-                del decisions[spec.subject]
-        ordered = {name: outcomes[name] for name in decisions}
+        maker = _Maker(desk, request)
+        fresh = settling.pinned(journal) or settling.pin(journal, maker.decide(journal.run))
+        decisions, outcomes = settling.settle(desk, journal, maker, fresh)
         report = finish(
             desk,
             journal,
-            ordered,
-            lambda names: _plan(desk, [decisions[name] for name in names], None, journal),
+            outcomes,
+            lambda names: settling.plan(desk, [decisions[name] for name in names], None, journal),
         )
-        return Decided(tuple(decisions.values()), wait, journal.run), report
+        return Decided(tuple(decisions.values()), maker.wait, journal.run), report
 
 
-def _forgetting(desk: Desk, decisions: Sequence[Decision]) -> Desk:
-    """Return the desk at which a VM's pinned host key is forgotten as soon as it is cloned anew."""
-    places = {spec.subject: at for spec, at in decisions}
+@dataclass(frozen=True)
+class _Maker:
+    """Decides what a request asks for."""
 
-    def watch(event: Event) -> None:
-        if (event.step.verb, event.state) == ("clone", "done"):
-            at = places[event.step.subject]
-            desk.forget_guest(at.vmid, at.run)
-        desk.watch(event)
+    desk: Desk
+    request: Request
 
-    return replace(desk, watch=watch)
+    @property
+    def wait(self) -> Wait | None:
+        """How the machines are waited for."""
+        return vm_wishes.wait(self.desk.config, self.request)
 
+    def decide(self, run: str) -> tuple[Decision, ...]:
+        """Decide all machines."""
+        return _decide(self.desk, self.request, run)
 
-def _claimed(
-    desk: Desk, request: Request, journal: Journal, fresh: tuple[Decision, ...]
-) -> tuple[dict[str, Outcome], tuple[Decision, ...]]:
-    """Claim what was decided, and decide anew what others were faster to claim."""
-    settled: tuple[Decision, ...] = ()
-    outcomes: dict[str, Outcome] = {}
-    for left in reversed(range(ROUNDS)):
-        outcomes |= carry(desk, _claims(desk, fresh), journal)
-        lost_names = _lost({spec.subject: outcomes[spec.subject] for spec, _ in fresh}, request)
-        lost = [each for each in fresh if each[0].subject in lost_names]
-        anew, failed = _anew(desk, request, journal, lost if left else ())
-        if not anew:
-            return outcomes | failed, (*settled, *fresh)
-        settled += tuple(each for each in fresh if each not in lost)
-        for spec, _at in lost:
-            del outcomes[spec.subject]
-        fresh = anew
-    return outcomes, settled
+    def again(self, run: str, lost: Sequence[Decision]) -> tuple[Decision, ...]:
+        """Decide as many again as were lost."""
+        # A vmid under which a stranger's disk lies looks free in the inventory.
+        avoid = frozenset(at.vmid for _, at in lost)
+        return _decide(self.desk, self.request, run, len(lost), avoid)
 
-
-def _lost(outcomes: Mapping[str, Outcome], request: Request) -> list[str]:
-    """Return for which subjects a race was lost for something that pvekit was free to choose."""
-    asked_for = {
-        "name": bool(request.name),
-        "vmid": request.vmid is not None,
-        "ip": request.network == "static" and request.count == 1,
-    }
-    return [
-        name
-        for name, outcome in outcomes.items()
-        if isinstance(outcome.error, IdTaken) and not asked_for.get(outcome.error.what, False)
-    ]
-
-
-def _anew(
-    desk: Desk, request: Request, journal: Journal, lost: Sequence[Decision]
-) -> tuple[tuple[Decision, ...], dict[str, Outcome]]:
-    """Decide lost machines anew, or return why that cannot be: the others go on without them."""
-    if not lost or desk.stop.asked:
-        return (), {}
-    try:
-        return _again(desk, request, journal, lost), {}
-    except PvekitError as error:
-        return (), {spec.subject: Outcome(error) for spec, _ in lost}
-
-
-def _again(
-    desk: Desk, request: Request, journal: Journal, lost: Sequence[Decision]
-) -> tuple[Decision, ...]:
-    """Take back what lost machines had touched and decide them anew."""
-    undone = take_back(desk, _plan(desk, lost, None, journal), journal)
-    for error in (outcome.error for outcome in undone.values()):
-        if error is not None:
-            raise error
-    desk.clock.sleep(desk.policy.jitter() * 0.2)
-    # A vmid under which a stranger's disk lies looks free in the inventory.
-    avoid = frozenset(at.vmid for _, at in lost)
-    anew = _decide(desk, request, journal.run, len(lost), avoid)
-    return _pin(journal, anew, instead_of=lost)
-
-
-def _pin(
-    journal: Journal, decisions: tuple[Decision, ...], instead_of: Sequence[Decision] = ()
-) -> tuple[Decision, ...]:
-    pinned = {spec.subject: {"spec": asdict(spec), "at": asdict(at)} for spec, at in decisions}
-    journal.decided(pinned, [spec.subject for spec, _ in instead_of])
-    return decisions
-
-
-def _pinned(account: Account) -> tuple[Decision, ...]:
-    return tuple(
-        (thaw(VmSpec, part(decision, "spec")), thaw(Placement, part(decision, "at")))
-        for decision in account.decisions().values()
-    )
+    def insists(self, what: str) -> bool:
+        """Whether a name, vmid or address was asked for, and no other will do."""
+        asked_for = {
+            "name": bool(self.request.name),
+            "vmid": self.request.vmid is not None,
+            "ip": self.request.network == "static" and self.request.count == 1,
+        }
+        return asked_for.get(what, False)
 
 
 def asked_for(account: Account) -> Request:
@@ -202,34 +126,12 @@ def asked_for(account: Account) -> Request:
 def pinned(desk: Desk, account: Account) -> Decided:
     """Return what a run has decided and begun, and whether it is waited for."""
     wait = vm_wishes.wait(desk.config, asked_for(account))
-    return Decided(_pinned(account), wait, account.run, account.touched())
+    return Decided(settling.pinned(account), wait, account.run, account.touched())
 
 
 def resumed(desk: Desk, account: Account) -> Plan:
     """Return the plan of the decisions that a run has pinned, up to the start."""
-    return _plan(desk, _pinned(account), None, account)
-
-
-def _plan(desk: Desk, decisions: Iterable[Decision], wait: Wait | None, account: Account) -> Plan:
-    return _steps(desk, decisions, wait, account.touched())
-
-
-def _steps(
-    desk: Desk, decisions: Iterable[Decision], wait: Wait | None, touched: frozenset[str]
-) -> Plan:
-    owner, password = desk.owner(), passwords.hashing(desk)
-    plans = [
-        create.create(
-            spec, at, wait, owner, begun=f"{spec.subject}/clone" in touched, password=password
-        )
-        for spec, at in decisions
-    ]
-    return Plan(tuple(step for plan in plans for step in plan))
-
-
-def _claims(desk: Desk, decisions: Iterable[Decision]) -> Plan:
-    owner = desk.owner()
-    return Plan(tuple(s for spec, at in decisions for s in create.claims(spec, at, owner)))
+    return settling.plan(desk, settling.pinned(account), None, account)
 
 
 def _decide(

@@ -127,8 +127,12 @@ def resumed(account: Account) -> Decided:
 
 
 def pinned(account: Account) -> list[Doomed]:
-    """Return the VMs that a run was to delete."""
-    return [thaw(Doomed, part(each, "target")) for each in account.decisions().values()]
+    """Return the VMs that a run was to delete, among others that it makes or changes."""
+    return [
+        thaw(Doomed, part(each, "target"))
+        for each in account.decisions().values()
+        if "target" in each and "aim" not in each
+    ]
 
 
 def differences(account: Account, inventory: Inventory) -> Iterator[Difference]:
@@ -144,6 +148,16 @@ def differences(account: Account, inventory: Inventory) -> Iterator[Difference]:
         elif vm and vm.node != home.name:
             yield Difference(what, f"on {home.name}", f"on {vm.node}")
         yield from fit.claimed(doomed.vmid, account.run, home.domain, inventory)
+
+
+def doomed(desk: Desk, inventory: Inventory, wanted: Wanted, seconds: int) -> tuple[Doomed, ...]:
+    """Return our VMs that are to go, with all that has to be known for it; sends no change.
+
+    Raises what stands in the way, as :func:`decided` does.
+    """
+    found = [replace(each, seconds=seconds) for each in _found(inventory, wanted)]
+    check(desk, inventory, found)
+    return _with_ha(desk, found)
 
 
 def check(desk: Desk, inventory: Inventory, doomed: Sequence[Doomed]) -> None:

@@ -7,7 +7,15 @@ from collections.abc import Iterator, Mapping
 from pvekit.errors import Conflict, NotFound, Transient, UsageError
 from pvekit.inventory.model import Inventory
 from pvekit.journal import Account
-from pvekit.operations import changing, creating, deleting, template_wishes, templates, vm_wishes
+from pvekit.operations import (
+    applying,
+    changing,
+    creating,
+    deleting,
+    template_wishes,
+    templates,
+    vm_wishes,
+)
 from pvekit.operations.desk import Desk
 from pvekit.templates import fit as template_fit
 from pvekit.vms import fit
@@ -32,7 +40,7 @@ def check(desk: Desk, account: Account) -> None:
     found = [*_differences(desk, account, inventory)]
     if found:
         raise _conflict(account, found)
-    if account.kind == deleting.KIND:
+    if account.kind in (deleting.KIND, applying.KIND):
         deleting.check(desk, inventory, deleting.pinned(account))
 
 
@@ -103,6 +111,8 @@ def _differences(desk: Desk, account: Account, inventory: Inventory) -> Iterator
         yield from changing.differences(account, inventory)
     elif account.kind == deleting.KIND:
         yield from deleting.differences(account, inventory)
+    elif account.kind == applying.KIND:
+        yield from applying.differences(account, inventory)
 
 
 def _of_machines(desk: Desk, account: Account, inventory: Inventory) -> Iterator[Difference]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pvekit.errors import UsageError
 from pvekit.journal import Account
-from pvekit.operations import changing, collecting, creating, deleting, templates
+from pvekit.operations import applying, changing, collecting, creating, deleting, templates
 from pvekit.operations.desk import Desk
 from pvekit.plan import Plan
 
@@ -22,6 +22,8 @@ def plan(desk: Desk, account: Account) -> Plan:
         return changing.plan(desk, account)
     if account.kind == deleting.KIND:
         return deleting.resumed(account).plan(desk)
+    if account.kind == applying.KIND:
+        return applying.plan(desk, account)
     if account.kind in collecting.KINDS:
         raise UsageError(
             f"Run {account.run} is one of `pvekit {account.kind}`: it has made nothing.",
@@ -43,7 +45,7 @@ def ahead(desk: Desk, account: Account) -> Plan:
 
 def back(desk: Desk, account: Account) -> Plan:
     """Return the plan to take a run back by; raises :class:`Conflict` if it can only go on."""
-    if account.kind == deleting.KIND:
+    if account.kind in (deleting.KIND, applying.KIND):
         deleting.check_back(desk, account)
     return plan(desk, account)
 

@@ -55,8 +55,8 @@ class Resize(AnyOrder[Resizing]):
         for vm in vms:
             check_unlocked(vm)
         if not self.allow_restart:
-            _check_restarts(list(zip(vms, aims, strict=True)))
-        _check_room(desk, inventory, list(zip(vms, aims, strict=True)))
+            check_restarts(list(zip(vms, aims, strict=True)))
+        check_room(desk, inventory, list(zip(vms, aims, strict=True)))
         return [Work(vm, aim) for vm, aim in zip(found, aims, strict=True)]
 
     def plan(self, desk: Desk, work: Work[Resizing]) -> Plan:
@@ -81,7 +81,8 @@ def _growth(text: str) -> Growth:
     return Growth(int(size.removeprefix("+")), size.startswith("+"), slot)
 
 
-def _check_restarts(decided: Sequence[tuple[Vm, Resizing]]) -> None:
+def check_restarts(decided: Sequence[tuple[Vm, Resizing]]) -> None:
+    """Raise :class:`Conflict` with those that a restart is needed for."""
     needing = [(vm, aim) for vm, aim in decided if aim.restart]
     if not needing:
         return
@@ -99,7 +100,7 @@ def _check_restarts(decided: Sequence[tuple[Vm, Resizing]]) -> None:
     )
 
 
-def _check_room(desk: Desk, inventory: Inventory, decided: Sequence[tuple[Vm, Resizing]]) -> None:
+def check_room(desk: Desk, inventory: Inventory, decided: Sequence[tuple[Vm, Resizing]]) -> None:
     """Raise :class:`NoCapacity` where nodes and storages cannot give all of it."""
     memory: dict[str, int] = defaultdict(int)
     nodes: dict[str, NodeState] = {}

@@ -8,7 +8,16 @@ from dataclasses import dataclass, field
 
 from pvekit.errors import UsageError
 from pvekit.journal import Account, Journal
-from pvekit.operations import changing, collecting, creating, deleting, fitting, pinned, templates
+from pvekit.operations import (
+    applying,
+    changing,
+    collecting,
+    creating,
+    deleting,
+    fitting,
+    pinned,
+    templates,
+)
 from pvekit.operations.carrying import Report, letting_go
 from pvekit.operations.desk import Desk
 from pvekit.run.apply import Preview, preview
@@ -25,6 +34,7 @@ class Resumed:
     copies: templates.Decided | None = None
     verb: str = ""
     targets: Sequence[Target | Doomed] = field(default=())
+    applied: applying.Applied | None = None
 
 
 def check(account: Account) -> None:
@@ -85,5 +95,8 @@ def resume(desk: Desk, journal: Journal) -> Resumed:
     if journal.kind == deleting.KIND:
         report = deleting.carry_on(desk, doomed, journal)
         return Resumed(report, verb="delete", targets=doomed.doomed)
+    if journal.kind == applying.KIND:
+        applied = applying.carry_out(desk, journal)
+        return Resumed(applied.report, applied=applied)
     targets, report = changing.carry_out(desk, journal)
     return Resumed(report, verb=changing.order(journal).verb, targets=targets)

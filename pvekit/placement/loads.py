@@ -91,7 +91,7 @@ class Load:
             free_mb=self.free_mb - need.size.memory_mb,
             cpus=self.cpus + need.size.cpus,
             guests=(*self.guests, need.size.memory_mb),
-            groups=(*self.groups, *(group.name for group in need.groups)),
+            groups=(*self.groups, *(need.labels or (group.name for group in need.groups))),
         )
 
 

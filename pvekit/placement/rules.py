@@ -49,7 +49,8 @@ class Need:
 
     Any of ``templates`` will do. ``disk_gb`` (GiB) is the room that it takes on the storage,
     which is less than its size for a linked clone; None means the size's. ``pin`` are the only
-    nodes that it may go to, ``avoid`` those that it may not, by alias.
+    nodes that it may go to, ``avoid`` those that it may not, by alias. It counts for
+    the groups that ``labels`` names; without them, for its own ``groups``.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Need:
     groups: tuple[Group, ...] = ()
     pin: frozenset[str] = frozenset()
     avoid: frozenset[str] = frozenset()
+    labels: tuple[str, ...] = ()
 
     @property
     def room_bytes(self) -> int:

@@ -20,7 +20,10 @@ _VALUE = re.compile(r"[!-~]+")
 
 @dataclass(frozen=True)
 class Mark:
-    """Who made a guest and what for; an empty value is left out of the line."""
+    """Who made a guest and what for; an empty value is left out of the line.
+
+    ``fleet`` is the fleet whose file names the VM; a mark without one belongs to none.
+    """
 
     kind: Kind
     vmid: int
@@ -31,6 +34,7 @@ class Mark:
     recipe: str = ""
     digest: str = ""
     image: str = ""
+    fleet: str = ""
 
     def to_line(self) -> str:
         """Return the mark's line; raises :class:`UsageError` for a value with blanks."""
@@ -63,6 +67,14 @@ def from_description(text: str) -> Mark | None:
     if kind not in get_args(Kind) or not re.fullmatch(r"[1-9][0-9]{2,8}", vmid) or not name:
         return None
     return Mark(kind="template" if kind == "template" else "vm", vmid=int(vmid), name=name, **given)
+
+
+def notes_of(description: str) -> str:
+    """Return what people wrote above the mark."""
+    lines = description.rstrip().split("\n")
+    if lines[-1].split()[:1] == [_PREFIX]:
+        lines.pop()
+    return "\n".join(lines).rstrip()
 
 
 def with_mark(notes: str, mark: Mark) -> str:

@@ -6,6 +6,7 @@ resize that dies between volume and config even leaves a size that no further re
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 
 from pvekit.plan import Change, Guard
@@ -50,6 +51,15 @@ def password(vm: Guard, hashed: Secret) -> Change:
     twice = Secret(lambda: f"{hashed.value}\n" * 2)
     command = Command(("qm", "set", vm.vmid, "--cipassword"), stdin=twice, timeout=120.0)
     return Change(command, guard=vm, digest=True)
+
+
+def describe(vm: Guard, description: str) -> Change:
+    """Set a description of several lines, which no word of a command may hold: it goes by stdin."""
+    words = ("sh", "-c", 'exec qm set "$@" --description "$(cat)"', "describe", vm.vmid)
+    command = Command(words, stdin=description, timeout=120.0)
+    *notes, last = description.split("\n")
+    shown = shlex.join(["qm", "set", str(vm.vmid), "--description", "\\n".join((*notes, last))])
+    return Change(command, guard=vm, digest=True, shown=shown)
 
 
 def resize(vm: Guard, slot: str, size_gb: int) -> Change:

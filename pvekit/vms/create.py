@@ -14,7 +14,7 @@ from pvekit.guest.sight import Wanted
 from pvekit.plan import Ask, Check, Guard, Plan, Step, Verdict, check, either
 from pvekit.pve import claiming, properties, qm, state, stored
 from pvekit.pve.claims import Claim
-from pvekit.pve.mark import Mark
+from pvekit.pve.mark import Mark, with_mark
 from pvekit.shell import Command, Query, Secret
 from pvekit.vms.spec import Placement, VmSpec
 
@@ -64,6 +64,8 @@ def create(
     ]
     if spec.disk_gb > at.template_disk_gb:
         steps.append(_grow(spec, at, vm))
+    if not spec.start:
+        return Plan(tuple(steps))
     steps += [_inspect(spec, at, hashed), _start(spec, at, vm)]
     if wait is not None:
         steps += stages(
@@ -130,7 +132,7 @@ def _leftovers(spec: VmSpec, at: Placement) -> Step:
 
 
 def _clone(spec: VmSpec, at: Placement) -> Step:
-    mark = Mark("vm", at.vmid, spec.name, role=spec.role, run=at.run, need=_need(spec))
+    mark = mark_of(spec, at)
     options: dict[str, str | int] = {
         "name": spec.name,
         "description": mark.to_line(),
@@ -153,8 +155,10 @@ def _clone(spec: VmSpec, at: Placement) -> Step:
     )
 
 
-def _need(spec: VmSpec) -> str:
-    return f"{spec.cpus}c{spec.memory_mb}m{spec.disk_gb}g"
+def mark_of(spec: VmSpec, at: Placement) -> Mark:
+    """Return the mark that a machine carries."""
+    need = f"{spec.cpus}c{spec.memory_mb}m{spec.disk_gb}g"
+    return Mark("vm", at.vmid, spec.name, role=spec.role, run=at.run, need=need, fleet=spec.fleet)
 
 
 def _undo(spec: VmSpec, at: Placement) -> tuple[Step, ...]:
@@ -221,9 +225,12 @@ def _configure(spec: VmSpec, at: Placement, vm: Guard) -> Step:
     keys = "".join(f"{key}\n" for key in spec.keys)
     given = options(spec, at)
     goal: Mapping[str, str | int | None] = {**given, "sshkeys": keys.strip()}
-    change = qm.configure(vm, {**given, "sshkeys": "/dev/stdin"}, stdin=keys)
+    changes = [qm.configure(vm, {**given, "sshkeys": "/dev/stdin"}, stdin=keys)]
+    if spec.notes:
+        goal = {**goal, "description": with_mark(spec.notes, mark_of(spec, at))}
+        changes.append(qm.describe(vm, str(goal["description"])))
     return Step(
-        spec.subject, "configure", at.node, state.configured(at.node, at.vmid, goal), (change,)
+        spec.subject, "configure", at.node, state.configured(at.node, at.vmid, goal), tuple(changes)
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pvekit.errors import NotFound, Transient, UsageError
@@ -52,6 +53,10 @@ class Wishes:
     groups: tuple[Group, ...] = ()
     pin: frozenset[str] = frozenset()
     shun: frozenset[str] = frozenset()
+    labels: tuple[str, ...] = ()
+    fleet: str = ""
+    notes: str = ""
+    start: bool = True
 
 
 @dataclass(frozen=True)
@@ -81,9 +86,17 @@ def placed(wishes: Wishes, inventory: Inventory, rules: Rules) -> Placed:
 def machines(wishes: Wishes, inventory: Inventory, at: Placed, run: str) -> tuple[Decision, ...]:
     """Decide the rest of machines that have their nodes: vmids, addresses, MACs."""
     ips = _addresses(wishes, inventory)
-    deciding = _Deciding(wishes, inventory, run)
-    called = (need.name for need in at.needs)
-    return tuple(deciding.one(*each) for each in zip(called, ips, at.found.choices, strict=True))
+    return all_machines([wishes] * len(at.needs), ips, inventory, at, run)
+
+
+def all_machines(
+    wishes: Sequence[Wishes], ips: Sequence[str], inventory: Inventory, at: Placed, run: str
+) -> tuple[Decision, ...]:
+    """Decide vmids and MACs of machines of several kinds; ``wishes`` and ``ips`` are of each."""
+    named = bool(wishes) and all(each.name for each in wishes)
+    deciding = _Deciding(inventory, run, named=named)
+    rows = zip(wishes, at.needs, ips, at.found.choices, strict=True)
+    return tuple(deciding.one(wish, need.name, ip, choice) for wish, need, ip, choice in rows)
 
 
 def templates(inventory: Inventory, name: str) -> tuple[Vm, ...]:
@@ -174,6 +187,7 @@ def needs_of(wishes: Wishes, inventory: Inventory, called: tuple[str, ...]) -> t
             groups=wishes.groups,
             pin=wishes.pin,
             avoid=wishes.shun,
+            labels=wishes.labels,
         )
         for name in called
     )
@@ -223,21 +237,23 @@ def _spec(wishes: Wishes, name: str, ip: str, choice: Choice) -> VmSpec:
         upgrade=wishes.upgrade,
         full=wishes.full,
         onboot=wishes.onboot,
+        fleet=wishes.fleet,
+        notes=wishes.notes,
+        start=wishes.start,
     )
 
 
 class _Deciding:
     """Decides machine after machine; what one got, the next does not get again."""
 
-    def __init__(self, wishes: Wishes, inventory: Inventory, run: str) -> None:
-        self._wishes = wishes
+    def __init__(self, inventory: Inventory, run: str, *, named: bool) -> None:
         self._inventory = inventory
         self._run = run
-        self._claimers = claim_nodes(inventory, named=bool(wishes.name))
+        self._claimers = claim_nodes(inventory, named=named)
         self._vmids: set[int] = set()
         self._macs = set(names.used_macs(inventory))
 
-    def one(self, name: str, ip: str, choice: Choice) -> Decision:
+    def one(self, wishes: Wishes, name: str, ip: str, choice: Choice) -> Decision:
         """Return one machine and its place."""
         slot, size_gb = _disk(choice.template)
         source = self._inventory.node_of(choice.template)
@@ -246,7 +262,7 @@ class _Deciding:
             run=self._run,
             node=choice.node.alias,
             pve_node=choice.node.name,
-            vmid=self._vmid(choice),
+            vmid=self._vmid(wishes, choice),
             mac=self._mac(name),
             template=choice.template.vmid,
             template_name=choice.template.name,
@@ -260,20 +276,20 @@ class _Deciding:
             target=_target(choice.node, choice.template),
             home=_home(choice.node, self._inventory, self._claimers),
             reasons=tuple(f"{each.node}: {each.because}" for each in choice.reasons),
-            storages=_storages(self._wishes, choice.template),
+            storages=_storages(wishes, choice.template),
         )
-        return _spec(self._wishes, name, ip, choice), placement
+        return _spec(wishes, name, ip, choice), placement
 
-    def _vmid(self, choice: Choice) -> int:
-        if self._wishes.vmid == CSI_VMID:
+    def _vmid(self, wishes: Wishes, choice: Choice) -> int:
+        if wishes.vmid == CSI_VMID:
             raise UsageError(
                 f"{CSI_VMID} is the vmid of the volumes of Kubernetes: it never is a VM's.",
                 hint="Choose another --vmid.",
                 id="VMID-RESERVED",
             )
-        if self._wishes.vmid is not None:
-            return self._wishes.vmid
-        avoid = self._wishes.avoid | self._vmids
+        if wishes.vmid is not None:
+            return wishes.vmid
+        avoid = wishes.avoid | self._vmids
         vmid = names.next_vmids(self._inventory, choice.node.domain, avoid=avoid)[0]
         self._vmids.add(vmid)
         return vmid

@@ -12,7 +12,8 @@ T = TypeVar("T", "VmSpec", "Placement")
 class VmSpec:
     """The wanted machine: ``memory_mb`` in MiB, ``disk_gb`` in GiB, ``ip`` ``dhcp`` or a CIDR.
 
-    ``because`` says in words where the size comes from.
+    ``because`` says in words where the size comes from. ``fleet`` is the fleet that it belongs to,
+    ``notes`` its description for people; without ``start`` it is made and stays off.
     """
 
     name: str
@@ -34,6 +35,9 @@ class VmSpec:
     upgrade: bool = False
     full: bool = True
     onboot: bool = False
+    fleet: str = ""
+    notes: str = ""
+    start: bool = True
 
     @property
     def subject(self) -> str:

@@ -18,6 +18,7 @@ LAYERS = (
     ("__main__",),
     ("cli",),
     ("operations",),
+    ("fleet",),
     ("config", "ssh", "llm", "signatures"),
     ("kubernetes", "exports", "monitoring", "backups", "leftovers", "doctor"),
     ("templates",),
