@@ -209,9 +209,7 @@ def _tell_sums(found: Foreseen, out: Out) -> None:
     ]
     out(rendering.table(rows, ("node", "memory_mb", "cpus"), headers=True))
     counts = {sign: sum(item.action == sign for item in found.items) for sign in _SIGNS}
-    told = (
-        f"{counts['create']} to create, {counts['change']} to change, {counts['remove']} to remove"
-    )
+    told = ", ".join(f"{counts[word]} to {word}" for word in ("create", "change", "remove"))
     out(told)
 
 

@@ -276,7 +276,8 @@ def _removed(
         return {}
     if desk.stop.asked or any(outcome.error for outcome in before.values()):
         why = "It was not removed yet: first, all else has to go well."
-        return {each.subject: Outcome(PvekitError(why)) for each in gone}
+        error = {each.subject: PvekitError(why, id="FLEET-NOT-REMOVED") for each in gone}
+        return {subject: Outcome(each) for subject, each in error.items()}
     outcomes = carry(desk, _removal(desk, gone), journal, last=True)
     for each in gone:
         if outcomes[each.subject].error is None:

@@ -6,7 +6,6 @@ resize that dies between volume and config even leaves a size that no further re
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping
 
 from pvekit.plan import Change, Guard
@@ -57,9 +56,8 @@ def describe(vm: Guard, description: str) -> Change:
     """Set a description of several lines, which no word of a command may hold: it goes by stdin."""
     words = ("sh", "-c", 'exec qm set "$@" --description "$(cat)"', "describe", vm.vmid)
     command = Command(words, stdin=description, timeout=120.0)
-    *notes, last = description.split("\n")
-    shown = shlex.join(["qm", "set", str(vm.vmid), "--description", "\\n".join((*notes, last))])
-    return Change(command, guard=vm, digest=True, shown=shown)
+    told = _qm("set", vm.vmid, "--description", "\\n".join(description.split("\n")))
+    return Change(command, guard=vm, digest=True, shown=told.line())
 
 
 def resize(vm: Guard, slot: str, size_gb: int) -> Change:

@@ -39,13 +39,13 @@ groups:
     network: {ip: 10.0.0.50-10.0.0.59/16, gateway: 10.0.0.1, dns: [10.0.0.1]}
     placement: {anti_affinity: hard}
     tags: [shop]
+    onboot: true
     description: "The web servers.\\nAsk Ann."
   db:
     names: [db-1]
     size: small
     disk_gb: 30
     start: false
-    onboot: true
 """
 GROWN = SHOP.replace("count: 2", "count: 1").replace("Ask Ann", "Ask Bob").replace("30", "40")
 OTHER = SHOP.replace("name: shop", "name: other").replace("db-1", "db-9").replace("59/16", "99/16")
@@ -127,7 +127,8 @@ def test_what_is_missing_is_made_as_the_file_says(site, desk):
     assert all(vm.running and vm.mark.fleet == "shop" and vm.mark.role == "web" for vm in web)
     assert all(vm.config.description.startswith("The web servers.\nAsk Ann.\n") for vm in web)
     (db,) = desk.inventory().find("db-1")
-    assert (db.running, db.config.values["onboot"]) == (False, "1")
+    assert (db.running, db.config.values["onboot"]) == (False, "0")
+    assert all(vm.config.values["onboot"] == "1" for vm in web)
 
 
 def test_applied_twice_is_once(filled, tmp_path):
