@@ -67,7 +67,11 @@ def _tell(findings: Sequence[Finding], *, quiet: bool) -> None:
         if each.id and each.level != "ok":
             click.echo(f"      explain: pvekit explain {each.id}")
     count = _count(findings)
-    click.echo(f"{count['ok']} ok, {count['warn']} warnings, {count['fail']} failures")
+    warned, failed = (
+        f"{count[level]} {word}{'' if count[level] == 1 else 's'}" for level, word in _SUM
+    )
+    click.echo(f"{count['ok']} ok, {warned}, {failed}")
 
 
+_SUM = (("warn", "warning"), ("fail", "failure"))
 _COLOURS = {"ok": None, "warn": "yellow", "fail": "red"}
