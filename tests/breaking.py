@@ -152,8 +152,8 @@ def settle(site: LabSite) -> None:
 
 
 def _is_to_start(site: LabSite, node: str) -> bool:
-    """Whether a VM that starts with its node does not run yet."""
-    wanted = site.on(node, "grep -ls '^onboot: 1' /etc/pve/local/qemu-server/*.conf").split()
+    """Whether the stranger's VM that starts with its node, as the last one, does not run yet."""
+    wanted = site.on(node, "grep -ls '^name: theirs$' /etc/pve/local/qemu-server/*.conf").split()
     running = site.on(node, "ls /run/qemu-server").split()
     return any(f"{Path(path).stem}.pid" not in running for path in wanted)
 

@@ -132,18 +132,18 @@ def _build(name: str, spec: SiteSpec = ONE, **more) -> Case:
 
 
 CASES = (
-    _build("template build by boot", every=37),
-    _build("template build by virt-customize", CUSTOMIZE, every=37),
-    _create("vm create, full clone, dhcp", VM, every=29),
-    _create("vm create, linked clone, dhcp", replace(VM, full=False), every=37),
-    _create("vm create, full clone, static", replace(VM, **STATIC), every=37),
-    _create("vm create --disk", replace(VM, disk_gb=40), every=37),
-    _create("vm create --count 4, two nodes", FOUR, TWO, every=173),
+    _build("template build by boot", every=53),
+    _build("template build by virt-customize", CUSTOMIZE, every=53),
+    _create("vm create, full clone, dhcp", VM, every=43),
+    _create("vm create, linked clone, dhcp", replace(VM, full=False), every=53),
+    _create("vm create, full clone, static", replace(VM, **STATIC), every=53),
+    _create("vm create --disk", replace(VM, disk_gb=40), every=53),
+    _create("vm create --count 4, two nodes", FOUR, TWO, every=257),
     _create("vm create --count 4, static", replace(FOUR, **STATIC), APART, slow=True),
     Case("vm delete", delete, delete_plan, ONE, (build, create), back=False, every=17),
     _change("vm stop", STOP, every=13),
     _change("vm reboot", REBOOT, every=17),
-    _change("vm resize", RESIZE, every=29),
+    _change("vm resize", RESIZE, every=43),
 )
 
 
