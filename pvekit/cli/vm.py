@@ -37,6 +37,10 @@ TABLE = {
     "reboot": Entry("pvekit.cli.rebooting:reboot", "Shut VMs down and start them again."),
     "wait": Entry("pvekit.cli.waiting:wait", "Wait until VMs are ready, run, are off or gone."),
     "resize": Entry("pvekit.cli.resizing:resize", "Give VMs other CPUs, memory, bigger disks."),
+    "exec": Entry("pvekit.cli.executing:execute", "Run a command inside VMs."),
+    "console-log": Entry(
+        "pvekit.cli.consoles:console_log", "Show what a VM has logged, or says on its console."
+    ),
     "migrate": Entry("pvekit.cli.migrating:migrate", "Move a VM to another node."),
     "snapshot": Entry("pvekit.cli.snapshots:snapshot", "Take snapshots of VMs, go back to one."),
     "delete": Entry(f"{_HERE}:delete", "Delete VMs with their disks."),
