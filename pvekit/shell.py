@@ -6,6 +6,7 @@ Words never become a string anywhere but in :meth:`Command.line`. A script trave
 
 from __future__ import annotations
 
+import re
 import shlex
 import unicodedata
 from collections.abc import Callable
@@ -120,13 +121,19 @@ class LinkLost(Transient):
     id = "SSH-LINK-LOST"
 
 
+_COMPLAINT = re.compile(r"error|fail|can't|cannot|not possible|refused", re.IGNORECASE)
+
+
 class CommandFailed(PvekitError):
     """A command ended with a failing status."""
 
     id = "COMMAND-FAILED"
 
     def __init__(self, result: Result, *, where: str = "", shown: str = "") -> None:
-        last = "\n".join((result.err.strip() or result.out.strip()).splitlines()[-10:])
+        # What a task of Proxmox VE complains of comes out on stdout, and only its end on stderr.
+        out, err = result.out.strip().splitlines(), result.err.strip().splitlines()
+        complaints = [line for line in out if _COMPLAINT.search(line)] if err else out
+        last = "\n".join(dict.fromkeys([*complaints, *err][-10:]))
         at = f" on {where}" if where else ""
         line = " && ".join((shown or str(result.command)).splitlines())
         super().__init__(

@@ -20,13 +20,14 @@ from pvekit.pve import act
 from pvekit.pve.faults import failure
 from pvekit.run.scheduler import Scheduler
 from pvekit.run.wants import send
-from pvekit.shell import Command, Result
+from pvekit.shell import Command, Purpose, Result
 from pvekit.vms.power import Target
 
 Source = Literal["auto", "guest", "console"]
 ASKED = 30
 """For how long a guest's agent is asked for its log, in seconds."""
 
+_PURPOSE = Purpose("", "vm console-log")
 _TIMEOUT = 124  # the status by which `timeout` tells that it ended what it ran
 
 # What systemd keeps of this boot; where there is no systemd, what cloud-init said on the console.
@@ -103,7 +104,7 @@ def _heard(desk: Desk, vm: Target, seconds: int) -> str:
     results: list[Result] = []
 
     def listen() -> Asking[None]:
-        results.append((yield from send(vm.node, act.sent(listening))))
+        results.append((yield from send(vm.node, act.sent(listening), _PURPOSE)))
 
     error = Scheduler(desk.site, desk.clock, stop=desk.stop).run({vm.subject: listen()})[vm.subject]
     if error is not None:

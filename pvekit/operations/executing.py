@@ -16,7 +16,7 @@ from pvekit.pve import act
 from pvekit.run.apply import Preview
 from pvekit.run.scheduler import Scheduler
 from pvekit.run.wants import Enter, Leave, send
-from pvekit.shell import Command
+from pvekit.shell import Command, Purpose
 from pvekit.vms.power import Target
 
 Via = Literal["agent", "ssh"]
@@ -82,7 +82,7 @@ def _in_turn(done: Done, work: Work) -> Asking[None]:
 
 def _by_agent(vm: Target, work: Work) -> Asking[Executed]:
     change = execution.change(vm.guard, work.words, work.stdin, work.seconds)
-    result = yield from send(vm.node, act.sent(change))
+    result = yield from send(vm.node, act.sent(change), Purpose("", "vm exec"))
     return execution.read(result, vm.node, vm.told)
 
 
@@ -90,7 +90,7 @@ def _over_ssh(vm: Target, work: Work) -> Asking[Executed]:
     wanted = replace(vm.wanted, user=work.user) if work.user else vm.wanted
     guest = yield from Sight(wanted).located()
     command = Command(work.words, work.stdin or "", timeout=float(work.seconds))
-    result = yield from send(guest, command)
+    result = yield from send(guest, command, Purpose("", "vm exec"))
     return Executed(result.exit_status, result.out, result.err)
 
 

@@ -42,6 +42,8 @@ def obstacles(vm: Vm, home: NodeState, inventory: Inventory) -> Iterator[str]:
         storage = inventory.storage(vm.domain, name)
         if storage is None or storage.disabled or not storage.is_on(home.name):
             yield f"{home.alias} has no storage {name}"
+    if vm.config.snapshots and vm.running and local_disks(vm, inventory):
+        yield f"it runs and has snapshots ({', '.join(vm.config.snapshots)}), which do not move"
     for key, text in sorted(vm.config.values.items()):
         bridge = properties.parse(text).get("bridge", "") if key.startswith("net") else ""
         if bridge and bridge not in home.bridges:

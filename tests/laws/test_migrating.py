@@ -99,6 +99,7 @@ def test_one_that_is_off_moves_off(site, desk):
             Conflict,
             "ha-manager migrate vm:100",
         ),
+        ("qm snapshot 100 s1", {"with_local_disks": True}, Conflict, "has snapshots"),
         ("qm set 100 --lock backup", {"with_local_disks": True}, Exception, "locked"),
         (
             "pvesm set local-lvm --nodes pve1",
