@@ -40,6 +40,8 @@ def test_all_documents_are_as_described(live: Live):
     told("vm", "wait", "web")
     told("vm", "snapshot", "create", "web", "before")
     assert told("vm", "snapshot", "list", "web")["items"]
+    ran = live.pvekit("vm", "exec", "web", "-o", "json", "--", "true")
+    seen[checked(json.loads(ran.out))["kind"]] = 1
     told("vm", "list", "--all")
     told("run", "verify-log")
     done = told("run", "list")["items"][0]["run"]
