@@ -106,12 +106,16 @@ def _tell(done: list[Done]) -> None:
     for each in done:
         if each.executed is None:
             continue
-        for text, err in ((each.executed.out, False), (each.executed.err, True)):
+        for text, put in ((each.executed.out, _print), (each.executed.err, say.pass_on)):
             if len(done) == 1:
-                click.echo(text, nl=False, err=err)
+                put(text)
                 continue
             for line in text.splitlines():
-                click.echo(f"{each.vm.name}: {line}", err=err)
+                put(f"{each.vm.name}: {line}\n")
+
+
+def _print(text: str) -> None:
+    click.echo(text, nl=False)
 
 
 def _status(done: list[Done]) -> int:

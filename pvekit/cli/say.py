@@ -165,6 +165,11 @@ def aftermath(text: str) -> None:
     _voice.tell("error", text, Happened("aftermath"))
 
 
+def pass_on(text: str) -> None:
+    """Write what a command inside a guest wrote on its stderr: it is data, passed on as it is."""
+    click.echo(text, nl=False, err=True)
+
+
 def urgent(text: str) -> None:
     """Write past all buffers, for it may be this very writing that a signal has interrupted.
 
