@@ -34,7 +34,9 @@ class Secret:
         return self.text if isinstance(self.text, str) else self.text()
 
     def __post_init__(self) -> None:
-        if "\n" not in self.value:  # a whole file has words in it that are no secrets
+        if (
+            isinstance(self.text, str) and "\n" not in self.text
+        ):  # a whole file has words in it that are no secrets
             register(self.value)
 
     def __str__(self) -> str:
