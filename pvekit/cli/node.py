@@ -57,6 +57,33 @@ def show(app: App, name: str, form: Form) -> None:
 
 
 @node.command()
+@click.argument("name", metavar="NODE")
+@click.option("--user", default="", help="Who gets the rule (default: who logs in on the node).")
+@click.option("--vmids", default="100-999999999", show_default=True, metavar="RANGE")
+@click.option("--install", is_flag=True, help="Put the files in place, after a yes.")
+@click.option("--as", "admin", default="root", show_default=True, help="Who logs in to do that.")
+@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+@pass_app
+def sudoers(
+    app: App, name: str, user: str, vmids: str, install: bool, admin: str, yes: bool
+) -> None:
+    """Show, or install, what a user who is not root needs on a node: a wrapper and a sudo rule.
+
+    The rule allows one program, and that program only what pvekit sends. Say `sudo: wrapper` in the
+    configuration then. Run it again after an upgrade of pvekit.
+    """
+    from pvekit.operations import privileges
+
+    endpoint = app.machines.connections.endpoint(name)
+    files = privileges.wanted(app.desk(), user or endpoint.user, vmids)
+    for file in files:
+        click.echo(f"# {file.path} (root:root, mode {file.mode})\n{file.content}")
+    if install:
+        app.confirm(f"Put these {len(files)} files on {name}?", yes=yes)
+        privileges.install(lambda: app.machines.as_user(name, admin), name, files)
+
+
+@node.command()
 @click.argument("nodes", nargs=-1, metavar="[NODE]...")
 @click.option("--yes", "-y", is_flag=True, help="Store without asking.")
 @format_option

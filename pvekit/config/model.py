@@ -218,6 +218,7 @@ class Config:
     timeouts: Timeouts = field(default_factory=Timeouts)
     on_failure: OnFailure = "keep"
     audit: bool = True
+    sudo: Literal["all", "wrapper"] = "all"
     image_dir: str = "/var/lib/vz/pvekit"
     source: Path | None = None
     context: str = ""

@@ -13,6 +13,7 @@ from pvekit.errors import PvekitError
 from pvekit.operations.auditing import Audited, Whereabouts
 from pvekit.plan import Guest, Place
 from pvekit.shell import Command, Result, Shell, Unreachable
+from pvekit.ssh.connection import Connection
 from pvekit.ssh.endpoint import Defaults, Endpoint, Wanted, resolve
 from pvekit.ssh.errors import AuthFailed
 from pvekit.ssh.guests import GuestEndpoint
@@ -57,8 +58,14 @@ class Machines:
             shell = Young(self.connections.guest(self._endpoint(place)))
         return Traced(shell, _name(place), self._trace) if self._trace else shell
 
+    def as_user(self, alias: str, user: str) -> Shell:
+        """Return the shell of another user on a node."""
+        return self._audited(alias, self.connections.as_user(alias, user))
+
     def _node(self, alias: str) -> Shell:
-        node = self.connections.node(alias)
+        return self._audited(alias, self.connections.node(alias))
+
+    def _audited(self, alias: str, node: Connection) -> Shell:
         if self._audit is None:
             return node
         at = node.endpoint
@@ -169,6 +176,7 @@ def _defaults(config: Config, home: Path) -> Defaults:
         key_path=config.path(key) if key else None,
         known_hosts=known_hosts_files(home, config.path(known) if known else None),
         home=home,
+        wrapper=config.sudo == "wrapper",
     )
 
 

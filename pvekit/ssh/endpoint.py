@@ -19,7 +19,10 @@ _BARE_V6 = re.compile(r"(?:(?P<user>[^@\s]+)@)?(?P<host>[0-9A-Fa-f.:]*:[0-9A-Fa-
 
 @dataclass(frozen=True)
 class Endpoint:
-    """One machine, everything about it decided: address, user, keys, and the hop before it."""
+    """One machine, everything about it decided: address, user, keys, and the hop before it.
+
+    ``wrapper``: a user who is not root may run nothing there by sudo but pvekit's wrapper.
+    """
 
     alias: str
     host: str
@@ -28,6 +31,7 @@ class Endpoint:
     key_paths: tuple[Path, ...] = ()
     jump: Endpoint | None = None
     known_hosts: tuple[Path, ...] = ()
+    wrapper: bool = False
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
@@ -54,6 +58,7 @@ class Defaults:
     key_path: Path | None = None
     known_hosts: tuple[Path, ...] = ()
     home: Path | None = None
+    wrapper: bool = False
 
     @property
     def own_keys(self) -> tuple[Path, ...]:
@@ -108,6 +113,7 @@ class _Resolver:
             user=wanted.user or self._defaults.user or said.get("user") or "root",
             key_paths=self._keys(wanted, said.get("identityfile", "")),
             known_hosts=self._defaults.known_hosts,
+            wrapper=self._defaults.wrapper,
         )
 
     def _keys(self, wanted: Wanted, identity_files: str) -> tuple[Path, ...]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 
 from pvekit.errors import NotFound
+from pvekit.pve.agent import PROGRAM
 from pvekit.ssh.connection import Connection, Dial
 from pvekit.ssh.deadline import Limits
 from pvekit.ssh.dial import dial
@@ -20,12 +22,14 @@ from pvekit.ssh.pins import Pins
 LOCALE = ("env", "LC_ALL=C.UTF-8")
 
 
-def node_prefix(user: str) -> tuple[str, ...]:
+def node_prefix(user: str, *, wrapper: bool = False) -> tuple[str, ...]:
     """Return the words before every command on a node: as root, in a locale that it has.
 
     Without a locale qm spoils every letter that is not ASCII; C.UTF-8 is part of every node.
     """
-    return LOCALE if user == "root" else ("sudo", "-n", *LOCALE)
+    if user == "root":
+        return LOCALE
+    return ("sudo", "-n", PROGRAM) if wrapper else ("sudo", "-n", *LOCALE)
 
 
 class Connections:
@@ -66,6 +70,10 @@ class Connections:
     def node(self, alias: str) -> Connection:
         """Return the connection to a node by its alias; raises :class:`NotFound`."""
         return self._connection(self.endpoint(alias))
+
+    def as_user(self, alias: str, user: str) -> Connection:
+        """Return a connection of another user to a node, one who may do everything there."""
+        return self._connection(replace(self.endpoint(alias), user=user, wrapper=False))
 
     def guest(self, guest: GuestEndpoint) -> GuestShell:
         """Return the shell of a guest's user."""
@@ -123,7 +131,7 @@ class Connections:
             endpoint,
             self.dial,
             lambda: _known_host(endpoint),
-            prefix=node_prefix(endpoint.user),
+            prefix=node_prefix(endpoint.user, wrapper=endpoint.wrapper),
             limits=self._limits,
         )
         if self._closed:

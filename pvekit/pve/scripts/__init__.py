@@ -14,6 +14,12 @@ def text(name: str) -> str:
     return files(__name__).joinpath(f"{name}.sh").read_text(encoding="utf-8")
 
 
+def names() -> list[str]:
+    """Return the names of all scripts."""
+    found = (path.name for path in files(__name__).iterdir())
+    return sorted(name.removesuffix(".sh") for name in found if name.endswith(".sh"))
+
+
 def script(name: str, *args: str | int, timeout: float = 60.0) -> Command:
     """Return the command that runs a script with these arguments; the deadline is in seconds."""
     return Command(("sh", "-s", "--", *args), stdin=text(name), timeout=timeout)

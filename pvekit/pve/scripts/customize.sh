@@ -7,6 +7,7 @@ rm -f "$work.part"
 cp "$image" "$work.part" || exit
 set -- -a "$work.part" --install "$packages"
 while IFS=' ' read -r mode name path; do
+  case $name in '' | .* | */*) exit 1 ;; esac # a file of FOLDER, and no other of this node
   set -- "$@" --mkdir "${path%/*}" --upload "$folder/$name:$path" --run-command "chmod $mode '$path'"
 done <"$folder/index"
 set -- "$@" --run "$folder/provision" --run "$folder/finish"

@@ -22,4 +22,11 @@ if [ "$got" != "$want" ]; then
     "the file was removed" >&2
   exit 1
 fi
+# An image may name further files, of which its disk would then be made: any file of the node.
+if qemu-img info "$path.part" 2>/dev/null |
+  grep -q -e '^backing file:' -e '^ *data file:' -e '^file format: v'; then
+  rm -f "$path.part"
+  echo "the image $url is not whole in itself: it names other files; it was removed" >&2
+  exit 1
+fi
 mv -f "$path.part" "$path"
