@@ -24,6 +24,7 @@ from pvekit.operations.desk import Desk
 from pvekit.operations.orders import AnyOrder
 from pvekit.operations.rebooting import Reboot
 from pvekit.operations.resizing import Resize
+from pvekit.operations.snapshots import Take
 from pvekit.plan import Plan
 
 ONE = SiteSpec(nodes=1, clustered=False)
@@ -144,6 +145,7 @@ CASES = (
     _change("vm stop", STOP, every=13),
     _change("vm reboot", REBOOT, every=17),
     _change("vm resize", RESIZE, every=43),
+    _change("vm snapshot create", Take("before"), every=7),
 )
 
 
