@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pvekit.cli import say
-from pvekit.cli.asking import confirmed
+from pvekit.cli.asking import confirmed, may_ask
 from pvekit.cli.invocation import Invocation
 
 if TYPE_CHECKING:
@@ -43,6 +42,8 @@ class App:
         self.quiet = quiet
         self.invocation = invocation or Invocation()
         self._machines: Machines | None = None
+        self._held = ExitStack()
+        self._alone = False
 
     @classmethod
     @contextmanager
@@ -61,6 +62,7 @@ class App:
         finally:
             if app._machines is not None:
                 app._machines.close()
+            app._held.close()
 
     @cached_property
     def sources(self) -> Sources:
@@ -123,6 +125,7 @@ class App:
         from pvekit.run.clock import Clock
         from pvekit.run.context import Policy
 
+        self._be_alone()
         timeouts, stop = self.config.timeouts, self.invocation.stop
         return Desk(
             self.config,
@@ -136,6 +139,20 @@ class App:
             on_failure=on_failure or self.config.on_failure,
             pins=self.pins,
         )
+
+    def _be_alone(self) -> None:
+        """Take the lock of this command on this site, if that was asked for, until the end."""
+        from pvekit.operations.alone import alone
+        from pvekit.run.clock import Clock
+
+        wait, context = self.invocation.lock_wait, click.get_current_context(silent=True)
+        if wait is None or context is None or self._alone:
+            return
+        self._alone = True
+        directory = self.store.directory.parent / "locks"
+        clock = Clock(sleep=self.invocation.stop.sleep)
+        site = self.config.whereabouts
+        self._held.enter_context(alone(directory, site, context.command_path, wait, clock))
 
     def told_ways(self, report: Report) -> int:
         """Say how to go on with a run that is unfinished, and return its exit status."""
@@ -156,9 +173,9 @@ class App:
             return
         if here and self.sources.context:
             question = f"[{self.sources.context}] {question}"
-        if not sys.stdin.isatty():
+        if not may_ask():
             raise UsageError(
-                f"{question} There is no terminal to ask at.",
+                f"{question} There is nobody to ask.",
                 hint="Say --yes.",
                 id="CONFIRMATION-NEEDED",
             )

@@ -7,6 +7,13 @@ import sys
 import click
 
 
+def may_ask() -> bool:
+    """Whether there is somebody to answer: a terminal, and no ``--non-interactive``."""
+    context = click.get_current_context(silent=True)
+    told = context.find_root().params.get("non_interactive") if context else False
+    return sys.stdin.isatty() and not told
+
+
 def confirmed(question: str) -> bool:
     """Return whether the answer to a question is yes; the end of the answers is a no.
 

@@ -57,7 +57,7 @@ def collect(
             app.confirm(f"Remove {count} thing{'s' * (count > 1)}?", yes=yes)
             report = collecting.remove(desk, sight)
             progress.close()
-        _ended(sight, report, form)
+        _ended(sight, report, form, result=not dry_run)
         if report is not None and report.status:
             ending.tell_rest(app.invocation.words)
         return sight.status(report)
@@ -78,11 +78,11 @@ def _tell(sight: Sight, *, quiet: bool) -> None:
         say.warn(f"not looked at: {where}: {why}", always=True)
 
 
-def _ended(sight: Sight, report: Report | None, form: Form) -> None:
+def _ended(sight: Sight, report: Report | None, form: Form, *, result: bool) -> None:
     found = sight.found
     emit(
         form,
-        replace(LEFTOVERS, result=report is not None),
+        replace(LEFTOVERS, result=result),
         [collecting.result(each, report) for each in found.leftovers],
         text=lambda: _sum(sight, report),
         run=report.run if report else None,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pvekit.cli import say
 from pvekit.cli.app import App
-from pvekit.cli.asking import answered
+from pvekit.cli.asking import answered, may_ask
 
 if TYPE_CHECKING:
     from pvekit.config.drafting import Draft, Image
@@ -80,7 +79,7 @@ def _check(given: Answers) -> None:
             details=f"Known are: {', '.join(IMAGES)}.",
             hint="--image-url and --checksum-url name any other image.",
         )
-    if sys.stdin.isatty():
+    if may_ask():
         return
     needed = {"--node": given.node}
     if not given.yes:
@@ -92,7 +91,7 @@ def _check(given: Answers) -> None:
         }
     if missing := [flag for flag, value in needed.items() if not value]:
         raise UsageError(
-            f"Missing: {', '.join(missing)}. There is no terminal to ask at.",
+            f"Missing: {', '.join(missing)}. There is nobody to ask.",
             hint="" if given.yes else "--yes takes the proposals and trusts the host key shown.",
             id="CONFIRMATION-NEEDED",
         )
@@ -107,7 +106,7 @@ def _draft(app: App, given: Answers) -> Draft:
     host = given.node or answered("A Proxmox VE node (host name or address)")
     node = NodeEntry(host, port=given.port)
     user = given.user
-    if not user and not given.yes and sys.stdin.isatty():
+    if not user and not given.yes and may_ask():
         user = _user(node, given.key)
     with closing(connect(surveying.provisional([node], user, given.key), Path.home())) as machines:
         _trust(app, machines, node, yes=given.yes)
@@ -226,7 +225,7 @@ def _public_key(given: Answers) -> str:
     wanted = given.public_key
     if not wanted and given.yes and own:
         wanted = own[0].name
-    elif not wanted and sys.stdin.isatty() and not given.yes:
+    elif not wanted and may_ask() and not given.yes:
         best = own[0].name if own else ""
         wanted = answered("Who may log in on the VMs (a public key, or its file)", best)
     if not wanted:

@@ -8,6 +8,7 @@ from pvekit import __version__
 from pvekit.cli.invocation import Invocation
 from pvekit.cli.lazy import Entry, LazyGroup
 from pvekit.cli.telling import telling_options
+from pvekit.cli.unattended import unattended_options
 
 _VM = "pvekit.cli.vm"
 _TEMPLATE = "pvekit.cli.template"
@@ -50,6 +51,7 @@ TABLE = {
     "--set", "settings", metavar="KEY=VALUE", multiple=True, help="Over the configuration."
 )
 @telling_options
+@unattended_options
 @click.version_option(__version__, prog_name="pvekit")
 @click.pass_context
 def root(
@@ -59,15 +61,21 @@ def root(
     settings: tuple[str, ...],
     verbose: int,
     quiet: bool,
+    non_interactive: bool,  # noqa: ARG001 - it is asked for where there is something to ask
+    lock_wait: str | None,
 ) -> None:
     """Templates and ready virtual machines on Proxmox VE, over SSH."""
+    from dataclasses import replace
     from pathlib import Path
 
     from pvekit.cli.app import App
+    from pvekit.cli.durations import duration
     from pvekit.config.sources import Asked
 
     invocation = ctx.find_object(Invocation) or Invocation()
     file = Path(config_path).expanduser() if config_path else None
     asked = Asked(file, context, settings)
+    if lock_wait is not None:
+        invocation = replace(invocation, lock_wait=duration(lock_wait))
     opened = App.open(asked, verbose=verbose, quiet=quiet, invocation=invocation)
     ctx.obj = ctx.with_resource(opened)

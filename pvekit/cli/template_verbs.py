@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import click
 
@@ -51,7 +51,8 @@ def show(app: App, names: tuple[str, ...], form: Form) -> None:
 def verify(app: App, names: tuple[str, ...], form: Form) -> int:
     """Look whether templates (all by default) are whole, as configured, and of the newest image.
 
-    Changes nothing. Exit status 6 if one is damaged; what is only out of date is a warning.
+    Changes nothing. Exit status 6 if one is damaged; what is only out of date is a warning. With -q
+    only what is not well is printed.
     """
     from pvekit.operations.template_verifying import verified
 
@@ -59,7 +60,9 @@ def verify(app: App, names: tuple[str, ...], form: Form) -> int:
     rows = [
         {"name": vm.name, "vmid": vm.vmid, "node": node, **asdict(each)} for vm, node, each in found
     ]
-    emit(form, FINDINGS, rows)
+    if form.quiet and not form.asked:
+        rows = [row for row in rows if row["state"] != "ok"]
+    emit(form, replace(FINDINGS, result=not rows), rows)
     return DAMAGED if any(each.state == "fail" for _, _, each in found) else 0
 
 

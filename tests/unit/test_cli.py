@@ -259,7 +259,7 @@ def test_a_site_that_does_not_answer_is_transient(capsys, lab, tmp_path, monkeyp
 def test_without_a_terminal_nothing_is_asked(site, capsys, words):
     status, out, err = said(capsys, *words.split())
     assert (status, out) == (2, "")
-    assert "no terminal" in err
+    assert "nobody to ask" in err
     assert "--yes" in err
 
 
