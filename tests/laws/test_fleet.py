@@ -39,7 +39,6 @@ groups:
     network: {ip: 10.0.0.50-10.0.0.59/16, gateway: 10.0.0.1, dns: [10.0.0.1]}
     placement: {anti_affinity: hard}
     tags: [shop]
-    onboot: true
     description: "The web servers.\\nAsk Ann."
   db:
     names: [db-1]
@@ -127,8 +126,7 @@ def test_what_is_missing_is_made_as_the_file_says(site, desk):
     assert all(vm.running and vm.mark.fleet == "shop" and vm.mark.role == "web" for vm in web)
     assert all(vm.config.description.startswith("The web servers.\nAsk Ann.\n") for vm in web)
     (db,) = desk.inventory().find("db-1")
-    assert (db.running, db.config.values["onboot"]) == (False, "0")
-    assert all(vm.config.values["onboot"] == "1" for vm in web)
+    assert db.running is False
 
 
 def test_applied_twice_is_once(filled, tmp_path):
@@ -244,8 +242,9 @@ def test_settings_of_people_that_the_file_does_not_name_stay(filled, tmp_path):
 
 def test_a_stopped_vm_that_is_to_run_is_started(filled, tmp_path):
     desk = fresh_desk(filled, tmp_path, "desk")
-    text = SHOP.replace("start: false", "start: true")
-    assert told(foreseen(desk, text)) == {"db-1": ["power: off -> running off"]}
+    text = SHOP.replace("start: false", "start: true\n    onboot: true")
+    found = ["onboot: no -> yes off", "power: off -> running off"]
+    assert told(foreseen(desk, text)) == {"db-1": found}
     assert apply(desk, text).status == 0
     assert foreseen(desk, SHOP).items == ()
 
