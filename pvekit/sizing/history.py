@@ -1,0 +1,188 @@
+"""From what machines used to the size of one: own history first, then that of its siblings."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from pvekit.sizing.demand import (
+    DAY_SECONDS,
+    Confidence,
+    Demand,
+    Evidence,
+    History,
+    Recommendation,
+    Risk,
+    Series,
+    evidence,
+)
+from pvekit.sizing.need import cpu_need, memory_need
+
+MEMORY_STEP_MB = 128
+MIN_MEMORY_MB = 512
+ENOUGH_DAYS = 7.0
+"""Less history than this never shrinks memory."""
+
+_OWN_DAYS = 1.0
+_QUIET_DAYS = 3
+_SHRINK_BELOW = 0.85
+_GROW_ABOVE = 1.05
+_AT_LIMIT = 0.98
+_GROW_MEMORY = 1.3
+_GROW_CPU = 1.5
+_CPULIMIT_STEP = 0.05
+_EPSILON = 1e-9
+
+_Need = Callable[[tuple[Series, ...], Risk], float]
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """What one resource should be, in its own unit, of which evidence, and why."""
+
+    amount: float
+    evidence: Evidence
+    because: str
+
+
+def recommend(history: History, risk: Risk = "normal") -> Recommendation | None:
+    """Return the size that a machine's history or its siblings' calls for, None if there is none.
+
+    Pure and deterministic. Memory is at least the peak that was seen, unless ``risk`` is
+    ``cost``; it shrinks only after 7 days of the machine's own history; small changes of what a
+    machine has are not worth a restart and are left out.
+    """
+    cpu = _cpu(history, risk)
+    memory = _memory(history, risk)
+    if cpu is None and memory is None:
+        return None
+    return Recommendation(
+        cpus=_whole_cpus(cpu.amount) if cpu else None,
+        cpulimit=_cpulimit(cpu.amount) if cpu else None,
+        memory_mb=memory_steps(memory.amount) if memory else None,
+        confidence=min((_confidence(one) for one in (cpu, memory)), key=_RANK.index),
+        because="; ".join(one.because for one in (cpu, memory) if one),
+        cpu_evidence=cpu.evidence if cpu else None,
+        memory_evidence=memory.evidence if memory else None,
+    )
+
+
+def memory_steps(memory_mb: float) -> int:
+    """Return memory in MiB, rounded up to what is given to a guest."""
+    steps = math.ceil(memory_mb / MEMORY_STEP_MB - _EPSILON)
+    return max(MIN_MEMORY_MB, steps * MEMORY_STEP_MB)
+
+
+def _whole_cpus(cores: float) -> int:
+    return max(1, math.ceil(cores - _EPSILON))
+
+
+def _cpulimit(cores: float) -> float:
+    steps = math.ceil(cores / _CPULIMIT_STEP - _EPSILON)
+    return round(max(1, steps) * _CPULIMIT_STEP, 2)
+
+
+_RANK: tuple[Confidence, ...] = ("low", "medium", "high")
+
+
+def _confidence(wanted: _Wanted | None) -> Confidence:
+    if wanted is None:
+        return "low"
+    enough = wanted.evidence.days >= ENOUGH_DAYS
+    if wanted.evidence.origin == "own":
+        return "high" if enough else "medium"
+    return "medium" if enough or wanted.evidence.machines >= 3 else "low"
+
+
+def _cpu(history: History, risk: Risk) -> _Wanted | None:
+    wanted = _wanted(history, lambda demand: demand.cpu, cpu_need, risk, "CPU", "{:.2f} cores")
+    if wanted is None or history.current is None:
+        return wanted
+    has = history.current.cpus
+    if _saturated(history.own.cpu, has):
+        return _grown(wanted, has * _GROW_CPU, f"CPU was at its limit of {has:g}")
+    if _worth_it(wanted.amount, has) and (wanted.amount > has or _is_own(wanted)):
+        return wanted
+    return _kept(wanted, has, f"CPU stays at {has:g}")
+
+
+def _memory(history: History, risk: Risk) -> _Wanted | None:
+    wanted = _wanted(
+        history, lambda demand: demand.memory, memory_need, risk, "memory", "{:.0f} MiB"
+    )
+    if wanted is None or history.current is None:
+        return wanted
+    has = history.current.memory_mb
+    own = history.own.memory
+    if _peak(own, _QUIET_DAYS) >= has * _AT_LIMIT:
+        return _grown(wanted, has * _GROW_MEMORY, f"memory was used up at {has} MiB")
+    if not _worth_it(memory_steps(wanted.amount), has):
+        return _kept(wanted, has, f"memory stays at {has} MiB")
+    if wanted.amount < has and not (_is_own(wanted) and wanted.evidence.days >= ENOUGH_DAYS):
+        days = f"fewer than {ENOUGH_DAYS:g} days of its own history"
+        return _kept(wanted, has, f"memory stays at {has} MiB: {days}")
+    return wanted
+
+
+def _is_own(wanted: _Wanted) -> bool:
+    return wanted.evidence.origin == "own"
+
+
+def _worth_it(amount: float, has: float) -> bool:
+    return amount < has * _SHRINK_BELOW or amount > has * _GROW_ABOVE
+
+
+def _kept(wanted: _Wanted, has: float, because: str) -> _Wanted:
+    return _Wanted(has, wanted.evidence, f"{because} ({wanted.because})")
+
+
+def _grown(wanted: _Wanted, least: float, because: str) -> _Wanted:
+    amount = max(wanted.amount, least)
+    return _Wanted(amount, wanted.evidence, f"{because} ({wanted.because})")
+
+
+def _peak(series: Series | None, days: int) -> float:
+    return max(_last(series, days), default=0.0)
+
+
+def _saturated(series: Series | None, has: float) -> bool:
+    """Whether more than 1 % of the last day's samples were at the limit."""
+    recent = _last(series, 1)
+    at_limit = sum(value >= has * _AT_LIMIT for value in recent)
+    return at_limit > math.ceil(len(recent) / 100)
+
+
+def _last(series: Series | None, days: int) -> list[float]:
+    if series is None:
+        return []
+    samples = days * DAY_SECONDS // series.step_seconds
+    return [value for value in series.values[-samples:] if value is not None]
+
+
+def _wanted(
+    history: History,
+    of: Callable[[Demand], Series | None],
+    need: _Need,
+    risk: Risk,
+    name: str,
+    amount: str,
+) -> _Wanted | None:
+    own = _known([of(history.own)])
+    siblings = _known(map(of, history.siblings))
+    if own and (own[0].days >= _OWN_DAYS or not siblings):
+        known, seen = own, evidence("own", own)
+    else:
+        known, seen = siblings, evidence("siblings", siblings)
+    if seen is None:
+        return None
+    whose = "its own" if seen.origin == "own" else f"{seen.machines} sibling(s)'"
+    because = (
+        f"{name} from {seen.days:.1f} days of {whose} history:"
+        f" p99 {amount.format(seen.p99)}, peak {amount.format(seen.max)}"
+    )
+    return _Wanted(need(known, risk), seen, because)
+
+
+def _known(series: Iterable[Series | None]) -> tuple[Series, ...]:
+    return tuple(one for one in series if one is not None and one.seen)

@@ -1,0 +1,86 @@
+"""The size of a machine from what it or its siblings used: cases."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from pvekit.sizing import Allocation, Demand, History, Series, recommend
+
+DAY = 288
+
+
+def series(*values: float | None, days: float = 0) -> Series:
+    return Series(300, values * round(days * DAY) if days else values)
+
+
+def steady(cores: float, memory_mb: float, days: float) -> Demand:
+    return Demand(series(cores, days=days), series(memory_mb, days=days))
+
+
+def test_without_any_history_there_is_no_recommendation():
+    assert recommend(History()) is None
+    assert recommend(History(Demand(series(), series(None, None)), (Demand(),))) is None
+
+
+def test_own_history_wins_over_siblings():
+    found = recommend(History(steady(0.5, 900, 8), (steady(6, 9000, 8),)))
+    assert found is not None
+    assert (found.cpus, found.confidence) == (1, "high")
+    assert 900 <= found.memory_mb < 2000
+    assert found.memory_evidence.origin == "own"
+    assert found.memory_evidence.days == 8
+
+
+def test_siblings_count_where_it_has_less_than_a_day():
+    found = recommend(History(steady(0.5, 900, 0.5), (steady(3, 9000, 8),)))
+    assert found.memory_mb >= 9000
+    assert found.cpus >= 3
+    assert found.memory_evidence.origin == "siblings"
+    assert "sibling" in found.because
+
+
+def test_a_resource_without_history_is_left_open():
+    found = recommend(History(Demand(cpu=series(1.5, days=2))))
+    assert found.memory_mb is None
+    assert found.memory_evidence is None
+    assert found.confidence == "low"
+
+
+def test_memory_shrinks_only_after_seven_days():
+    has = Allocation(4, 8192)
+    early = recommend(History(steady(0.5, 900, 6.9), current=has))
+    assert early.memory_mb == 8192
+    assert "fewer than 7 days" in early.because
+    assert recommend(History(steady(0.5, 900, 7), current=has)).memory_mb < 8192
+
+
+def test_siblings_never_shrink_what_runs():
+    found = recommend(History(siblings=(steady(0.5, 900, 20),), current=Allocation(4, 8192)))
+    assert (found.cpus, found.memory_mb) == (4, 8192)
+
+
+def test_used_up_memory_and_saturated_cpus_grow():
+    found = recommend(History(steady(2, 2040, 8), current=Allocation(2, 2048)))
+    assert found.memory_mb >= 2048 * 1.3
+    assert found.cpus == 3
+
+
+def test_small_changes_are_left_out():
+    plain = recommend(History(steady(1.4, 3000, 9)))
+    has = Allocation(plain.cpulimit, plain.memory_mb + 128)
+    again = recommend(History(steady(1.4, 3000, 9), current=has))
+    assert again.memory_mb == has.memory_mb
+    assert "stays" in again.because
+
+
+@pytest.mark.parametrize("bad", [-1.0, math.inf, math.nan])
+def test_impossible_samples_are_refused(bad):
+    with pytest.raises(ValueError, match="sample"):
+        Series(300, (1.0, bad))
+
+
+def test_a_step_is_positive():
+    with pytest.raises(ValueError, match="step"):
+        Series(0, (1.0,))
