@@ -10,6 +10,10 @@ SIGNAL = 128
 
 def main() -> None:
     """Run pvekit and exit with its status."""
+    if asked := os.environ.get("_PVEKIT_COMPLETE"):
+        from pvekit.cli.completing import answer
+
+        os._exit(answer(asked))  # what has not answered in time may still be waited for
     try:
         from pvekit.cli.handler import run
 

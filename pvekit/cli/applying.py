@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pvekit.cli import names as known
 from pvekit.cli.app import App, pass_app
 from pvekit.cli.choosing import dry_run_option, yes_option
 from pvekit.cli.durations import duration
@@ -18,7 +19,12 @@ if TYPE_CHECKING:
     from pvekit.fleet.model import Fleet
 
 _FILE = click.option(
-    "-f", "file", required=True, metavar="FILE|-", help="The fleet file; - is standard input."
+    "-f",
+    "file",
+    required=True,
+    metavar="FILE|-",
+    help="The fleet file; - is standard input.",
+    shell_complete=known.files,
 )
 _PRUNE = click.option("--prune", is_flag=True, help="Remove the fleet's VMs that left the file.")
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from pvekit.cli import names as known
+
 AT_ONCE = 10
 
 
@@ -28,13 +30,21 @@ def choosing(command: Callable[..., Any]) -> Callable[..., Any]:
         chosen = selected(names, role=role, selectors=selectors, every=every)
         return command(*args, chosen=chosen, **more)
 
-    return click.argument("names", nargs=-1, metavar="[NAME]...")(selecting(told))
+    return click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=known.our_vms)(
+        selecting(told)
+    )
 
 
 def selecting(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that select VMs: ``role``, ``selectors`` and ``every``."""
     options = (
-        click.option("--role", default="", help="All of ours that have this role."),
+        click.option(
+            "--role",
+            default="",
+            metavar="ROLE",
+            help="All of ours that have this role.",
+            shell_complete=known.roles,
+        ),
         click.option(
             "--selector",
             "-l",

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from pvekit.cli import names as known
 from pvekit.cli.app import App, pass_app
 from pvekit.cli.output import Form, View, emit, format_option
 
@@ -70,7 +71,7 @@ def contexts(app: App, form: Form) -> None:
 
 
 @config.command()
-@click.argument("name", default="")
+@click.argument("name", default="", metavar="[CONTEXT]", shell_complete=known.contexts)
 @click.option("--none", is_flag=True, help="Have no current context.")
 @pass_app
 def use(app: App, name: str, none: bool) -> None:
@@ -87,7 +88,13 @@ def use(app: App, name: str, none: bool) -> None:
 @click.option("--node", default="", metavar="HOST", help="A Proxmox VE host: name or address.")
 @click.option("--port", type=click.IntRange(1, 65535), help="The port of its SSH server.")
 @click.option("--user", default="", help="Who logs in (else as ~/.ssh/config says, else root).")
-@click.option("--key", default="", metavar="FILE", help="The private key for the nodes.")
+@click.option(
+    "--key",
+    default="",
+    metavar="FILE",
+    help="The private key for the nodes.",
+    shell_complete=known.files,
+)
 @click.option("--storage", default="", help="The storage for disks.")
 @click.option("--bridge", default="", help="The bridge of the VMs.")
 @click.option("--template", default="", help="ubuntu-24.04, ubuntu-22.04 or debian-12.")

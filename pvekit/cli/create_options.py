@@ -7,11 +7,19 @@ from typing import Any
 
 import click
 
+from pvekit.cli import names as known
+
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 SIZE = (
-    click.option("--size", default="", help="A size of the configuration, or auto."),
-    click.option("--cpus", type=click.IntRange(1, 512), help="Virtual CPUs."),
+    click.option(
+        "--size",
+        default="",
+        metavar="SIZE",
+        help="A size of the configuration, or auto.",
+        shell_complete=known.sizes,
+    ),
+    click.option("--cpus", type=click.IntRange(1, 512), metavar="N", help="Virtual CPUs."),
     click.option("--memory", default="", metavar="MIB|4G", help="Memory in MiB, or with a unit."),
     click.option("--disk", default="", metavar="GB", help="Disk in GiB, or with a unit."),
 )
@@ -31,28 +39,79 @@ PLACEMENT = (
         type=click.Choice(["soft", "hard"]),
         help="Even over the failure domains, if possible or always.",
     ),
-    click.option("--near", default="", metavar="VM", help="On the node of this guest."),
-    click.option("--avoid", multiple=True, metavar="NODE", help="Not there; may be repeated."),
+    click.option(
+        "--near",
+        default="",
+        metavar="VM",
+        help="On the node of this guest.",
+        shell_complete=known.all_vms,
+    ),
+    click.option(
+        "--avoid",
+        multiple=True,
+        metavar="NODE",
+        help="Not there; may be repeated.",
+        shell_complete=known.nodes,
+    ),
 )
 _OPTIONS = (
-    click.option("--role", required=True, help="What it is for: master, worker, any DNS label."),
+    click.option(
+        "--role",
+        required=True,
+        metavar="ROLE",
+        help="What it is for: master, worker, any DNS label.",
+        shell_complete=known.roles,
+    ),
     *SIZE,
     click.option(
-        "--network", type=click.Choice(["dhcp", "static"]), default="dhcp", show_default=True
+        "--network",
+        type=click.Choice(["dhcp", "static"]),
+        default="dhcp",
+        show_default=True,
+        help="How it gets its address; static needs --ip.",
     ),
     click.option("--ip", default="", metavar="CIDR", help="The (first) static address."),
-    click.option("--gateway", default="", metavar="IP"),
+    click.option("--gateway", default="", metavar="IP", help="The gateway of a static address."),
     click.option("--dns", multiple=True, metavar="IP", help="A name server; may be repeated."),
-    click.option("--vmid", type=click.IntRange(100, 999_999_999), help="Instead of the next one."),
-    click.option("--name", default="", help="Instead of PREFIX-ROLE-NUMBER."),
-    click.option("--count", type=click.IntRange(1, 1000), default=1, show_default=True),
-    click.option("--node", help="This node, if it can take the VM."),
+    click.option(
+        "--vmid",
+        type=click.IntRange(100, 999_999_999),
+        metavar="VMID",
+        help="Instead of the next one.",
+    ),
+    click.option("--name", default="", metavar="NAME", help="Instead of PREFIX-ROLE-NUMBER."),
+    click.option(
+        "--count",
+        type=click.IntRange(1, 1000),
+        default=1,
+        show_default=True,
+        metavar="N",
+        help="How many VMs.",
+    ),
+    click.option(
+        "--node",
+        metavar="NODE",
+        help="This node, if it can take the VM.",
+        shell_complete=known.nodes,
+    ),
     *PLACEMENT,
-    click.option("--template", default="", help="Another template than the role's."),
-    click.option("--storage", default="", help="Another storage than the template's."),
-    click.option("--bridge", default="", help="Another bridge than the template's."),
-    click.option("--vlan", type=click.IntRange(1, 4094), metavar="TAG"),
-    click.option("--tag", "tags", multiple=True, help="A further tag; may be repeated."),
+    click.option(
+        "--template",
+        default="",
+        metavar="NAME",
+        help="Another template than the role's.",
+        shell_complete=known.configured_templates,
+    ),
+    click.option(
+        "--storage", default="", metavar="NAME", help="Another storage than the template's."
+    ),
+    click.option(
+        "--bridge", default="", metavar="NAME", help="Another bridge than the template's."
+    ),
+    click.option("--vlan", type=click.IntRange(1, 4094), metavar="TAG", help="A VLAN's tag."),
+    click.option(
+        "--tag", "tags", multiple=True, metavar="TAG", help="A further tag; may be repeated."
+    ),
     click.option("--full/--linked", default=None, help="A full clone (default) or a linked one."),
     click.option("--wait/--no-wait", default=True, help="Wait until it is ready (default)."),
     click.option("--timeout", default="", metavar="DUR", help="Patience: 300, 90s, 5m."),

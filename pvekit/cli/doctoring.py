@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pvekit.cli import names as known
 from pvekit.cli.app import App, pass_app
 from pvekit.cli.output import Form, View, emit, format_option
 
@@ -23,7 +24,15 @@ FINDINGS = View(
 
 
 @click.command()
-@click.option("--node", "-n", "nodes", multiple=True, help="Only this node (may be repeated).")
+@click.option(
+    "--node",
+    "-n",
+    "nodes",
+    multiple=True,
+    metavar="NODE",
+    help="Only this node; may be repeated.",
+    shell_complete=known.nodes,
+)
 @format_option
 @pass_app
 def doctor(app: App, nodes: tuple[str, ...], form: Form) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from pvekit.cli import names as known
 from pvekit.cli.output import Form, View, emit, emit_one, format_option
 from pvekit.explanations import Explanation
 
@@ -11,7 +12,7 @@ EXPLANATIONS = View(kind="Explanation", name="error/{id}", columns=("id", "title
 
 
 @click.command()
-@click.argument("identity", metavar="[ID]", required=False)
+@click.argument("identity", metavar="[ID]", required=False, shell_complete=known.error_ids)
 @format_option
 def explain(identity: str | None, form: Form) -> None:
     """Say what an error means, why it usually comes, and what to do; without an ID list all."""

@@ -5,9 +5,12 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 
 @dataclass(frozen=True)
@@ -46,3 +49,15 @@ class LazyGroup(click.Group):
         with formatter.section("Commands"):
             shown = {name: entry for name, entry in self._table.items() if not entry.hidden}
             formatter.write_dl([(name, entry.help) for name, entry in shown.items()])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Return the commands and options that a word may go on as, without importing any."""
+        from click.shell_completion import CompletionItem
+
+        fitting = {
+            name: entry
+            for name, entry in self._table.items()
+            if name.startswith(incomplete) and not entry.hidden
+        }
+        commands = [CompletionItem(name, help=entry.help) for name, entry in fitting.items()]
+        return [*commands, *click.Command.shell_complete(self, ctx, incomplete)]

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import click
 
+from pvekit.cli import names as known
 from pvekit.cli.app import App, pass_app
 from pvekit.cli.choosing import dry_run_option
 from pvekit.cli.output import Form, format_option
 
 
 @click.command()
-@click.argument("name")
-@click.option("--to", required=True, metavar="NODE", help="The node of its PVE cluster.")
+@click.argument("name", metavar="VM", shell_complete=known.our_vms)
+@click.option(
+    "--to",
+    required=True,
+    metavar="NODE",
+    help="The node of its PVE cluster.",
+    shell_complete=known.nodes,
+)
 @click.option(
     "--online/--offline", default=None, help="While it runs (default), or only if it is off."
 )

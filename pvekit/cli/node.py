@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pvekit.cli import names as known
 from pvekit.cli import say
 from pvekit.cli.app import App, pass_app
 from pvekit.cli.output import Form, View, emit, emit_one, format_option
@@ -46,7 +47,7 @@ def list_nodes(app: App, form: Form) -> None:
 
 
 @node.command()
-@click.argument("name", metavar="NODE")
+@click.argument("name", metavar="NODE", shell_complete=known.nodes)
 @format_option
 @pass_app
 def show(app: App, name: str, form: Form) -> None:
@@ -57,11 +58,29 @@ def show(app: App, name: str, form: Form) -> None:
 
 
 @node.command()
-@click.argument("name", metavar="NODE")
-@click.option("--user", default="", help="Who gets the rule (default: who logs in on the node).")
-@click.option("--vmids", default="100-999999999", show_default=True, metavar="RANGE")
+@click.argument("name", metavar="NODE", shell_complete=known.nodes)
+@click.option(
+    "--user",
+    default="",
+    metavar="USER",
+    help="Who gets the rule (default: who logs in on the node).",
+)
+@click.option(
+    "--vmids",
+    default="100-999999999",
+    show_default=True,
+    metavar="RANGE",
+    help="The VMs that the rule is for: FIRST-LAST.",
+)
 @click.option("--install", is_flag=True, help="Put the files in place, after a yes.")
-@click.option("--as", "admin", default="root", show_default=True, help="Who logs in to do that.")
+@click.option(
+    "--as",
+    "admin",
+    default="root",
+    show_default=True,
+    metavar="USER",
+    help="Who logs in to do that.",
+)
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 @pass_app
 def sudoers(
@@ -84,7 +103,7 @@ def sudoers(
 
 
 @node.command()
-@click.argument("nodes", nargs=-1, metavar="[NODE]...")
+@click.argument("nodes", nargs=-1, metavar="[NODE]...", shell_complete=known.nodes)
 @click.option("--yes", "-y", is_flag=True, help="Store without asking.")
 @format_option
 @pass_app

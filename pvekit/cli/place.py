@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pvekit.cli import names as known
 from pvekit.cli import say
 from pvekit.cli.app import App, pass_app
 from pvekit.cli.create_options import PLACEMENT, SIZE, options
@@ -24,14 +25,39 @@ _REASONS = ("name", "node", "verdict", "because")
 
 
 @click.command()
-@click.option("--role", default="worker", show_default=True, help="What they would be for.")
+@click.option(
+    "--role",
+    default="worker",
+    show_default=True,
+    metavar="ROLE",
+    help="What they would be for.",
+    shell_complete=known.roles,
+)
 @options(SIZE)
-@click.option("--count", type=click.IntRange(1, 1000), default=1, show_default=True)
-@click.option("--node", help="Whether this node can take them.")
+@click.option(
+    "--count",
+    type=click.IntRange(1, 1000),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="How many VMs.",
+)
+@click.option(
+    "--node",
+    metavar="NODE",
+    help="Whether this node can take them.",
+    shell_complete=known.nodes,
+)
 @options(PLACEMENT)
-@click.option("--template", default="", help="Another template than the role's.")
-@click.option("--storage", default="", help="Another storage than the template's.")
-@click.option("--bridge", default="", help="Another bridge than the template's.")
+@click.option(
+    "--template",
+    default="",
+    metavar="NAME",
+    help="Another template than the role's.",
+    shell_complete=known.configured_templates,
+)
+@click.option("--storage", default="", metavar="NAME", help="Another storage than the template's.")
+@click.option("--bridge", default="", metavar="NAME", help="Another bridge than the template's.")
 @click.option("--explain", is_flag=True, help="Say of each node why it was chosen or not.")
 @format_option
 @pass_app

@@ -6,11 +6,12 @@ import sys
 
 import click
 
+from pvekit.cli import names as known
 from pvekit.cli.app import App, pass_app
 
 
 @click.command(context_settings={"allow_interspersed_args": False})
-@click.argument("node")
+@click.argument("node", metavar="NODE", shell_complete=known.nodes)
 @click.argument("words", nargs=-1, required=True, type=click.UNPROCESSED, metavar="COMMAND...")
 @click.option("--stdin", "-i", is_flag=True, help="Pass what this command reads on to it.")
 @click.option("--timeout", default=60.0, show_default=True, help="Seconds to wait for its end.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from pvekit import __version__
+from pvekit.cli import names as known
 from pvekit.cli.invocation import Invocation
 from pvekit.cli.lazy import Entry, LazyGroup
 from pvekit.cli.telling import telling_options
@@ -31,6 +32,9 @@ TABLE = {
     ),
     "version": Entry("pvekit.cli.version:version", "Tell what runs here, and on the nodes."),
     "schema": Entry("pvekit.cli.version:schema", "Print the JSON Schema of all documents."),
+    "completion": Entry(
+        "pvekit.cli.completion:completion", "Print the script for a shell's completion."
+    ),
     "raw": Entry("pvekit.cli.raw:raw", "Run any command on a node, over the same connection."),
     "trust": Entry("pvekit.cli.node:trust", "The old word for `node trust`.", hidden=True),
 }
@@ -43,9 +47,14 @@ TABLE = {
     "config_path",
     metavar="FILE",
     help="The only file to read; else `pvekit config path` says which are read.",
+    shell_complete=known.files,
 )
 @click.option(
-    "--context", metavar="NAME", default="", help="The site to work on (else PVEKIT_CONTEXT)."
+    "--context",
+    metavar="NAME",
+    default="",
+    help="The site to work on (else PVEKIT_CONTEXT).",
+    shell_complete=known.contexts,
 )
 @click.option(
     "--set", "settings", metavar="KEY=VALUE", multiple=True, help="Over the configuration."

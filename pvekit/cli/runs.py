@@ -6,6 +6,7 @@ from dataclasses import asdict, replace
 
 import click
 
+from pvekit.cli import names as known
 from pvekit.cli.app import App, pass_app
 from pvekit.cli.output import Form, View, emit, format_option
 
@@ -37,7 +38,7 @@ def list_runs(app: App, unfinished: bool, form: Form) -> None:
 
 
 @runs.command()
-@click.argument("run")
+@click.argument("run", metavar="RUN", shell_complete=known.runs)
 @format_option
 @pass_app
 def show(app: App, run: str, form: Form) -> None:
@@ -48,7 +49,7 @@ def show(app: App, run: str, form: Form) -> None:
 
 
 @runs.command()
-@click.argument("run")
+@click.argument("run", metavar="RUN", shell_complete=known.unfinished_runs)
 @format_option
 @click.option("--dry-run", is_flag=True, help="Show every command and change nothing.")
 @pass_app
@@ -65,7 +66,7 @@ def resume(app: App, run: str, form: Form, dry_run: bool) -> int:
 
 
 @runs.command()
-@click.argument("run")
+@click.argument("run", metavar="RUN", shell_complete=known.unfinished_runs)
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 @format_option
 @pass_app

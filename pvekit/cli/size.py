@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from pvekit.cli import names as known
 from pvekit.cli.app import App, pass_app
 from pvekit.cli.output import Form, View, emit, emit_one, format_option
 
@@ -28,7 +29,7 @@ def list_sizes(app: App, form: Form) -> None:
 
 
 @size.command()
-@click.argument("name")
+@click.argument("name", metavar="SIZE", shell_complete=known.sizes)
 @format_option
 @pass_app
 def show(app: App, name: str, form: Form) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pvekit.cli import names as known
 from pvekit.cli.app import App, pass_app
 from pvekit.cli.choosing import dry_run_option, parallel_option, selecting, yes_option
 from pvekit.cli.output import Form, View, emit, format_option
@@ -30,7 +31,7 @@ def snapshot() -> None:
 
 
 @snapshot.command()
-@click.argument("words", nargs=-1, metavar="[NAME] [SNAP]")
+@click.argument("words", nargs=-1, metavar="[VM] [SNAP]", shell_complete=known.vm_and_snapshot)
 @selecting
 @click.option("--vmstate", is_flag=True, help="Save the memory of a running VM, too.")
 @click.option("--description", default="", help="What it is for.")
@@ -50,7 +51,7 @@ def create(
     form: Form,
     dry_run: bool,
 ) -> int:
-    """Take a snapshot SNAP (default: at-DATE-TIME) of the VM NAME, or of all that are selected.
+    """Take a snapshot SNAP (default: at-DATE-TIME) of VM, or of all that are selected.
 
     With --role, --selector or --all only SNAP is given.
     """
@@ -70,7 +71,7 @@ def create(
 
 
 @snapshot.command(name="list")
-@click.argument("name")
+@click.argument("name", metavar="VM", shell_complete=known.all_vms)
 @format_option
 @pass_app
 def list_snapshots(app: App, name: str, form: Form) -> None:
@@ -81,14 +82,14 @@ def list_snapshots(app: App, name: str, form: Form) -> None:
 
 
 @snapshot.command()
-@click.argument("name")
-@click.argument("snap")
+@click.argument("name", metavar="VM", shell_complete=known.our_vms)
+@click.argument("snap", metavar="SNAP", shell_complete=known.snapshots)
 @format_option
 @dry_run_option
 @yes_option
 @pass_app
 def delete(app: App, name: str, snap: str, form: Form, dry_run: bool, yes: bool) -> int:
-    """Delete the snapshot SNAP of the VM NAME."""
+    """Delete the snapshot SNAP of VM."""
     from pvekit.cli.changing import Manner, change
     from pvekit.operations.snapshots import Remove
 
@@ -99,8 +100,8 @@ def delete(app: App, name: str, snap: str, form: Form, dry_run: bool, yes: bool)
 
 
 @snapshot.command()
-@click.argument("name")
-@click.argument("snap")
+@click.argument("name", metavar="VM", shell_complete=known.our_vms)
+@click.argument("snap", metavar="SNAP", shell_complete=known.snapshots)
 @click.option("--start/--no-start", default=None, help="Run it then (default: if it runs now).")
 @format_option
 @dry_run_option
@@ -109,7 +110,7 @@ def delete(app: App, name: str, snap: str, form: Form, dry_run: bool, yes: bool)
 def rollback(
     app: App, name: str, snap: str, start: bool | None, form: Form, dry_run: bool, yes: bool
 ) -> int:
-    """Bring the VM NAME back to the snapshot SNAP. What has changed since is lost."""
+    """Bring VM back to the snapshot SNAP. What has changed since is lost."""
     from pvekit.cli.changing import Manner, change
     from pvekit.operations.snapshots import RollBack
 

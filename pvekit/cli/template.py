@@ -6,6 +6,7 @@ from dataclasses import asdict
 
 import click
 
+from pvekit.cli import names as known
 from pvekit.cli.app import App, pass_app
 from pvekit.cli.failing import OnFailure, on_failure_option
 from pvekit.cli.lazy import Entry, LazyGroup
@@ -42,9 +43,24 @@ def template() -> None:
 
 
 @click.command()
-@click.argument("name", required=False, default="")
-@click.option("--node", "nodes", multiple=True, help="Only on this node; may be repeated.")
-@click.option("--recipe", default="", help="Another recipe than the template's own.")
+@click.argument(
+    "name",
+    required=False,
+    default="",
+    metavar="[NAME]",
+    shell_complete=known.configured_templates,
+)
+@click.option(
+    "--node",
+    "nodes",
+    multiple=True,
+    metavar="NODE",
+    help="Only on this node; may be repeated.",
+    shell_complete=known.nodes,
+)
+@click.option(
+    "--recipe", default="", metavar="RECIPE", help="Another recipe than the template's own."
+)
 @click.option("--rebuild", is_flag=True, help="Build beside a template that is there already.")
 @click.option(
     "--if-newer", is_flag=True, help="Also where the image that is published has changed."

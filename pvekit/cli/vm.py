@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pvekit.cli import names as known
 from pvekit.cli.app import App, pass_app
 from pvekit.cli.choosing import choosing, dry_run_option, parallel_option, yes_option
 from pvekit.cli.create_options import create_options
@@ -96,7 +97,9 @@ def create(
 
 
 @vm.command(name="list")
-@click.option("--role", default="", help="Only VMs of this role.")
+@click.option(
+    "--role", default="", metavar="ROLE", help="Only VMs of this role.", shell_complete=known.roles
+)
 @click.option("--all", "every", is_flag=True, help="Also VMs that are not pvekit's.")
 @format_option
 @pass_app
@@ -109,7 +112,7 @@ def list_vms(app: App, role: str, every: bool, form: Form) -> None:
 
 
 @vm.command()
-@click.argument("name")
+@click.argument("name", metavar="VM", shell_complete=known.all_vms)
 @format_option
 @pass_app
 def show(app: App, name: str, form: Form) -> None:
@@ -183,7 +186,7 @@ def delete(
 
 
 @vm.command()
-@click.argument("name")
+@click.argument("name", metavar="VM", shell_complete=known.all_vms)
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
 @click.option("--user", "-l", default="", help="The user (default: the VM's cloud-init user).")
 @click.option("--guest-host-key", type=click.Choice(["pinned", "accept-new"]), default="pinned")
