@@ -26,6 +26,7 @@ demo: $(VENV)/.demo
 docs: $(VENV)/.test
 	$(BIN)/python -c 'from pvekit.explanations import document; print(document(), end="")' \
 		>docs/troubleshooting.md
+	$(BIN)/python docs/reference.py
 
 test: $(VENV)/.test
 	$(BIN)/pytest -q -n 2 -m 'not slow'

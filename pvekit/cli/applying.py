@@ -12,6 +12,7 @@ from pvekit.cli import names as known
 from pvekit.cli.app import App, pass_app
 from pvekit.cli.choosing import dry_run_option, yes_option
 from pvekit.cli.durations import duration
+from pvekit.cli.examples import examples
 from pvekit.cli.failing import OnFailure, on_failure_option
 from pvekit.cli.output import Form, format_option
 
@@ -29,7 +30,13 @@ _FILE = click.option(
 _PRUNE = click.option("--prune", is_flag=True, help="Remove the fleet's VMs that left the file.")
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "pvekit apply -f fleet.yaml --dry-run",
+        "pvekit apply -f fleet.yaml --yes",
+        "pvekit apply -f fleet.yaml --prune",
+    )
+)
 @_FILE
 @_PRUNE
 @dry_run_option
@@ -37,7 +44,13 @@ _PRUNE = click.option("--prune", is_flag=True, help="Remove the fleet's VMs that
 @click.option("--allow-restart", is_flag=True, help="Restart VMs where it cannot be done live.")
 @click.option("--wait/--no-wait", default=True, help="Wait until VMs are ready (default).")
 @click.option("--timeout", default="", metavar="DUR", help="Patience for that: 300, 90s, 5m.")
-@click.option("--shutdown-timeout", default=120, show_default=True, help="Seconds to shut down.")
+@click.option(
+    "--shutdown-timeout",
+    default=120,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long a shutdown may take.",
+)
 @on_failure_option
 @yes_option
 @format_option

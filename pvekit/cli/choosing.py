@@ -14,7 +14,7 @@ AT_ONCE = 10
 
 
 def choosing(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add ``NAME...`` and the options that select instead; the command gets a ``chosen``."""
+    """Add ``VM...`` and the options that select instead; the command gets a ``chosen``."""
 
     @functools.wraps(command)
     def told(
@@ -30,7 +30,7 @@ def choosing(command: Callable[..., Any]) -> Callable[..., Any]:
         chosen = selected(names, role=role, selectors=selectors, every=every)
         return command(*args, chosen=chosen, **more)
 
-    return click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=known.our_vms)(
+    return click.argument("names", nargs=-1, metavar="[VM]...", shell_complete=known.our_vms)(
         selecting(told)
     )
 

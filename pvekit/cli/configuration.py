@@ -86,8 +86,15 @@ def use(app: App, name: str, none: bool) -> None:
 
 @config.command()
 @click.option("--node", default="", metavar="HOST", help="A Proxmox VE host: name or address.")
-@click.option("--port", type=click.IntRange(1, 65535), help="The port of its SSH server.")
-@click.option("--user", default="", help="Who logs in (else as ~/.ssh/config says, else root).")
+@click.option(
+    "--port", type=click.IntRange(1, 65535), metavar="PORT", help="The port of its SSH server."
+)
+@click.option(
+    "--user",
+    default="",
+    metavar="USER",
+    help="Who logs in (else as ~/.ssh/config says, else root).",
+)
 @click.option(
     "--key",
     default="",
@@ -95,13 +102,17 @@ def use(app: App, name: str, none: bool) -> None:
     help="The private key for the nodes.",
     shell_complete=known.files,
 )
-@click.option("--storage", default="", help="The storage for disks.")
-@click.option("--bridge", default="", help="The bridge of the VMs.")
-@click.option("--template", default="", help="ubuntu-24.04, ubuntu-22.04 or debian-12.")
+@click.option("--storage", default="", metavar="NAME", help="The storage for disks.")
+@click.option("--bridge", default="", metavar="NAME", help="The bridge of the VMs.")
+@click.option(
+    "--template", default="", metavar="NAME", help="One of ubuntu-24.04, ubuntu-22.04, debian-12."
+)
 @click.option("--image-url", default="", metavar="URL", help="Another cloud image.")
 @click.option("--checksum-url", default="", metavar="URL", help="The file with its sum.")
 @click.option("--public-key", default="", metavar="KEY", help="Who may log in on the VMs.")
-@click.option("--output", type=click.Path(path_type=Path), help="The file to write.")
+@click.option(
+    "--output", type=click.Path(path_type=Path), metavar="FILE", help="The file to write."
+)
 @click.option("--context", default="", metavar="NAME", help="Write the file of this context.")
 @click.option("--yes", "-y", is_flag=True, help="Take the proposals; ask nothing.")
 @pass_app

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pvekit.cli import names as known
 from pvekit.cli import say
 from pvekit.cli.app import App, pass_app
 from pvekit.cli.durations import duration
@@ -15,8 +16,15 @@ if TYPE_CHECKING:
 
 
 @click.command(name="console-log")
-@click.argument("name")
-@click.option("--lines", default=100, show_default=True, type=click.IntRange(1, 100_000))
+@click.argument("name", metavar="VM", shell_complete=known.all_vms)
+@click.option(
+    "--lines",
+    default=100,
+    show_default=True,
+    type=click.IntRange(1, 100_000),
+    metavar="N",
+    help="How many lines at most.",
+)
 @click.option(
     "--source",
     type=click.Choice(["auto", "guest", "console"]),
@@ -24,7 +32,14 @@ if TYPE_CHECKING:
     show_default=True,
     help="The guest's own log, or what the console says now; auto: the log, else the console.",
 )
-@click.option("--for", "listening", default="10s", show_default=True, help="How long to listen.")
+@click.option(
+    "--for",
+    "listening",
+    default="10s",
+    show_default=True,
+    metavar="DUR",
+    help="How long to listen.",
+)
 @pass_app
 def console_log(app: App, name: str, lines: int, source: Source, listening: str) -> None:
     """Show the last lines of what a VM has logged in this boot, or listen to its console.

@@ -10,6 +10,7 @@ import click
 
 from pvekit.cli import names as known
 from pvekit.cli.app import App, pass_app
+from pvekit.cli.examples import examples
 from pvekit.cli.output import Form, View, emit, format_option
 
 if TYPE_CHECKING:
@@ -23,7 +24,9 @@ FINDINGS = View(
 )
 
 
-@click.command()
+@click.command(
+    epilog=examples("pvekit doctor", "pvekit doctor --node pve1", "pvekit doctor -o json")
+)
 @click.option(
     "--node",
     "-n",

@@ -46,8 +46,19 @@ class WithCommand(click.Command):
 
 @click.command(name="exec", cls=WithCommand)
 @choosing
-@click.option("--via", type=click.Choice(["agent", "ssh"]), default="agent", show_default=True)
-@click.option("--user", default="", help="The user over SSH (default: the VM's cloud-init user).")
+@click.option(
+    "--via",
+    type=click.Choice(["agent", "ssh"]),
+    default="agent",
+    show_default=True,
+    help="Through the guest agent, or over SSH.",
+)
+@click.option(
+    "--user",
+    default="",
+    metavar="USER",
+    help="The user over SSH (default: the VM's cloud-init user).",
+)
 @click.option("--stdin", "-i", is_flag=True, help="Pass on what is read on stdin.")
 @click.option("--timeout", default="10m", show_default=True, metavar="DUR", help="How long.")
 @parallel_option

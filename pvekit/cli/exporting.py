@@ -15,8 +15,13 @@ if TYPE_CHECKING:
 
 @click.command()
 @choosing
-@click.option("--fleet", default="", help="Only those of this fleet.")
-@click.option("--name", default="", help="The fleet's name in the file, for VMs that have none.")
+@click.option("--fleet", default="", metavar="FLEET", help="Only those of this fleet.")
+@click.option(
+    "--name",
+    default="",
+    metavar="FLEET",
+    help="The fleet's name in the file, for VMs that have none.",
+)
 @pass_app
 def export(app: App, /, chosen: Selection, fleet: str, name: str) -> None:
     """Write a fleet file that describes VMs that are there; `pvekit apply` of it sends nothing."""

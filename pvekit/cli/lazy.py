@@ -29,6 +29,11 @@ class LazyGroup(click.Group):
         super().__init__(*args, **kwargs)
         self._table = table
 
+    @property
+    def shown(self) -> Mapping[str, Entry]:
+        """The commands that help lists, by name."""
+        return {name: entry for name, entry in self._table.items() if not entry.hidden}
+
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         """Return the names in the table's order."""
         return list(self._table)
@@ -47,17 +52,15 @@ class LazyGroup(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """List the commands without importing any."""
         with formatter.section("Commands"):
-            shown = {name: entry for name, entry in self._table.items() if not entry.hidden}
-            formatter.write_dl([(name, entry.help) for name, entry in shown.items()])
+            formatter.write_dl([(name, entry.help) for name, entry in self.shown.items()])
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """Return the commands and options that a word may go on as, without importing any."""
         from click.shell_completion import CompletionItem
 
-        fitting = {
-            name: entry
-            for name, entry in self._table.items()
-            if name.startswith(incomplete) and not entry.hidden
-        }
-        commands = [CompletionItem(name, help=entry.help) for name, entry in fitting.items()]
+        commands = [
+            CompletionItem(name, help=entry.help)
+            for name, entry in self.shown.items()
+            if name.startswith(incomplete)
+        ]
         return [*commands, *click.Command.shell_complete(self, ctx, incomplete)]

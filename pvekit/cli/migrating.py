@@ -35,7 +35,7 @@ def migrate(
     form: Form,
     dry_run: bool,
 ) -> int:
-    """Move the VM NAME to another node of its PVE cluster, and see that it runs there."""
+    """Move VM to another node of its PVE cluster, and see that it runs there."""
     from pvekit.cli.changing import Manner, change
     from pvekit.operations.migrating import Migrate
 

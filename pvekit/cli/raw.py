@@ -14,7 +14,9 @@ from pvekit.cli.app import App, pass_app
 @click.argument("node", metavar="NODE", shell_complete=known.nodes)
 @click.argument("words", nargs=-1, required=True, type=click.UNPROCESSED, metavar="COMMAND...")
 @click.option("--stdin", "-i", is_flag=True, help="Pass what this command reads on to it.")
-@click.option("--timeout", default=60.0, show_default=True, help="Seconds to wait for its end.")
+@click.option(
+    "--timeout", default=60.0, show_default=True, metavar="SECONDS", help="How long it may take."
+)
 @pass_app
 def raw(app: App, node: str, words: tuple[str, ...], stdin: bool, timeout: float) -> int:
     """Run a command on NODE, over the same connection and as the same user as all others.

@@ -17,7 +17,13 @@ if TYPE_CHECKING:
 
 @click.command()
 @choosing
-@click.option("--shutdown-timeout", default=120, show_default=True, help="Seconds to shut down.")
+@click.option(
+    "--shutdown-timeout",
+    default=120,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long a shutdown may take.",
+)
 @click.option("--force", is_flag=True, help="Then cut the power of one that does not shut down.")
 @click.option("--wait/--no-wait", default=True, help="Wait until it is ready again (default).")
 @click.option("--timeout", default="", metavar="DUR", help="Patience for that: 300, 90s, 5m.")

@@ -11,6 +11,7 @@ from pvekit.cli import say
 from pvekit.cli.app import App, pass_app
 from pvekit.cli.choosing import choosing, dry_run_option, parallel_option, yes_option
 from pvekit.cli.durations import duration
+from pvekit.cli.examples import examples
 from pvekit.cli.output import Form, format_option
 
 if TYPE_CHECKING:
@@ -18,18 +19,32 @@ if TYPE_CHECKING:
     from pvekit.operations.selecting import Selection
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "pvekit vm resize web-1 --cpus 4 --memory 8G",
+        "pvekit vm resize web-1 --disk +10G",
+        "pvekit vm resize --role worker --memory 16G --allow-restart --parallel 1",
+    )
+)
 @choosing
-@click.option("--cpus", type=click.IntRange(1, 512), help="Virtual CPUs.")
+@click.option("--cpus", type=click.IntRange(1, 512), metavar="N", help="Virtual CPUs.")
 @click.option("--memory", default="", metavar="MIB|4G", help="Memory in MiB, or with a unit.")
-@click.option("--disk", default="", metavar="40G|+10G", help="The boot disk's size, or by how much")
+@click.option(
+    "--disk", default="", metavar="40G|+10G", help="The boot disk's size, or by how much more."
+)
 @click.option(
     "--disk-name", "disks", multiple=True, metavar="SLOT=SIZE", help="Another disk: scsi1=+10G."
 )
 @click.option("--allow-restart", is_flag=True, help="Restart a VM where it cannot be done live.")
 @click.option("--wait/--no-wait", default=True, help="Wait after a restart until it is ready.")
 @click.option("--timeout", default="", metavar="DUR", help="Patience for that: 300, 90s, 5m.")
-@click.option("--shutdown-timeout", default=120, show_default=True, help="Seconds to shut down.")
+@click.option(
+    "--shutdown-timeout",
+    default=120,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long a shutdown may take.",
+)
 @parallel_option
 @format_option
 @dry_run_option

@@ -8,6 +8,7 @@ import click
 
 from pvekit.cli import names as known
 from pvekit.cli.app import App, pass_app
+from pvekit.cli.examples import examples
 from pvekit.cli.output import Form, View, emit, format_option
 
 RUNS = View(
@@ -48,7 +49,7 @@ def show(app: App, run: str, form: Form) -> None:
     run_showing.show(app, run, form)
 
 
-@runs.command()
+@runs.command(epilog=examples("pvekit run resume 7f3a19c0 --dry-run", "pvekit run resume 7f3a19c0"))
 @click.argument("run", metavar="RUN", shell_complete=known.unfinished_runs)
 @format_option
 @click.option("--dry-run", is_flag=True, help="Show every command and change nothing.")
@@ -89,7 +90,13 @@ def verify_log(app: App, form: Form) -> int:
 
 
 @runs.command()
-@click.option("--older-than", default="30d", show_default=True, metavar="AGE", help="12h, 30d, 4w.")
+@click.option(
+    "--older-than",
+    default="30d",
+    show_default=True,
+    metavar="AGE",
+    help="How long ago they ended: 12h, 30d, 4w.",
+)
 @click.option("--dry-run", is_flag=True, help="Say which would go and remove none.")
 @format_option
 @pass_app

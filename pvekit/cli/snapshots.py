@@ -11,6 +11,7 @@ import click
 from pvekit.cli import names as known
 from pvekit.cli.app import App, pass_app
 from pvekit.cli.choosing import dry_run_option, parallel_option, selecting, yes_option
+from pvekit.cli.examples import examples
 from pvekit.cli.output import Form, View, emit, format_option
 
 if TYPE_CHECKING:
@@ -30,11 +31,17 @@ def snapshot() -> None:
     """Take, list and delete snapshots of VMs, and go back to one."""
 
 
-@snapshot.command()
+@snapshot.command(
+    epilog=examples(
+        "pvekit vm snapshot create web-1 before-upgrade",
+        "pvekit vm snapshot create web-1 --vmstate",
+        "pvekit vm snapshot create --role worker before-upgrade",
+    )
+)
 @click.argument("words", nargs=-1, metavar="[VM] [SNAP]", shell_complete=known.vm_and_snapshot)
 @selecting
 @click.option("--vmstate", is_flag=True, help="Save the memory of a running VM, too.")
-@click.option("--description", default="", help="What it is for.")
+@click.option("--description", default="", metavar="TEXT", help="What it is for.")
 @parallel_option
 @format_option
 @dry_run_option

@@ -8,6 +8,7 @@ import click
 
 from pvekit.cli import names as known
 from pvekit.cli.app import App, pass_app
+from pvekit.cli.examples import examples
 from pvekit.cli.failing import OnFailure, on_failure_option
 from pvekit.cli.lazy import Entry, LazyGroup
 from pvekit.cli.output import Form, View, emit, format_option
@@ -42,12 +43,18 @@ def template() -> None:
     """
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "pvekit template build --dry-run",
+        "pvekit template build",
+        "pvekit template build --if-newer --yes",
+    )
+)
 @click.argument(
     "name",
     required=False,
     default="",
-    metavar="[NAME]",
+    metavar="[TEMPLATE]",
     shell_complete=known.configured_templates,
 )
 @click.option(
@@ -86,7 +93,7 @@ def build(
     yes: bool,
     form: Form,
 ) -> int:
-    """Build the template NAME (default: all configured ones) wherever a copy is missing.
+    """Build TEMPLATE (default: all configured ones) wherever a copy is missing.
 
     The image is downloaded and verified on the node. Nothing happens where a template of the same
     recipe and hardware exists; with --if-newer only if it was made of the image whose checksum is

@@ -35,7 +35,7 @@ _KINDS = frozenset(("old template", "template", "download", "build"))
 
 
 @click.command()
-@click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=known.templates)
+@click.argument("names", nargs=-1, metavar="[TEMPLATE]...", shell_complete=known.templates)
 @format_option
 @pass_app
 def show(app: App, names: tuple[str, ...], form: Form) -> None:
@@ -46,7 +46,7 @@ def show(app: App, names: tuple[str, ...], form: Form) -> None:
 
 
 @click.command()
-@click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=known.templates)
+@click.argument("names", nargs=-1, metavar="[TEMPLATE]...", shell_complete=known.templates)
 @format_option
 @pass_app
 def verify(app: App, names: tuple[str, ...], form: Form) -> int:
@@ -68,7 +68,9 @@ def verify(app: App, names: tuple[str, ...], form: Form) -> int:
 
 
 @click.command()
-@click.argument("names", nargs=-1, required=True, metavar="NAME...", shell_complete=known.templates)
+@click.argument(
+    "names", nargs=-1, required=True, metavar="TEMPLATE...", shell_complete=known.templates
+)
 @click.option("--dry-run", is_flag=True, help="Show every command and change nothing.")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 @format_option

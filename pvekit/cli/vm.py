@@ -11,6 +11,7 @@ from pvekit.cli import names as known
 from pvekit.cli.app import App, pass_app
 from pvekit.cli.choosing import choosing, dry_run_option, parallel_option, yes_option
 from pvekit.cli.create_options import create_options
+from pvekit.cli.examples import examples
 from pvekit.cli.failing import OnFailure, on_failure_option
 from pvekit.cli.lazy import Entry, LazyGroup
 from pvekit.cli.output import Form, View, emit, emit_one, format_option
@@ -57,7 +58,14 @@ def vm() -> None:
     """
 
 
-@vm.command()
+@vm.command(
+    epilog=examples(
+        "pvekit vm create --role worker --size auto --dry-run",
+        "pvekit vm create --role worker --count 3 --size medium",
+        "pvekit vm create --role db --name db-1 --cpus 4 --memory 8G --node pve1",
+        "pvekit vm create --role web --network static --ip 10.0.0.20/24",
+    )
+)
 @create_options
 @format_option
 @click.option("--dry-run", is_flag=True, help="Show every command and change nothing.")
@@ -96,7 +104,12 @@ def create(
     return creating.create(app, request, form=form, explain=explain, new=new, on_failure=on_failure)
 
 
-@vm.command(name="list")
+@vm.command(
+    name="list",
+    epilog=examples(
+        "pvekit vm list", "pvekit vm list --role worker -o json", "pvekit vm list --all -o wide"
+    ),
+)
 @click.option(
     "--role", default="", metavar="ROLE", help="Only VMs of this role.", shell_complete=known.roles
 )
@@ -138,7 +151,13 @@ def start(app: App, chosen: Selection, parallel: int, form: Form, dry_run: bool)
 
 @vm.command()
 @choosing
-@click.option("--timeout", default=120, show_default=True, help="Seconds to shut down within.")
+@click.option(
+    "--timeout",
+    default=120,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long a shutdown may take.",
+)
 @click.option("--force", is_flag=True, help="Cut the power instead of asking the guest.")
 @parallel_option
 @format_option
@@ -161,9 +180,21 @@ def stop(
     return change(app, chosen, order, Manner(form, dry_run, parallel=parallel))
 
 
-@vm.command()
+@vm.command(
+    epilog=examples(
+        "pvekit vm delete web-1 --dry-run",
+        "pvekit vm delete web-1 web-2",
+        "pvekit vm delete -l role=worker,node=pve1 --yes",
+    )
+)
 @choosing
-@click.option("--timeout", default=60, show_default=True, help="Seconds before the power is cut.")
+@click.option(
+    "--timeout",
+    default=60,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long before the power is cut.",
+)
 @parallel_option
 @format_option
 @dry_run_option
@@ -185,11 +216,19 @@ def delete(
     return deleting.delete(app, chosen, timeout, Manner(form, dry_run, yes, parallel))
 
 
-@vm.command()
+@vm.command(epilog=examples("pvekit vm ssh web-1", "pvekit vm ssh pve1/web-1 --user admin uptime"))
 @click.argument("name", metavar="VM", shell_complete=known.all_vms)
-@click.argument("command", nargs=-1, type=click.UNPROCESSED)
-@click.option("--user", "-l", default="", help="The user (default: the VM's cloud-init user).")
-@click.option("--guest-host-key", type=click.Choice(["pinned", "accept-new"]), default="pinned")
+@click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="[COMMAND]...")
+@click.option(
+    "--user", "-l", default="", metavar="USER", help="The user (default: the VM's cloud-init user)."
+)
+@click.option(
+    "--guest-host-key",
+    type=click.Choice(["pinned", "accept-new"]),
+    default="pinned",
+    show_default=True,
+    help="Read the guest's key through its agent, or accept it as it comes.",
+)
 @pass_app
 def ssh(app: App, name: str, command: tuple[str, ...], user: str, guest_host_key: str) -> None:
     """Log in to a VM with OpenSSH, through its node, its host key read through the node."""

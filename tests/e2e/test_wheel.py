@@ -15,7 +15,16 @@ import pytest
 from live import Live, live_site
 
 REPOSITORY = Path(__file__).parents[2]
-SOURCES = ("pvekit", "cloudinit", "sizes", "setup.cfg", "pyproject.toml", "README.md", "LICENSE")
+SOURCES = (
+    "pvekit",
+    "cloudinit",
+    "sizes",
+    "man",
+    "setup.cfg",
+    "pyproject.toml",
+    "README.md",
+    "LICENSE",
+)
 PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet")
 OFFLINE = re.compile(r"NewConnectionError|Temporary failure|ConnectTimeout|ProxyError")
 
@@ -57,6 +66,12 @@ def test_it_holds_every_file(wheel: Path):
         for path in (REPOSITORY / folder).glob("*.yaml")
     }
     assert held == modules | data
+
+
+def test_it_holds_the_man_pages(wheel: Path):
+    with zipfile.ZipFile(wheel) as archive:
+        held = {Path(name).name for name in archive.namelist() if "/data/share/man/man1/" in name}
+    assert held == {path.name for path in (REPOSITORY / "man").iterdir()}
 
 
 @pytest.fixture(scope="module")
