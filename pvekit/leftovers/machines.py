@@ -100,7 +100,7 @@ class Machines:
         if vm.running:
             stopped = state.running(alias, vm.vmid, wanted=False)
             steps.append(Step(key, "stop", alias, stopped, (qm.stop(guard),), patience=30.0))
-        gone = state.gone(alias, node.name, vm.vmid, owner.run)
+        gone = state.gone(alias, (node.name,), vm.vmid, owner.run)
         steps.append(Step(key, "destroy", alias, gone, (qm.destroy(guard),), lasting=_LASTING))
         return Leftover(
             subject=key,

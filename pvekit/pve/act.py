@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
+from pvekit.errors import UnreadableAnswer
 from pvekit.plan import Ask, Change
 from pvekit.pve.numbers import whole
 from pvekit.pve.scripts import script
@@ -64,6 +65,9 @@ def _telling(change: Change, sent: Command) -> Command:
     return replace(sent, stdin=Secret(told))
 
 
+_STATES = frozenset(("none", "running", "dead", "done"))
+
+
 @dataclass(frozen=True)
 class Job:
     """How a job stands: ``state`` is none, running, dead or done (then with a status)."""
@@ -79,9 +83,15 @@ class Job:
 
 
 def job(place: str, identity: str) -> Ask[Job]:
-    """Ask how a job stands."""
-    query = Query(script("jobs"), lambda out: jobs(out).get(identity, Job()))
-    return Ask(place, query, topic=identity)
+    """Ask how a job stands; an answer that says nothing of it is none."""
+
+    def parse(out: str) -> Job:
+        found = jobs(out).get(identity)
+        if found is None:  # the script speaks of every job that it is asked about
+            raise UnreadableAnswer(f"The node does not say how job {identity} stands.")
+        return found
+
+    return Ask(place, Query(script("jobs"), parse), topic=identity)
 
 
 def jobs(out: str) -> Mapping[str, Job]:
@@ -93,7 +103,8 @@ def jobs(out: str) -> Mapping[str, Job]:
         identity, _, text = rest.partition(" ")
         if kind == "job":
             state, _, status = text.partition(" ")
-            found[identity] = _job(state, status)
+            if state in _STATES:
+                found[identity] = _job(state, status)
         elif kind in ("out", "err"):
             said.setdefault((kind, identity), []).append(text)
     return MappingProxyType(
@@ -114,7 +125,7 @@ def _job(state: str, status: str) -> Job:
     number = whole(status)
     if state == "done" and number is None:
         return Job("dead")
-    return Job(state if state in ("none", "running", "dead", "done") else "none", number or 0)
+    return Job(state, number or 0)
 
 
 def detached(name: str, *args: str | int, shown: str, once: str = "") -> Change:

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from pvekit.errors import UnreadableAnswer
 from pvekit.plan import Ask
+from pvekit.pve import ending
 from pvekit.pve.numbers import decimal, whole
 from pvekit.pve.scripts import script
 from pvekit.shell import Query
@@ -53,7 +54,7 @@ def read(out: str) -> Local:
     jobs: dict[str, LocalJob] = {}
     locks: dict[int, bool] = {}
     files: list[LocalFile] = []
-    for line in out.split("\n"):
+    for line in ending.lines(out):
         match line.split(" ", 3):
             case ["time", seconds]:
                 time = _known(decimal(seconds), line)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from pvekit.errors import Conflict, IdTaken, LockTimeout
 from pvekit.plan import Ask, Asking, Check, Verdict, ask, check
-from pvekit.pve import claims, mark
+from pvekit.pve import claims, ending, mark
 from pvekit.pve.conf import GuestConfig, parse
 from pvekit.pve.mark import Mark
 from pvekit.pve.numbers import whole
@@ -83,10 +83,10 @@ class State:
 
 
 def read(out: str) -> State:
-    """Read the answer of the script ``state``."""
+    """Read the answer of the script ``state``; raises :class:`UnreadableAnswer` if it is cut."""
     texts: dict[str, list[str]] = {}
     processes: dict[int, str] = {}
-    for line in out.split("\n"):  # no other line ends: a file may hold any character
+    for line in ending.lines(out):  # no other line ends: a file may hold any character
         if line.startswith("running "):
             vmid, _, process = line.removeprefix("running ").partition(" ")
             if (number := whole(vmid)) is not None:
@@ -164,15 +164,24 @@ def _refuse(now: State, found: Found, vmid: int, name: str, run: str) -> None:
         )
 
 
-def gone(node: str, pve_node: str, vmid: int, run: str) -> Check:
+def gone(node: str, places: tuple[str, ...], vmid: int, run: str) -> Check:
     """Check that nothing on a node is left of what a run made: the vmid is free, or a stranger's.
 
-    ``pve_node`` is the node's name in Proxmox VE.
+    ``places`` are the names in Proxmox VE of that node and of further ones that are looked at for
+    it. It raises :class:`Conflict` where the VM was moved to any other: it is not gone there.
     """
 
     def test(state: State) -> bool:
         found = state.vms.get(vmid)
-        return found is None or found.node != pve_node or not state.made_by(run, vmid)
+        if found is None or not state.made_by(run, vmid):
+            return True
+        if found.node not in places:
+            raise Conflict(
+                f"VM {vmid} of run {run} is on {found.node} by now: it is not removed there.",
+                hint=f"Move it back: `qm migrate {vmid} {places[0]}` on {found.node}. "
+                f"Or delete it: pvekit vm delete {vmid}",
+            )
+        return found.node != places[0]
 
     return holds(f"VM {vmid} is free or a stranger's on {node}", node, vmid, test)
 

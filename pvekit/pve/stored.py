@@ -9,9 +9,9 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from pvekit.errors import IdTaken, Transient
+from pvekit.errors import IdTaken, Transient, UnreadableAnswer
 from pvekit.plan import Ask, Asking, Change, Check, Step, Verdict, ask
-from pvekit.pve import state
+from pvekit.pve import ending, state
 from pvekit.pve.act import detached
 from pvekit.pve.scripts import script
 from pvekit.pve.state import State
@@ -47,13 +47,21 @@ class Content:
 
 
 def read(out: str) -> Content:
-    """Read the answer of the script ``volumes``."""
-    found = [_VOLUME.fullmatch(line) for line in out.split("\n")]
-    told = [_STORAGE.fullmatch(line) for line in out.split("\n")]
+    """Read the answer of the script ``volumes``; raises :class:`UnreadableAnswer` if it is cut."""
+    lines = ending.lines(out)
+    found = [_volume(line) for line in lines if line.startswith("volume ")]
+    told = [_STORAGE.fullmatch(line) for line in lines]
     return Content(
-        tuple(Stored(each[1], int(each[2]), int(each[3])) for each in found if each),
+        tuple(Stored(each[1], int(each[2]), int(each[3])) for each in found),
         {each[1]: each[3] for each in told if each and each[2] == "dead"},
     )
+
+
+def _volume(line: str) -> re.Match[str]:
+    found = _VOLUME.fullmatch(line)
+    if found is None:
+        raise UnreadableAnswer("A disk image cannot be told from this.", details=line[:200])
+    return found
 
 
 def asked(node: str, storage: str) -> Ask[Content]:

@@ -170,8 +170,8 @@ class _Build:
         begun = either(self.there, self._state(says, self._is_begun))
         goal = state.free_for(begun, self.at.node, self.at.vmid, self.spec.name, self.at.run)
         made = Guard("unfinished", self.at.vmid, self.spec.name, self.at.run)
-        place = self.at.node, self.at.pve_node
-        undo = undo_creation(self.subject, *place, made, (self.spec.storage,))
+        places = (self.at.pve_node,)
+        undo = undo_creation(self.subject, self.at.node, places, made, (self.spec.storage,))
         change = qm.create(self.at.vmid, self._hardware())
         return Step(self.subject, "create", self.at.node, goal, (change,), undo=undo)
 

@@ -163,20 +163,22 @@ def mark_of(spec: VmSpec, at: Placement) -> Mark:
 
 def _undo(spec: VmSpec, at: Placement) -> tuple[Step, ...]:
     """Take back a clone where it is: until it is whole, that is its template's node."""
-    places = dict.fromkeys(((at.node, at.pve_node), (at.template_node, at.template_pve_node)))
+    home, source = (at.node, at.pve_node), (at.template_node, at.template_pve_node)
     made = Guard("unfinished", at.vmid, spec.name, at.run)
-    return tuple(
-        step
-        for node, pve_node in places
-        for step in undo_creation(spec.subject, node, pve_node, made, _storages_of(spec, at))
-    )
+    storages = _storages_of(spec, at)
+    steps = undo_creation(spec.subject, at.node, (home[1], source[1]), made, storages)
+    if source != home:
+        places = (source[1], home[1])
+        steps += undo_creation(spec.subject, at.template_node, places, made, storages)
+    return steps
 
 
 def undo_creation(
-    subject: str, node: str, pve_node: str, made: Guard, storages: tuple[str, ...]
+    subject: str, node: str, places: tuple[str, ...], made: Guard, storages: tuple[str, ...]
 ) -> tuple[Step, ...]:
     """Return the steps that remove from one node what a run made there, finished or not.
 
+    ``places`` are the node's name in Proxmox VE and those of others that are looked at as well.
     Volumes that no config names go first: what is left of the config keeps the vmid ours so long.
     """
     stopped = state.holds(
@@ -185,7 +187,7 @@ def undo_creation(
         made.vmid,
         lambda now: made.vmid not in now.running or not now.made_by(made.run, made.vmid),
     )
-    gone = state.gone(node, pve_node, made.vmid, made.run)
+    gone = state.gone(node, places, made.vmid, made.run)
     return (
         Step(subject, f"undo-stop@{node}", node, stopped, (qm.stop(made),), patience=30.0),
         stored.freed(subject, node, made.vmid, made.run, storages),

@@ -215,6 +215,20 @@ def test_a_vm_that_is_on_another_node(two):
     assert "VM 100: decided was on pve1, now it is on pve2" in two.refusal()
 
 
+def test_a_vm_that_was_moved_is_not_said_to_be_taken_back(two):
+    """Rolled back, the run would be over, and its VM left on the other node unseen."""
+    run = two.break_off("qm set", lambda desk: create(desk, ON_PVE1))
+    two.site.on("pve1", "qm migrate 100 pve2")
+    assert "100.conf" in two.site.on("pve1", "ls /etc/pve/nodes/pve2/qemu-server")
+    report = runs.roll_back(two.desk, two.desk.store.open(run))
+    assert (report.status, report.open) == (6, True)
+    assert "VM 100 of run" in str(report.errors[0])
+    assert "pve2" in str(report.errors[0])
+    two.site.on("pve2", "qm migrate 100 pve1")
+    assert runs.roll_back(two.desk, two.desk.store.open(run)).status == 0
+    assert "100.conf" not in two.site.on("pve1", "ls /etc/pve/nodes/*/qemu-server")
+
+
 def test_a_node_that_does_not_answer(two):
     run = two.break_off("qm clone", lambda desk: create(desk, ON_PVE1))
     down = two.site.lab.loop

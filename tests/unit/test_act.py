@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pvekit.errors import UnreadableAnswer
 from pvekit.plan import Change, Guard
 from pvekit.pve import act, qm, scripts
 from pvekit.pve.act import Job
@@ -109,10 +110,13 @@ def test_the_answers_of_several_jobs():
     assert act.jobs("") == {}
 
 
-def test_a_job_of_which_nothing_is_said_is_none():
+@pytest.mark.parametrize("out", ["", "job other done 0\n", "job j1 runn"])
+def test_a_job_of_which_nothing_is_said_is_not_taken_for_one_that_died(out):
     asked = act.job("pve1", "j1")
     assert (asked.place, asked.topic) == ("pve1", "j1")
-    assert asked.query.parse("job other done 0\n") == Job("none")
+    assert asked.query.parse("job j1 none\n") == Job("none")
+    with pytest.raises(UnreadableAnswer):
+        asked.query.parse(out)
 
 
 def test_a_job_leaves_a_result():

@@ -16,10 +16,11 @@ from types import SimpleNamespace
 
 import pytest
 
+from pvekit.errors import UnreadableAnswer
 from pvekit.journal import Store
 from pvekit.operations.carrying import forget_jobs
 from pvekit.plan import Change, Guard
-from pvekit.pve import act, faults, qm, state
+from pvekit.pve import act, faults, local, qm, state
 from pvekit.pve.claims import Claim
 from pvekit.pve.conf import encode
 from pvekit.pve.mark import Mark
@@ -107,6 +108,7 @@ def node(tmp_path):
     for folder in ("nodes/pve1/qemu-server", "nodes/pve2/qemu-server", "priv"):
         made.path(f"/etc/pve/{folder}").mkdir(parents=True)
     made.path("/etc/pve/qemu-server").symlink_to("nodes/pve1/qemu-server")
+    made.path("/etc/pve/local").symlink_to("nodes/pve1")
     for folder in ("/run/qemu-server", "/var/lock/qemu-server", "/bin"):
         made.path(folder).mkdir(parents=True)
     made.program("qm", 'read -r input; echo "$*${input:+ <$input>}" >>"$ROOT/calls"')
@@ -571,7 +573,22 @@ def test_state_takes_only_a_living_guest_for_running(node):
 
 def test_state_asked_of_nothing_is_empty_and_no_error(node):
     result = node.run(script("state"))
-    assert (result.ok, result.out, result.err) == (True, "", "")
+    assert (result.ok, result.out, result.err) == (True, "end\n", "")
+
+
+@pytest.mark.parametrize(
+    ("name", "read"),
+    [("state 101", state.read), ("local /images", local.read)],
+)
+def test_nothing_is_told_where_the_cluster_file_system_is_away(node, name, read):
+    node.config(101, marked())
+    read(node.run(script(*name.split())).out)
+    node.path("/etc/pve").rename(node.path("/etc/away"))
+    node.path("/etc/pve").mkdir()
+    result = node.run(script(*name.split()))
+    assert result.ok
+    with pytest.raises(UnreadableAnswer):
+        read(result.out)
 
 
 # Downloads, files, the first boot

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pvekit.errors import Conflict, IdTaken, LockTimeout
+from pvekit.errors import Conflict, IdTaken, LockTimeout, UnreadableAnswer
 from pvekit.plan import Ask
 from pvekit.pve import state
 from pvekit.pve.claims import Claim
@@ -28,7 +28,7 @@ def now(*configs, claims=(), running=(), node="pve1"):
     ]
     lines += [f"running {vmid}" for vmid in running]
     lines += [f"{claim.path}:{claim.to_line().strip()}" for claim in claims]
-    return state.read("\n".join(lines) + "\n")
+    return state.read("\n".join([*lines, "end"]) + "\n")
 
 
 def looked_at(check, found):
@@ -48,7 +48,13 @@ def claim(run="7f3a", vmid=101):
 
 
 def test_nothing_is_read_from_nothing():
-    assert state.read("") == state.State()
+    assert state.read("end\n") == state.State()
+
+
+@pytest.mark.parametrize("text", ["", "end", "x end\n"])
+def test_an_answer_without_its_end_is_none(text):
+    with pytest.raises(UnreadableAnswer):
+        state.read(text)
 
 
 def test_configs_claims_and_running_vms_are_read():
@@ -66,7 +72,7 @@ def test_values_with_colons_and_blank_lines_are_kept():
 
 
 def test_a_claim_of_an_unknown_kind_is_passed_over():
-    found = state.read("/etc/pve/priv/pvekit/lost+found:x\n/etc/pve/priv/pvekit/vmid-x:{}\n")
+    found = state.read("/etc/pve/priv/pvekit/lost+found:x\n/etc/pve/priv/pvekit/vmid-x:{}\nend\n")
     assert found.claims == {}
 
 
@@ -133,8 +139,11 @@ def test_a_template_is_building_until_it_is_one():
 def test_what_a_run_made(text, claims, made):
     found = now((101, text), claims=claims)
     assert found.made_by("7f3a", 101) is made
-    assert looked_at(state.gone("n", "pve1", 101, "7f3a"), found).holds is not made
-    assert looked_at(state.gone("n", "pve2", 101, "7f3a"), found).holds
+    assert looked_at(state.gone("n", ("pve1",), 101, "7f3a"), found).holds is not made
+    assert looked_at(state.gone("n", ("pve2", "pve1"), 101, "7f3a"), found).holds
+    if made:
+        with pytest.raises(Conflict, match="is on pve1 by now"):
+            looked_at(state.gone("n", ("pve2",), 101, "7f3a"), found)
 
 
 def test_what_does_not_exist_was_made_by_nobody():

@@ -4,6 +4,8 @@
 #   job ID STATE AGE                 running, dead or done, and seconds since it last changed
 #   lock VMID free|held              of each config here that is locked by its making or destruction
 #   file BYTES AGE PATH              downloads that are not whole, and folders of template builds
+#   end                              the last line; missing where the cluster file system was not there
+[ -d /etc/pve/local/ ] || exit 0
 now=$(date +%s)
 echo "time $now"
 
@@ -45,4 +47,5 @@ for path in "$1"/images/*.part "$1"/build/*; do
   size=$(du -sb "$path") || continue
   echo "file ${size%%[!0-9]*} $(age "$path") $path"
 done
+[ ! -d /etc/pve/local/ ] || echo end
 exit 0

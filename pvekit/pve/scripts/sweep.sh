@@ -18,6 +18,7 @@ alive() {
   [ "${20}" = "$since" ]
 }
 
+[ -d /etc/pve/local/ ] || refuse "/etc/pve cannot be read: who uses $path cannot be told"
 dir=/run/pvekit/jobs/$job
 if [ "$job" != - ] && [ -d "$dir" ] && [ ! -e "$dir/rc" ] && alive 2>/dev/null; then
   refuse "$path is still being written"

@@ -1,6 +1,6 @@
 # volumes.sh STORAGE...
 # Says "storage NAME ok" or "storage NAME dead REASON" of each, and "volume VOLID BYTES VMID" of each
-# disk image that lies there.
+# disk image that lies there; "end" is the last line.
 for storage; do
   if found=$(timeout 60 pvesm list "$storage" --content images 2>&1); then
     echo "storage $storage ok"
@@ -11,3 +11,4 @@ for storage; do
     echo "storage $storage dead" $found
   fi
 done
+echo end
