@@ -22,7 +22,7 @@ _FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
 class AuditUnwritable(PvekitError):
-    """The audit log cannot be written, so nothing is sent."""
+    """The audit log cannot be written; what it was to speak of is not sent."""
 
     id = "AUDIT-UNWRITABLE"
 
@@ -40,13 +40,11 @@ class AuditLog:
         self._largest = largest
         self._thread = threading.Lock()
 
-    def check(self) -> None:
-        """Raise :class:`AuditUnwritable` unless lines can be added."""
-        with self._locked():
-            os.close(self._open())
+    def append(self, facts: Mapping[str, Any], *, sync: bool = False) -> int:
+        """Add a line, with ``sync`` on the disk when this returns, and return its number.
 
-    def append(self, facts: Mapping[str, Any]) -> None:
-        """Add a line."""
+        Raises :class:`AuditUnwritable`; then nothing of it is left.
+        """
         with self._locked() as head:
             log = self._open()
             try:
@@ -57,8 +55,11 @@ class AuditLog:
                     log, end = self._open(), 0
                 torn = end > 0 and os.pread(log, 1, end - 1) != b"\n"
                 text, here = line(facts, _last(log, end, stands(head)))
-                os.write(log, b"\n" + text if torn else text)
+                _write(log, b"\n" + text if torn else text, end)
+                if sync:
+                    os.fsync(log)
                 os.pwrite(head, f"{here.number:>12} {here.digest}\n".encode(), 0)
+                return here.number
             finally:
                 os.close(log)
 
@@ -99,6 +100,16 @@ def stands(head: int) -> Link:
     if len(words) == 2 and words[0].isdecimal():
         return Link(int(words[0]), words[1])
     return Link()
+
+
+def _write(log: int, text: bytes, end: int) -> None:
+    """Append all of a text, or nothing: on a full disk a part of it may be written."""
+    try:
+        while text:
+            text = text[os.write(log, text) :]
+    except OSError:
+        os.ftruncate(log, end)
+        raise
 
 
 def _last(log: int, end: int, head: Link) -> Link:

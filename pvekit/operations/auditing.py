@@ -12,7 +12,7 @@ from typing import Any
 from pvekit.audit.log import AuditLog
 from pvekit.errors import PvekitError
 from pvekit.masking import masked
-from pvekit.shell import Command, Result, Secret, Shell
+from pvekit.shell import Command, Purpose, Result, Secret, Shell
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,11 @@ class Whereabouts:
 
 @dataclass(frozen=True)
 class Audited:
-    """A shell that writes down what may change something; what only asks goes by."""
+    """A shell that writes down what may change something; what only asks goes by.
+
+    What is sent is written down before, so that it is known even if pvekit dies with it, and how it
+    ended after it.
+    """
 
     shell: Shell
     log: AuditLog
@@ -37,8 +41,9 @@ class Audited:
         """Run a command and write about it; raises before it is sent if that is not possible."""
         if command.purpose is None:
             return self.shell.run(command)
-        self.log.check()
-        began, moment = time.monotonic(), datetime.now(UTC)
+        told = self._told("sent", command.purpose)
+        number = self.log.append({**told, **_what(command)}, sync=True)
+        began = time.monotonic()
         result: Result | None = None
         error = ""
         try:
@@ -47,28 +52,39 @@ class Audited:
             error = failed.brief
             raise
         finally:
-            facts = self._facts(command, result, error)
-            facts["time"] = moment.isoformat(timespec="milliseconds")
-            facts["ms"] = round((time.monotonic() - began) * 1000)
-            self.log.append(facts)
+            seconds = time.monotonic() - began
+            told = self._told("ended", command.purpose)
+            self.log.append({**told, "of": number, **_end(result, error, seconds)})
         return result
 
-    def _facts(self, command: Command, result: Result | None, error: str) -> dict[str, Any]:
-        purpose = command.purpose
-        sent = command.input()
-        # The hash of a secret would let it be guessed.
-        hashed = None if isinstance(command.stdin, Secret) else hashlib.sha256(sent).hexdigest()
+    def _told(self, event: str, purpose: Purpose) -> dict[str, Any]:
         return {
-            "run": purpose.run if purpose else "",
-            "op": purpose.op if purpose else "",
+            "event": event,
+            "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
+            "run": purpose.run,
+            "op": purpose.op,
             "node": self.at.node,
             "host": self.at.host,
             "user": self.at.user,
             "fingerprint": self.at.fingerprint(),
-            "argv": [masked(str(word)) for word in command.words],
-            "stdin_sha256": hashed if sent else "",
-            "stdin_bytes": len(sent),
-            "out_bytes": len(result.out) + len(result.err) if result else 0,
-            "rc": result.exit_status if result else None,
-            "error": masked(error),
         }
+
+
+def _what(command: Command) -> dict[str, Any]:
+    sent = command.input()
+    # The hash of a secret would let it be guessed.
+    hashed = None if isinstance(command.stdin, Secret) else hashlib.sha256(sent).hexdigest()
+    return {
+        "argv": [masked(str(word)) for word in command.words],
+        "stdin_sha256": hashed if sent else "",
+        "stdin_bytes": len(sent),
+    }
+
+
+def _end(result: Result | None, error: str, seconds: float) -> dict[str, Any]:
+    return {
+        "rc": result.exit_status if result else None,
+        "error": masked(error),
+        "ms": round(seconds * 1000),
+        "out_bytes": len(result.out) + len(result.err) if result else 0,
+    }

@@ -18,9 +18,10 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
         yield site
 
 
-def entries(live: Live) -> list[dict[str, Any]]:
+def entries(live: Live, event: str = "sent") -> list[dict[str, Any]]:
     path = live.home / "state/pvekit/audit.jsonl"
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    text = path.read_text() if path.exists() else ""
+    return [told for line in text.splitlines() if (told := json.loads(line))["event"] == event]
 
 
 def test_a_deployment_is_in_the_log(live):
@@ -38,12 +39,14 @@ def test_a_deployment_is_in_the_log(live):
     assert {entry["run"] for entry in told} == runs
     assert all(entry["fingerprint"].startswith("SHA256:") for entry in told)
     assert {entry["user"] for entry in told} == {"root"}
-    assert all(entry["ms"] >= 0 and entry["op"] and entry["rc"] is not None for entry in told)
+    ended = entries(live, "ended")
+    assert all(entry["ms"] >= 0 and entry["op"] and entry["rc"] is not None for entry in ended)
+    assert {entry["of"] for entry in ended} == {entry["number"] for entry in told}
     script = next(entry for entry in told if entry["argv"][0] == "sh")
     assert len(script["stdin_sha256"]) == 64
     answer = live.must("run", "verify-log", "-o", "json")
     found = json.loads(answer.out)
-    assert (found["whole"], found["lines"]) == (True, len(told))
+    assert (found["whole"], found["lines"]) == (True, len(told) + len(ended))
 
 
 def test_every_line_that_was_sent_and_is_no_question_is_in_the_log(live):

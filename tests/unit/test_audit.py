@@ -5,15 +5,20 @@ from __future__ import annotations
 import json
 import os
 import random
+import resource
 import stat
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from pvekit.audit.log import AuditLog, AuditUnwritable
 from pvekit.audit.verify import verify
+from pvekit.errors import Interrupted
+from pvekit.operations.auditing import Audited, Whereabouts
+from pvekit.shell import Command, Purpose, Result
 
 
 def filled(folder: Path, count: int = 6, largest: int = 1 << 20) -> AuditLog:
@@ -146,3 +151,64 @@ def test_modes_do_not_depend_on_the_umask_and_links_are_not_followed(tmp_path):
     with pytest.raises(AuditUnwritable):
         log.append({})
     assert not (tmp_path / "elsewhere").exists()
+
+
+@contextmanager
+def room_for(size):
+    """A disk on which no file can be larger: a write beyond is refused as on a full one."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+class Node:
+    """A shell that sees what is in the log while its command runs, and may die in it."""
+
+    def __init__(self, log, dies=False):
+        self.log, self.dies, self.seen = log, dies, []
+
+    def run(self, command):
+        self.seen.append(verify(self.log).lines)
+        if self.dies:
+            raise Interrupted(9)
+        return Result(command, 0)
+
+
+CHANGE = Command(("qm", "start", 100), purpose=Purpose("7f3a", "vm/a/start"))
+
+
+def audited(log, **how):
+    node = Node(log, **how)
+    return node, Audited(node, log, Whereabouts("pve1", "pve1:22", "root", lambda: "SHA256:x"))
+
+
+def test_a_command_is_in_the_log_before_it_is_sent_and_its_end_after(tmp_path):
+    log = filled(tmp_path, 1)
+    node, shell = audited(log)
+    shell.run(CHANGE)
+    assert node.seen == [2]
+    told = [json.loads(line) for line in lines(log)[1:]]
+    assert [(each["event"], each.get("of")) for each in told] == [("sent", None), ("ended", 2)]
+    assert (told[0]["argv"], told[1]["rc"]) == (["qm", "start", "100"], 0)
+    node, shell = audited(log, dies=True)
+    with pytest.raises(Interrupted):
+        shell.run(CHANGE)
+    assert node.seen == [4]
+    assert verify(log).broken == ""
+
+
+@pytest.mark.parametrize("room", [0, 1, 40])
+def test_on_a_full_disk_nothing_is_sent_and_the_chain_stays_whole(tmp_path, room):
+    log = filled(tmp_path)
+    before = log.path.read_bytes()
+    node, shell = audited(log)
+    with room_for(len(before) + room), pytest.raises(AuditUnwritable):
+        shell.run(CHANGE)
+    assert node.seen == []
+    assert log.path.read_bytes() == before
+    assert (verify(log).broken, verify(log).torn) == ("", ())
+    shell.run(CHANGE)
+    assert (verify(log).lines, verify(log).broken) == (8, "")
