@@ -42,6 +42,7 @@ def load(sources: Sources | Path) -> Config:
 
 def together(sources: Sources | Path) -> Document:
     """Read all sources as one document; raises ConfigFaults for what is no plain YAML."""
+    from pvekit.config import urls
     from pvekit.config.document import read
     from pvekit.config.merging import merged
     from pvekit.config.named import options, variables
@@ -51,7 +52,9 @@ def together(sources: Sources | Path) -> Document:
     layers = [*map(read, sources.files), *named]
     if not layers:
         raise nowhere(sources)
-    return merged(layers, sources.main, sources.cwd)
+    document = merged(layers, sources.main, sources.cwd)
+    urls.hide(document.value)
+    return document
 
 
 def validate(sources: Sources | Path) -> tuple[Fault, ...]:

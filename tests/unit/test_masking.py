@@ -7,8 +7,10 @@ import shlex
 from urllib.parse import quote
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from labsite import KEY, PLAN
 
 from pvekit import masking
 from pvekit.cli import say
@@ -87,3 +89,27 @@ def test_the_traceback_of_a_bug_is_masked(tmp_path, monkeypatch, capsys):
     (file,) = tmp_path.glob("pvekit-bug-*")
     assert "***" in file.read_text()
     assert "s3cret" not in file.read_text() + capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("url", "fits"),
+    [
+        ("https://images.example/a.img?X-Signature=4bcdef0123", True),
+        ("https://anna:4bcdef0123@images.example/a.img", False),
+    ],
+    ids=["a signed URL", "a user with a password"],
+)
+def test_the_token_of_a_url_is_told_nowhere(tmp_path, capsys, url, fits):
+    data = yaml.safe_load(PLAN.read_text())
+    data["vm_template"]["image_url"] = url
+    data["cloud_init"]["ssh_public_key"] = KEY
+    path = tmp_path / "config.yaml"
+    path.write_text(yaml.safe_dump(data))
+    path.chmod(0o600)
+    for words in ("validate", "show"):
+        run(["--config", str(path), "config", words])
+        told = capsys.readouterr()
+        assert told.out + told.err
+        assert "4bcdef0123" not in told.out + told.err
+    assert (run(["--config", str(path), "config", "validate"]) == 0) is fits
+    assert "4bcdef0123" not in str(PvekitError(f"Cannot download {url}."))
