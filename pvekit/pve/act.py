@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from pvekit.errors import UnreadableAnswer
-from pvekit.plan import Ask, Change
+from pvekit.plan import Ask, Change, Guard
 from pvekit.pve.numbers import whole
 from pvekit.pve.scripts import script
 from pvekit.shell import Command, Query, Result, Secret
@@ -29,7 +29,7 @@ def sent(change: Change, job: str = "-") -> Command:
     if not change.job and change.guard is None and not change.digest:
         return change.command
     guard = change.guard
-    state = (guard.state, guard.vmid, guard.name, guard.run) if guard else ("none", 0, "-", "-")
+    state = (guard.state, guard.vmid, guard.name, _run(guard)) if guard else ("none", 0, "-", "-")
     return _telling(
         change,
         script(
@@ -43,6 +43,10 @@ def sent(change: Change, job: str = "-") -> Command:
             timeout=60.0 if change.job else change.command.timeout,
         ),
     )
+
+
+def _run(guard: Guard) -> str:
+    return f"{guard.run}/{guard.maker}" if guard.maker else guard.run
 
 
 def _input(command: Command) -> str:

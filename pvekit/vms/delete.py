@@ -60,7 +60,7 @@ def delete(vm: Doomed, owner: Owner | None = None) -> Plan:
         steps.append(Step(vm.subject, "leave-ha", vm.node, alone, (ha.remove(ours),)))
     shutdown = qm.shutdown(ours, vm.seconds, force=True)
     steps.append(Step(vm.subject, "stop", vm.node, stopped, (shutdown,), patience=30.0))
-    destroy = qm.destroy(Guard("deleting", vm.vmid, vm.name, vm.run))
+    destroy = qm.destroy(Guard("deleting", vm.vmid, vm.name, vm.run, maker=vm.maker))
     lasting = "the VM and its disks do not come back"
     steps.append(Step(vm.subject, "destroy", vm.node, removed, (destroy,), lasting=lasting))
     if vm.volumes:

@@ -152,7 +152,7 @@ def test_a_template_that_is_gone(world):
 
 def test_a_template_that_was_built_again_in_its_place(world):
     world.break_off("qm clone", lambda desk: create(desk, WORKER))
-    (before,) = [run.run for run in runs.listed(world.desk.store) if run.kind == templates.KIND]
+    (before,) = [run.run for run in runs.listed(world.desk.store) if run.command == templates.KIND]
     world.site.on("pve1", "qm destroy 9000")
     after = build(world.desk).run
     assert f"decided was of run {before}, now it is of run {after}" in world.refusal()

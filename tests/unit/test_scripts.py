@@ -819,6 +819,22 @@ def test_what_is_left_of_a_destruction_is_destroyed_under_its_claim_only(node):
     assert node.called()[0] == "unlock 101"
 
 
+@pytest.mark.parametrize(
+    ("config", "goes"),
+    [
+        pytest.param(marked(run="1111"), True, id="the VM that was meant"),
+        pytest.param(marked(run="2222"), False, id="another one of that name and vmid"),
+        pytest.param(marked(run="1111", more="template: 1\n"), False, id="a template by now"),
+    ],
+)
+def test_a_deletion_means_the_vm_of_its_maker_only(node, config, goes):
+    node.config(101, config)
+    node.claim("7f3a")
+    result = sent(node, qm.destroy(Guard("deleting", 101, "web-1", "7f3a", maker="1111")))
+    assert result.exit_status == (0 if goes else 96)
+    assert bool(node.called()) is goes
+
+
 def test_only_what_nobody_uses_is_swept(node):
     folder = node.path("/img/build/101-abc")
     folder.mkdir(parents=True)

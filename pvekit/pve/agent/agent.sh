@@ -259,7 +259,8 @@ act_ok() {
   one_of "$1" none vm template build unfinished deleting
   if [ "$1" = none ]; then one_of "$2" 0; else vmid "$2"; fi
   [ "$3" = - ] || word "$3"
-  run "$4"
+  run "${4%%/*}"
+  case $4 in */*) run "${4#*/}" ;; esac
   case $5 in yes | no) ;; *) hex "$5" ;; esac
   [ "$6" = - ] || job "$6"
   case $7 in - | secret) ;; *) base64_text "$7" ;; esac

@@ -4,7 +4,8 @@
 #           all three made by RUN unless that is -,
 #           unfinished (made by RUN: marked so, or a clone's remains under RUN's claim: a config
 #           that has no option but perhaps a lock; what holds the lock must have ended),
-#           deleting (our VM, or what is left of one in mid-destruction under RUN's claim)
+#           deleting (our VM, or what is left of one in mid-destruction under RUN's claim; RUN may be
+#           RUN/MAKER: a VM that is whole must then have been made by MAKER)
 #   DIGEST  yes: adds --digest of the config that was looked at; a digest: the config's must be that
 #   JOB     - or the id under which the words run detached from the link; a job that runs or went
 #           well is not started again, one that failed or died is
@@ -14,6 +15,8 @@
 guard=$1 vmid=$2 name=$3 run=$4 digest=$5 job=$6 input=$7
 shift 7
 if [ "$input" = secret ]; then input=$secret; fi
+maker=-
+case $run in */*) maker=${run#*/} run=${run%%/*} ;; esac
 conf=/etc/pve/qemu-server/$vmid.conf
 
 refuse() {
@@ -53,9 +56,13 @@ bare_under_claim() {
   case $claim in *"\"run\":\"$run\""*) ;; *) return 1 ;; esac
 }
 
-of_run() {
-  [ "$run" = - ] || case "$mark " in *" run=$run "*) ;; *) false ;; esac
+of() {
+  [ "$1" = - ] || case "$mark " in *" run=$1 "*) ;; *) false ;; esac
 }
+
+of_run() { of "$run"; }
+
+of_maker() { of "$maker"; }
 
 made_by_run() {
   if marked vm || marked template; then
@@ -88,7 +95,11 @@ if [ "$guard" != none ]; then
     template) marked template && of_run && [ $template = yes ] ;;
     build) marked template && of_run ;;
     unfinished) made_by_run ;;
-    deleting) if [ $bare = yes ]; then bare_under_claim && unlocked; else marked vm; fi ;;
+    deleting)
+      if [ $bare = yes ]; then bare_under_claim && unlocked; else
+        marked vm && of_maker && [ $template = no ]
+      fi
+      ;;
     *) false ;;
   esac || refuse "VM $vmid ('$named') does not carry the mark of $name"
 fi
