@@ -118,7 +118,8 @@ class Guard:
     ``state`` is ``vm`` (our finished VM), ``template`` (our template), ``build`` (our template that
     is not one yet), ``unfinished`` (a clone's remains under a claim of ``run``) or ``deleting``
     (our VM, made by ``maker`` if one is given, or what is left of it under a claim of ``run``). The
-    first three must have been made by ``run`` if one is given. With a ``digest`` its config must be the one that was looked at.
+    first three must have been made by ``run`` if one is given. With a ``digest`` its config must be
+    the one that was looked at.
     """
 
     state: str

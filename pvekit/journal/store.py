@@ -96,6 +96,16 @@ class Store:
             if found.fault or found.account.events:
                 yield found
 
+    def stillborn(self) -> Iterator[tuple[Account, float]]:
+        """Yield the journals whose process died before it had written a word, and since when.
+
+        Nothing was sent by then: the first word is what is asked for.
+        """
+        for path in self._paths():
+            found = _found(path)
+            if not (found.fault or found.running or found.account.events):
+                yield found.account, _changed(path)
+
     def is_ours(self, account: Account) -> bool:
         """Whether a run was begun on this store's site."""
         first = account.request

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from pvekit.errors import NotFound, UsageError
+from pvekit.errors import Conflict, NotFound, UsageError
 from pvekit.journal import Account, Found, Journal, Store
 from pvekit.operations import fitting, pinned
 from pvekit.operations.carrying import Report, end, held, letting_go, take_back
@@ -106,7 +106,10 @@ class Pruned:
 
 
 def prune(store: Store, older_than: float, *, now: float, dry_run: bool = False) -> Pruned:
-    """Remove the journals of what ended so many seconds ago; all others are kept."""
+    """Remove the journals of what ended so many seconds ago; all others are kept.
+
+    Those that are empty, for their process died as it began, go as well.
+    """
     pruned = Pruned()
     for found in store.all():
         told = row(found)
@@ -118,15 +121,23 @@ def prune(store: Store, older_than: float, *, now: float, dry_run: bool = False)
             pruned.kept.append((told, f"it is {told.state}"))
         elif dry_run or _removed(store, told.run):
             pruned.removed.append(told)
+    for account, since in store.stillborn():
+        if now - since >= max(older_than, BIRTH) and (dry_run or _removed(store, account.run)):
+            told = Run(account.run, moment(since), age(now - since), "", "empty", None, "", "")
+            pruned.removed.append(told)
     return pruned
+
+
+BIRTH = 3600.0
+"""A journal that is empty for so long, in seconds, does not get its first word any more."""
 
 
 def _removed(store: Store, run: str) -> bool:
     try:
         journal = store.open(run)
-    except NotFound:  # somebody else has just removed it
+    except (NotFound, Conflict):  # somebody else has just removed it, or begins it
         return False
-    if journal.standing in OVER:
+    if journal.standing in OVER or not journal.events:
         journal.remove()
         return True
     journal.close()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+
 import pytest
 
 from pvekit.journal import Journal, Store
@@ -43,6 +46,24 @@ def ended(journal):
 def taken_back(journal):
     journal.rolling_back()
     journal.finished(0)
+
+
+@pytest.mark.parametrize("text", ["", '{"time":1.0,"event":"run"'], ids=["empty", "torn"])
+def test_a_journal_that_got_no_word_goes_too_unless_it_may_be_just_begun(store, text):
+    run(store, 40, cloned)
+    dead = store.directory / "0123abcd.jsonl"
+    dead.write_text(text)
+    os.utime(dead, (NOW - 60, NOW - 60))
+    assert runs.prune(store, 0.0, now=NOW).removed == []
+    os.utime(dead, (NOW - 2 * DAY, NOW - 2 * DAY))
+    with dead.open("rb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert runs.prune(store, DAY, now=NOW).removed == []
+    foreseen = runs.prune(store, DAY, now=NOW, dry_run=True).removed
+    assert dead.exists()
+    assert runs.prune(store, DAY, now=NOW).removed == foreseen
+    assert [(each.run, each.state) for each in foreseen] == [("0123abcd", "empty")]
+    assert not dead.exists()
 
 
 def test_only_what_has_ended_and_is_old_goes(store):
