@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from pvekit.cli import say
@@ -39,9 +39,14 @@ def tell_undone(name: str, outcome: Outcome) -> None:
     """Say what was taken back of a subject that failed, if the policy was so."""
     if outcome.undone is None:
         return
-    done = (stage.verb.partition("@")[0] for stage in outcome.undone if stage.state == "done")
-    told = ", ".join(dict.fromkeys(_TAKEN_BACK.get(verb, verb) for verb in done))
-    say.aftermath(f"{name}: taken back: {told or 'nothing of it was there'}")
+    done = (stage.verb for stage in outcome.undone if stage.state == "done")
+    say.aftermath(f"{name}: taken back: {in_words(done) or 'nothing of it was there'}")
+
+
+def in_words(undone: Iterable[str]) -> str:
+    """Say what steps of a roll-back do, by their verbs, each thing once."""
+    verbs = (verb.partition("@")[0] for verb in undone)
+    return ", ".join(dict.fromkeys(_TAKEN_BACK.get(verb, verb) for verb in verbs))
 
 
 def tell_sum(report: Report) -> None:

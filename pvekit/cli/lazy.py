@@ -49,6 +49,20 @@ class LazyGroup(click.Group):
             raise TypeError(f"{entry.where} is no command.")
         return found
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that is meant; click itself proposes only commands it has loaded."""
+        from pvekit.config.nearest import nearest
+
+        word = args[0]
+        if word in self._table or ctx.resilient_parsing or not word[:1].isalnum():
+            return super().resolve_command(ctx, args)
+        shown = [name for name, entry in self._table.items() if not entry.hidden]
+        meant = nearest(word, shown)
+        hint = f" Did you mean {meant!r}?" if meant else ""
+        raise click.UsageError(f"No such command {word!r}.{hint}", ctx)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """List the commands without importing any."""
         with formatter.section("Commands"):

@@ -69,14 +69,16 @@ def resume(app: App, run: str, form: Form, dry_run: bool) -> int:
 @runs.command()
 @click.argument("run", metavar="RUN", shell_complete=known.unfinished_runs)
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+@click.option("--dry-run", is_flag=True, help="Show every command and change nothing.")
 @format_option
 @pass_app
-def rollback(app: App, run: str, yes: bool, form: Form) -> int:
+def rollback(app: App, run: str, yes: bool, form: Form, dry_run: bool) -> int:
     """Remove what an unfinished run has made so far."""
-    from pvekit.cli.rolling_back import roll_back
+    from pvekit.cli import rolling_back
 
-    app.confirm(f"Remove what run {run} has made?", yes=yes)
-    return roll_back(app, run, form)
+    if dry_run:
+        return rolling_back.foresee(app, run, form)
+    return rolling_back.roll_back(app, run, form, yes=yes)
 
 
 @runs.command(name="verify-log")

@@ -12,7 +12,8 @@ def quorum(view: View) -> Iterator[Finding]:
     for domain in view.inventory.domains:
         nodes = [n for n in view.inventory.nodes if n.domain == domain.key and n.configured]
         where = domain.key if domain.clustered else nodes[0].alias
-        cut_off = [node.alias for node in nodes if node.online and not node.writable]
+        seen = [node for node in nodes if node.online or node.alias in view.answered]
+        cut_off = [node.alias for node in seen if not node.writable]
         away = [member.name for member in domain.members if not member.online]
         if not domain.quorate:
             yield _lost(where, f"no quorum; not seen: {', '.join(away) or 'nobody'}")

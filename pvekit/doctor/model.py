@@ -91,7 +91,10 @@ class GuestWay:
 
 @dataclass(frozen=True)
 class View:
-    """Everything that was read: each node's answer by alias, or why there is none."""
+    """Everything that was read: each node's answer by alias, or why there is none.
+
+    ``logins`` are the words by which OpenSSH gets to each node, such as ``-p 2222 root@10.0.0.1``.
+    """
 
     answers: Mapping[str, Answer | PvekitError]
     inventory: Inventory = field(default_factory=Inventory)
@@ -99,6 +102,7 @@ class View:
     here: Here = field(default_factory=Here)
     guests: tuple[GuestWay, ...] = ()
     users: Mapping[str, str] = field(default_factory=dict)
+    logins: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def answered(self) -> Mapping[str, Answer]:

@@ -21,12 +21,14 @@ def reached(view: View) -> Iterator[Finding]:
     """Check that each node answers over SSH, with a known host key, to a key of ours."""
     for alias, answer in view.answers.items():
         if isinstance(answer, PvekitError):
-            yield _unreached(alias, answer, view.users.get(alias, "root"))
+            yield _unreached(view, alias, answer)
         else:
             yield Finding("ssh", alias, "ok", "reached and logged in, host key known")
 
 
-def _unreached(alias: str, error: PvekitError, user: str) -> Finding:
+def _unreached(view: View, alias: str, error: PvekitError) -> Finding:
+    user = view.users.get(alias, "root")
+    login = view.logins.get(alias, f"{user}@{alias}")
     says = error.brief.rstrip(".")
     text = f"{error.brief}\n{error.details}"
     if "sudo: " in text:
@@ -41,16 +43,16 @@ def _unreached(alias: str, error: PvekitError, user: str) -> Finding:
     mends = {
         "SSH-HOST-KEY-UNKNOWN": f"pvekit node trust {alias}",
         "SSH-HOST-KEY-CHANGED": f"if reinstalled: remove the old key, pvekit node trust {alias}",
-        "SSH-LOGIN-REFUSED": f"ssh-copy-id {user}@{alias} (or ssh-add, for a key of a passphrase)",
-        "SSH-UNREACHABLE": f"ssh -v {user}@{alias} true",
-        "ANSWER-UNREADABLE": f"ssh {alias} true must print nothing; on {alias}: chsh -s /bin/bash",
+        "SSH-LOGIN-REFUSED": f"ssh-copy-id {login} (or ssh-add, for a key of a passphrase)",
+        "SSH-UNREACHABLE": f"ssh -v {login} true",
+        "ANSWER-UNREADABLE": f"ssh {login} true must print nothing; on {alias}: chsh -s /bin/bash",
     }
     check = "host-key" if error.id.startswith("SSH-HOST-KEY-") else "ssh"
     if error.id in ("ANSWER-UNREADABLE", "COMMAND-FAILED"):
         check = "shell"
     more = error.details.strip().splitlines()
     says = f"{says}: {more[-1]}" if check == "shell" and more else says
-    mend = mends.get(error.id, error.hint or f"ssh -v {user}@{alias} true")
+    mend = mends.get(error.id, error.hint or f"ssh -v {login} true")
     passing = isinstance(error, Transient)
     return Finding(check, alias, "fail", says, mend, error.id, passing)
 

@@ -133,9 +133,19 @@ class Store:
 
     def _path(self, run: str) -> Path:
         found = [path for path in self._paths() if path.stem.startswith(run)]
-        if len(found) != 1:
-            known = ", ".join(path.stem for path in found) or "none"
-            raise NotFound(f"No single run is called {run!r} (found: {known}).", id="RUN-NOT-FOUND")
+        if not found:
+            raise NotFound(
+                f"There is no run {run!r} on this machine.",
+                hint="`pvekit run list` shows those that there are.",
+                id="RUN-NOT-FOUND",
+            )
+        if len(found) > 1:
+            raise NotFound(
+                f"{run!r} is the beginning of several runs.",
+                details=", ".join(path.stem for path in found),
+                hint="Give more of the id.",
+                id="RUN-NOT-FOUND",
+            )
         return found[0]
 
     def _fresh(self) -> Path:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pvekit.config.load import public_keys
-from pvekit.config.model import Config
+from pvekit.config.model import Config, NodeEntry
 from pvekit.doctor.examine import examine
 from pvekit.doctor.model import Finding, GuestWay, Here, Network, Source, View, Wanted
 from pvekit.doctor.reading import Answer, parse
@@ -56,8 +56,17 @@ def diagnosed(
         users={
             each.alias: each.user or desk.config.ssh_user or "root" for each in desk.config.nodes
         },
+        logins={each.alias: _login(each, desk.config) for each in desk.config.nodes},
     )
     return (*twins, *examine(view))
+
+
+def _login(node: NodeEntry, config: Config) -> str:
+    """Return the words by which OpenSSH gets to a node; what its own files say is left to it."""
+    user = node.user or config.ssh_user or "root"
+    way = f"-J {node.jump} " if node.jump else ""
+    port = f"-p {node.port} " if node.port else ""
+    return f"{way}{port}{user}@{node.host}"
 
 
 def chosen(config: Config, only: Sequence[str]) -> list[str]:

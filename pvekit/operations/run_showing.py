@@ -11,7 +11,7 @@ from pvekit.journal import Account, Found
 from pvekit.journal.account import kept_key
 from pvekit.operations import fitting, pinned, resuming
 from pvekit.operations.desk import Desk
-from pvekit.operations.runs import moment, row, state
+from pvekit.operations.runs import foresee_back, moment, row, state
 from pvekit.run.apply import Preview, preview
 
 
@@ -90,10 +90,9 @@ def _ways(account: Account, desk: Callable[[], Desk]) -> dict[str, Any]:
         return {"resume": _lines(preview(pinned.ahead(desk(), account), desk().site))}
 
     def taking_back() -> dict[str, Any]:
-        fitting.same_site(desk(), account)
-        plan = pinned.back(desk(), account)
-        undo = preview(plan.undoing(account.touched()), desk().site)
-        return {"rollback": _lines(undo), "lasting": list(pinned.lasting(plan, account))}
+        undo = foresee_back(desk(), account)
+        lasting = pinned.lasting(pinned.plan(desk(), account), account)
+        return {"rollback": _lines(undo), "lasting": list(lasting)}
 
     return _tried("resume", going_on) | _tried("rollback", taking_back)
 

@@ -12,6 +12,7 @@ from pvekit.journal import Account, Found, Journal, Store
 from pvekit.operations import fitting, pinned
 from pvekit.operations.carrying import Report, end, held, letting_go, take_back
 from pvekit.operations.desk import Desk
+from pvekit.run.apply import Preview, preview
 
 
 @dataclass(frozen=True)
@@ -88,13 +89,19 @@ def _subjects(account: Account) -> list[str]:
 
 def made(account: Account) -> Iterator[str]:
     """Yield what a run has made, in words; what was taken back since is not among it."""
-    if account.standing == "rolled back":
-        return
+    if account.standing != "rolled back":
+        yield from made_of(account).values()
+
+
+def made_of(account: Account) -> dict[str, str]:
+    """Return what a run has begun to make, in words, by subject."""
     touched = account.touched()
-    for subject, decision in account.decisions().items():
-        if any(f"{subject}/{verb}" in touched for verb in pinned.MAKING):
-            at = decision.get("at", {})
-            yield f"{subject.partition('/')[2]} (VM {at.get('vmid')} on {at.get('node')})"
+    return {
+        subject: f"{subject.partition('/')[2]} (VM {decision.get('at', {}).get('vmid')} on "
+        f"{decision.get('at', {}).get('node')})"
+        for subject, decision in account.decisions().items()
+        if any(f"{subject}/{verb}" in touched for verb in pinned.MAKING)
+    }
 
 
 @dataclass
@@ -144,22 +151,34 @@ def _removed(store: Store, run: str) -> bool:
     return False
 
 
+def foresee_back(desk: Desk, account: Account) -> Preview:
+    """Return what taking a run back would do; refuses what :func:`roll_back` would."""
+    _check_back(desk, account)
+    return preview(pinned.back(desk, account).undoing(account.touched()), desk.site)
+
+
+def _check_back(desk: Desk, account: Account) -> None:
+    """Raise :class:`UsageError` for a run that is over: what it made has commands of its own."""
+    if account.status is not None:
+        taken = account.standing == "rolled back"
+        raise UsageError(
+            f"Run {account.run} is {'taken back already' if taken else 'finished'}.",
+            hint=""
+            if taken
+            else "What it made is removed by `pvekit vm delete` or `pvekit template delete`.",
+            id="RUN-OVER",
+        )
+    fitting.same_site(desk, account)
+
+
 def roll_back(desk: Desk, journal: Journal) -> Report:
     """Take back what an unfinished run has made; a stranger's VM is left alone.
 
     Raises :class:`UsageError` for a run that is finished: what it made is deleted by its own
     command.
     """
-    if journal.status is not None:
-        journal.close()
-        taken = journal.standing == "rolled back"
-        raise UsageError(
-            f"Run {journal.run} is {'taken back already' if taken else 'finished'}.",
-            hint="" if taken else "Use `pvekit vm delete` to remove a VM.",
-            id="RUN-OVER",
-        )
     with letting_go(journal):
-        fitting.same_site(desk, journal)
+        _check_back(desk, journal)
     with held(desk, journal):
         plan = pinned.back(desk, journal)
         journal.rolling_back()

@@ -111,9 +111,9 @@ def _matching(inventory: Inventory, meant: Selection) -> list[Target]:
     found = [row for row in ours if all(term and _matches(row, term) for term in terms)]
     if not found:
         raise NotFound(
-            f"No VM of ours matches {meant}.",
+            "There is no VM of ours." if not ours else f"No VM of ours matches {meant}.",
             details="\n".join(_there(ours)),
-            hint="See `pvekit vm list`.",
+            hint="See `pvekit vm list`; `--all` lists those of others, too.",
             id="VM-NOT-SELECTED",
         )
     return [target(inventory, f"{row.node}/{row.vmid}") for row in found]

@@ -127,6 +127,7 @@ def check(wish: Wish, inventory: Inventory, nodes: Sequence[NodeState]) -> None:
         raise NoCapacity(
             f"Cannot build template {wish.name}.",
             details="\n".join(found),
+            hint="Nothing was sent. Mend that, or name the nodes to build on with --node.",
             id="TEMPLATE-CANNOT-BE-BUILT",
         )
 
@@ -134,7 +135,7 @@ def check(wish: Wish, inventory: Inventory, nodes: Sequence[NodeState]) -> None:
 def problems(wish: Wish, inventory: Inventory, node: NodeState) -> Iterator[str]:
     """Yield what stands in the way of a copy on one node."""
     if not node.online:
-        yield "the node does not answer"
+        yield "the node is not online: off, unreachable, or cut off from its PVE cluster"
         return
     if not node.writable:
         yield "the PVE cluster has no quorum: nothing can be changed"

@@ -104,6 +104,26 @@ def test_ctrl_c_gives_the_cursor_back_and_says_how_to_go_on(live):
     live.must("run", "rollback", run, "--yes")
 
 
+def test_who_is_asked_about_a_rollback_sees_which_vms_would_go(live):
+    live.order("start-fails", count=2)
+    assert live.pvekit(*CREATE, "--count", "2").status != 0
+    run = live.must("run", "list", "--unfinished", "-o", "json").rows[0]["run"]
+    vms = live.must("vm", "list", "-o", "json").vms
+    with terminal(live, "run", "rollback", run) as (process, handle):
+        told = until(handle, "[y/N]: ")
+        os.write(handle, b"n\n")
+        until(handle, "")
+        os.waitpid(process, 0)
+    assert len(vms) == 2
+    for vm in vms:
+        named = f"{vm['name']} (VM {vm['vmid']} on {vm['node']}): destroyed with all disks"
+        assert named in told
+    foreseen = live.must("run", "rollback", run, "--dry-run").out
+    assert live.must("vm", "list", "-o", "json").vms == vms
+    assert foreseen.count("qm destroy") == 2
+    live.must("run", "rollback", run, "--yes")
+
+
 @pytest.mark.parametrize("words", [("-q",), ("--log-format", "json")])
 def test_who_wants_none_sees_no_live_lines(live, words):
     with terminal(live, *words, *CREATE, "--name", "calm") as (process, handle):

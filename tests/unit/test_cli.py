@@ -193,6 +193,15 @@ def test_a_valid_configuration_is_said_to_be(site, capsys):
     assert "is valid" in out
 
 
+@pytest.mark.parametrize(
+    ("words", "meant"), [("tempalte list", "template"), ("vmm", "vm"), ("trsut pve1", "")]
+)
+def test_a_mistyped_command_is_answered_by_the_one_that_is_meant(capsys, words, meant):
+    status, _, err = said(capsys, *words.split())
+    assert status == 2
+    assert err.endswith(f"Did you mean {meant!r}?\n") is bool(meant), err
+
+
 # Not found: 5, not ours: 6, no capacity: 8
 
 
@@ -206,6 +215,8 @@ def test_a_valid_configuration_is_said_to_be(site, capsys):
         ("vm delete nosuch --yes", 5, "'nosuch'"),
         ("vm ssh nosuch", 5, "'nosuch'"),
         ("run rollback zzz --yes", 5, "'zzz'"),
+        ("run rollback zzz", 5, "'zzz'"),
+        ("run rollback zzz --dry-run", 5, "'zzz'"),
         ("run resume zzz", 5, "'zzz'"),
         ("run show zzz", 5, "'zzz'"),
         ("run prune --older-than 3x", 2, "'3x' is no age"),
@@ -253,7 +264,6 @@ def test_a_site_that_does_not_answer_is_transient(capsys, lab, tmp_path, monkeyp
     [
         "vm create --role worker --count 21",
         "template build --rebuild",
-        "run rollback zzz",
     ],
 )
 def test_without_a_terminal_nothing_is_asked(site, capsys, words):

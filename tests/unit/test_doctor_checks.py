@@ -218,6 +218,22 @@ def test_a_node_without_an_answer_is_told_by_its_error(error, check, passing, me
     assert mend in found.mend
 
 
+def test_the_way_to_a_node_is_told_as_openssh_takes_it():
+    error = Unreachable("Cannot connect.")
+    view = replace(VIEW, answers={"pve1": error}, logins={"pve1": "-p 2222 root@10.0.0.1"})
+    (found,) = nodes.reached(view)
+    assert found.mend == "ssh -v -p 2222 root@10.0.0.1 true"
+
+
+def test_a_node_that_answers_but_is_cut_off_from_its_cluster_fails_the_check_of_quorum():
+    members = (Member("pve1", online=False), Member("pve2", online=True))
+    view = viewed(
+        node={"online": False, "writable": False},
+        domain={"clustered": True, "quorate": True, "members": members},
+    )
+    assert worst(clusters.quorum, view) == ("fail", "/etc/pve takes no changes on pve1")
+
+
 @pytest.mark.parametrize(
     ("began", "ended", "gap"),
     [
