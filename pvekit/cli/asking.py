@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from typing import TypeVar
 
 import click
+
+from pvekit.cli import say
+from pvekit.errors import UsageError
+
+T = TypeVar("T")
 
 
 def may_ask() -> bool:
@@ -47,3 +54,15 @@ def answered(question: str, default: str = "") -> str:
             raise click.Abort
         if word := answer.strip() or default:
             return word
+
+
+def taken(question: str, take: Callable[[str], T], default: str = "") -> T:
+    """Ask until an answer can be taken, telling why another cannot: a slip loses no answers.
+
+    ``take`` raises :class:`UsageError` for an answer that makes no sense.
+    """
+    while True:
+        try:
+            return take(answered(question, default))
+        except UsageError as error:
+            say.fail(error)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pvekit.cli import say
 from pvekit.cli.app import App
-from pvekit.cli.asking import answered, may_ask
+from pvekit.cli.asking import answered, may_ask, taken
 
 if TYPE_CHECKING:
     from pvekit.config.drafting import Draft, Image
@@ -70,7 +70,12 @@ def _check(given: Answers) -> None:
     """Refuse at once what could only be asked for at a terminal: all of it in one error."""
     from pvekit.config.drafting import IMAGES
     from pvekit.errors import UsageError
+    from pvekit.operations import surveying
 
+    if given.node:
+        surveying.host(given.node)
+    if given.key and not Path(given.key).expanduser().is_file():
+        raise UsageError(f"There is no key file {given.key}.", hint="--key names a private key.")
     if bool(given.image_url) is not bool(given.checksum_url):
         raise UsageError("--image-url and --checksum-url go together.")
     if given.template and given.template not in IMAGES and not given.image_url:
@@ -103,7 +108,7 @@ def _draft(app: App, given: Answers) -> Draft:
     from pvekit.operations import surveying
     from pvekit.operations.machines import connect
 
-    host = given.node or answered("A Proxmox VE node (host name or address)")
+    host = given.node or taken("A Proxmox VE node (host name or address)", surveying.host)
     node = NodeEntry(host, port=given.port)
     user = given.user
     if not user and not given.yes and may_ask():
@@ -196,7 +201,9 @@ def _choice(
     if given.yes:
         say.note(f"Taking {what} {best.name}.")
         return best.name
-    return surveying.chosen(what, flag, answered(f"The {what} for VMs", best.name), offers)
+    return taken(
+        f"The {what} for VMs", lambda word: surveying.chosen(what, flag, word, offers), best.name
+    )
 
 
 def _image(given: Answers) -> Image:
@@ -208,31 +215,40 @@ def _image(given: Answers) -> Image:
         base = IMAGES[given.template] if given.template in IMAGES else IMAGES[first]
         name = base.name if given.template in IMAGES else given.template or "cloud-template"
         return Image(name, given.image_url, given.checksum_url, base.user)
-    name = given.template
-    if not name and not given.yes:
-        name = answered(f"The system of the template ({', '.join(IMAGES)})", first)
-    if (name or first) not in IMAGES:
-        raise UsageError(f"There is no {name!r}: it is one of {', '.join(IMAGES)}.")
-    return IMAGES[name or first]
+
+    def known(name: str) -> Image:
+        if name not in IMAGES:
+            raise UsageError(f"There is no {name!r}: it is one of {', '.join(IMAGES)}.")
+        return IMAGES[name]
+
+    if given.template or given.yes:
+        return known(given.template or first)
+    return taken(f"The system of the template ({', '.join(IMAGES)})", known, first)
 
 
 def _public_key(given: Answers) -> str:
-    from pvekit.config import keys
     from pvekit.errors import UsageError
     from pvekit.operations import surveying
 
     own = surveying.public_keys(Path.home())
     wanted = given.public_key
-    if not wanted and given.yes and own:
-        wanted = own[0].name
-    elif not wanted and may_ask() and not given.yes:
-        best = own[0].name if own else ""
-        wanted = answered("Who may log in on the VMs (a public key, or its file)", best)
+    best = own[0].name if own else ""
+    if not wanted and may_ask() and not given.yes:
+        return taken("Who may log in on the VMs (a public key, or its file)", _a_key, best)
+    wanted = wanted or best
     if not wanted:
         raise UsageError(
             "There is no public key in ~/.ssh.",
             hint="Make one with `ssh-keygen -t ed25519`, or name one with --public-key.",
         )
+    return _a_key(wanted)
+
+
+def _a_key(wanted: str) -> str:
+    """Return a public key, or the path of its file; raises :class:`UsageError` for neither."""
+    from pvekit.config import keys
+    from pvekit.errors import UsageError
+
     if not keys.is_key(wanted) and not wanted.startswith("~"):
         wanted = str(Path(wanted).absolute())
     try:

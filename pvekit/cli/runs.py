@@ -14,9 +14,10 @@ from pvekit.cli.output import Form, View, emit, format_option
 RUNS = View(
     kind="Run",
     name="run/{run}",
-    columns=("run", "began", "age", "command", "state", "status", "subjects", "made"),
-    wide=("context",),
-    passing=("age",),
+    columns=("run", "age", "command", "state", "status", "about"),
+    wide=("began", "subjects", "made", "context"),
+    passing=("age", "about"),
+    empty="No run has left a journal on this machine.",
 )
 
 
@@ -33,9 +34,18 @@ def list_runs(app: App, unfinished: bool, form: Form) -> None:
     """List the runs of this machine, newest first."""
     from pvekit.operations.runs import listed
 
-    rows = [asdict(each) for each in listed(app.store, unfinished=unfinished)]
-    named = any(row["context"] for row in rows)  # a column of nothing would only take room
-    emit(form, replace(RUNS, columns=(*RUNS.columns, "context"), wide=()) if named else RUNS, rows)
+    found = listed(app.store, unfinished=unfinished)
+    rows = [{**asdict(each), "about": _about(each.subjects)} for each in found]
+    view = replace(RUNS, empty="No run is unfinished.") if unfinished else RUNS
+    if any(row["context"] for row in rows):  # a column of nothing would only take room
+        view = replace(view, columns=(*view.columns, "context"), wide=view.wide[:-1])
+    emit(form, view, rows)
+
+
+def _about(subjects: str) -> str:
+    """Return what a run is about in a few words: `-o wide` has all of it."""
+    first, *others = [each.partition("/")[2] or each for each in subjects.split(", ")]
+    return f"{first} and {len(others)} more" if others else first
 
 
 @runs.command()

@@ -43,7 +43,7 @@ class Sight:
         """Return the address on the interface with the guest's MAC; empty while it has none."""
         reply = yield from ask(self._interfaces)
         if reply.status:
-            raise Transient(agent.patient(reply, self.guest.vmid))
+            raise Transient(agent.patient(reply, self.guest.vmid), id="GUEST-AGENT-SILENT")
         return self._chosen(reply)
 
     def key(self) -> Asking[str]:
@@ -54,14 +54,14 @@ class Sight:
         keys = [line.split() for line in agent.executed(reply, self.guest.vmid).splitlines()]
         known = sorted((key for key in keys if len(key) >= 2), key=_preference)
         if not known:
-            raise Transient("the guest has no host key yet")
+            raise Transient("the guest has no host key yet", id="GUEST-NO-HOST-KEY")
         return " ".join(known[0][:2])
 
     def located(self) -> Asking[Guest]:
         """Return where the guest's SSH server is, with its pinned key."""
         address = yield from self.address()
         if not address:
-            raise Transient("the guest has no address")
+            raise Transient("the guest has no address", id="GUEST-NO-ADDRESS")
         key = yield from self.key()
         pin = pin_name(self.guest.vmid, self.guest.run)
         return Guest(self.guest.node, address, self.guest.user, key, pin=pin)

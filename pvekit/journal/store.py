@@ -20,9 +20,14 @@ from pvekit.journal.reading import read
 _STATE = "The state directory"
 
 
+MANNER = "manner"
+"""The part of a request that makes no other request of it, such as how long is waited."""
+
+
 def digest(kind: str, request: Mapping[str, Any], site: str = "") -> str:
     """Return what identical requests to one site have in common."""
-    text = json.dumps([kind, request, site], sort_keys=True, separators=(",", ":"))
+    same = {key: value for key, value in request.items() if key != MANNER}
+    text = json.dumps([kind, same, site], sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from pvekit.journal import Account, Journal
 from pvekit.journal.frozen import part, thaw
+from pvekit.journal.store import MANNER
 from pvekit.operations import passwords, placement_rules, settling, vm_wishes
 from pvekit.operations.carrying import Report, finish, held
 from pvekit.operations.desk import Desk
@@ -120,7 +121,8 @@ class _Maker:
 
 def asked_for(account: Account) -> Request:
     """Return the request that a run was begun with."""
-    return thaw(Request, part(part(account.request, "request"), "asked"))
+    request = part(account.request, "request")
+    return thaw(Request, {**part(request, "asked"), **request.get(MANNER, {})})
 
 
 def pinned(desk: Desk, account: Account) -> Decided:

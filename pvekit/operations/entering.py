@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pvekit.errors import PvekitError
+from pvekit.errors import PvekitError, Transient
 from pvekit.guest.sight import Sight, Wanted
 from pvekit.operations.desk import Desk
 from pvekit.operations.listing import one
@@ -32,6 +32,15 @@ def locate(desk: Desk, wanted: str, user: str = "", *, accept_new: bool = False)
         found.append((yield from sight.located()))
 
     error = Scheduler(desk.site).run({"locate": look()})["locate"]
+    if isinstance(error, Transient):
+        raise Transient(
+            f"VM {vm.vmid} ({vm.name} on {node.alias}): {error.brief.rstrip('.')}.",
+            details=error.details,
+            hint=error.hint
+            or f"`pvekit vm wait {vm.name} --for ssh` waits; `pvekit vm console-log {vm.name}` "
+            "says what it does.",
+            id=error.id,
+        ) from error
     if error is not None:
         raise error
     return found[0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
+from pvekit.config.nearest import did_you_mean
 from pvekit.errors import Conflict, NotFound, Transient
 from pvekit.inventory.model import Inventory, Vm
 from pvekit.masking import HIDDEN
@@ -69,7 +70,7 @@ def one(inventory: Inventory, wanted: str) -> Vm:
         raise NotFound(
             f"There is no VM {word!r}{on}.",
             details=details,
-            hint="See `pvekit vm list --all`.",
+            hint=_meant(word, inventory) or "See `pvekit vm list --all`.",
             id="VM-NOT-FOUND",
         )
     ways = {f"{_alias(vm, inventory)}/{vm.vmid}": vm for vm in found}
@@ -82,6 +83,14 @@ def one(inventory: Inventory, wanted: str) -> Vm:
         hint=f"Say which by its node and vmid, such as {next(iter(ways))}.",
         id="VM-AMBIGUOUS",
     )
+
+
+def _meant(word: str, inventory: Inventory) -> str:
+    """Say what may have been meant by a word that names no VM; empty if nothing is like it."""
+    if "*" in word or "?" in word:
+        return f"A pattern selects: -l 'name={word}'."
+    hint = did_you_mean(word, [vm.name for vm in inventory.vms if vm.name and not vm.is_template])
+    return hint[:1].upper() + hint[1:]
 
 
 def _alias(vm: Vm, inventory: Inventory) -> str:

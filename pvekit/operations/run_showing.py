@@ -9,6 +9,7 @@ from typing import Any
 from pvekit.errors import PvekitError
 from pvekit.journal import Account, Found
 from pvekit.journal.account import kept_key
+from pvekit.journal.store import MANNER
 from pvekit.operations import fitting, pinned, resuming
 from pvekit.operations.desk import Desk
 from pvekit.operations.runs import foresee_back, moment, row, state
@@ -38,7 +39,7 @@ def shown(found: Found, desk: Callable[[], Desk]) -> dict[str, Any]:
 def _asked(account: Account) -> dict[str, Any]:
     """Return what was asked for, without what was left open."""
     request = account.request.get("request", {})
-    asked = {**request.get("asked", {}), **request.get("order", {})}
+    asked = {**request.get("asked", {}), **request.get(MANNER, {}), **request.get("order", {})}
     return {key: value for key, value in asked.items() if value not in (None, "", [], 0.0)}
 
 

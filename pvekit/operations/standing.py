@@ -37,6 +37,12 @@ def standing(desk: Desk, request: Request) -> Row | None:
                 details="\n".join(differences),
                 id="VM-DIFFERS",
             )
+        run = vm.mark.run if vm.mark else ""
+        if run and desk.store.is_dead(run):
+            desk.warn(
+                f"Run {run}, which made {vm.name}, is unfinished: the VM need not be ready. "
+                f"`pvekit run resume {run}` goes on."
+            )
         return found
     return None
 

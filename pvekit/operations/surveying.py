@@ -49,6 +49,17 @@ class Survey:
     bridges: tuple[Offer, ...]
 
 
+def host(text: str) -> str:
+    """Return a host as it was given; raises :class:`UsageError` for what can be none."""
+    port = text.count(":") == 1
+    if text and not re.search(r"[/@\s]|^-", text) and not port:
+        return text
+    raise UsageError(
+        f"{text!r} is no host name or address.",
+        hint="Give it without https://, user and port; --user and --port name those.",
+    )
+
+
 def provisional(nodes: Sequence[NodeEntry], user: str, key: str) -> Config:
     """Return a configuration that knows no more than how to reach some nodes."""
     return Config(

@@ -10,6 +10,7 @@ from pvekit.config.load import public_keys
 from pvekit.config.model import BASE_TEMPLATE, Config, TemplateConfig
 from pvekit.errors import UsageError
 from pvekit.inventory.model import Inventory
+from pvekit.journal.store import MANNER
 from pvekit.operations import placement_rules
 from pvekit.sizing import Sized, SizeRequest, choose
 from pvekit.vms import decide
@@ -53,13 +54,22 @@ class Request:
     avoid: tuple[str, ...] = ()
 
 
+WAITING = ("wait", "timeout", "accept_new")
+"""The parts of a request that say how the machines are waited for."""
+
+
 def data(request: Request, config: Config) -> dict[str, Any]:
-    """Return a request as its journal holds it, with what the configuration makes of it."""
+    """Return a request as its journal holds it, with what the configuration makes of it.
+
+    How it is waited for stands apart: it is no other request for that.
+    """
     asked = {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(request).items()}
+    manner = {key: asked.pop(key) for key in WAITING}
     role = config.role(request.role)
     template = request.template or role.template
     user = config.cloud_init.user or ""
-    return {"asked": asked, "template": template, "user": user, "keys": list(public_keys(config))}
+    made_of = {"template": template, "user": user, "keys": list(public_keys(config))}
+    return {"asked": asked, MANNER: manner, **made_of}
 
 
 def sized(config: Config, inventory: Inventory, request: Request) -> Sized:

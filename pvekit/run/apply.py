@@ -34,11 +34,15 @@ class Stage:
 
 @dataclass
 class Outcome:
-    """What became of one subject; ``undone`` is what was taken back of it after it had failed."""
+    """What became of one subject; ``undone`` is what was taken back of it after it had failed.
+
+    ``vain`` are the seconds of the step that failed.
+    """
 
     error: PvekitError | None = None
     stages: list[Stage] = field(default_factory=list)
     undone: list[Stage] | None = None
+    vain: float = 0.0
 
     @property
     def state(self) -> str:
@@ -54,7 +58,7 @@ class Outcome:
     @property
     def seconds(self) -> float:
         """How long its steps took together, to a tenth."""
-        return round(sum(stage.seconds for stage in self.stages), 1)
+        return round(sum(stage.seconds for stage in self.stages) + self.vain, 1)
 
 
 def apply(
@@ -118,11 +122,12 @@ def _subject(
         try:
             passed = yield from carry_out(step, context, undo=undo)
         except PvekitError as error:
-            seconds = context.clock.now() - began
+            seconds = outcome.vain = context.clock.now() - began
             context.journal.passed(step.key, "failed", seconds, error.brief)
             context.tell(step, "failed", seconds, error.brief)
             raise
         except Interrupted as error:
+            outcome.vain = context.clock.now() - began
             raise Stopped(
                 f"{step.key} was interrupted.",
                 error.number,

@@ -91,6 +91,16 @@ def test_at_a_terminal_every_answer_counts(user):
     )
 
 
+def test_a_slip_in_an_answer_is_told_and_asked_again(user):
+    typed = [f"http://{user.node['host']}:8006/", user.node["host"], "", "y", "y", "debian-12"]
+    typed += ["lokal", "local-lvm", "vmbr9", "vmbr0", "/no/such.pub", ""]
+    answer = user.pvekit("config", "init", "--port", str(user.node["port"]), typed=typed)
+    assert answer.status == 0, answer.err
+    assert answer.err.count("Error: ") == 5
+    data = yaml.safe_load(user.file.read_text())
+    assert data["vm_template"]["storage_pool"] == "local-lvm"
+
+
 def test_a_no_to_the_host_key_ends_it_and_stores_nothing(live, user):
     answer = user.pvekit(*user.words, typed=["", "n"])
     assert answer.status == 130
@@ -136,9 +146,11 @@ def test_what_is_missing_without_a_terminal_is_one_error_with_all_flags(live, us
     ("words", "status", "told"),
     [
         (("--node", "no-such-host.invalid"), 7, "no-such-host.invalid:"),
+        (("--node", "https://pve1:8006"), 2, "no host name or address"),
+        (("--node", "root@pve1"), 2, "--user and --port"),
         (("--port", "1"), 7, "Connection refused"),
         (("--user", "nobody"), 1, "it accepts none of the keys"),
-        (("--key", "/no/such/key"), 1, "/no/such/key"),
+        (("--key", "/no/such/key"), 2, "/no/such/key"),
         (("--storage", "lokal"), 2, "local-lvm: lvmthin"),
         (("--bridge", "vmbr9"), 2, "vmbr0"),
         (("--template", "windows"), 2, "Known are: ubuntu-24.04"),

@@ -63,6 +63,30 @@ def test_a_first_boot_that_failed_is_told_with_its_log_and_without_secrets(live)
     assert "hunter22" not in late.err
 
 
+def test_more_patience_is_no_other_request_and_a_silent_guest_is_told_by_its_name(live):
+    named = (*CREATE, "--name", "w1")
+    live.order("guest-silent", "100", count=-1)
+    late = live.pvekit(*named, "--timeout", "1s", "-o", "json")
+    (row,) = late.vms
+    assert row["seconds"] >= 1.0, "the seconds of the stage that failed count"
+    entered = live.pvekit("vm", "ssh", "w1", "true")
+    assert entered.status == 7
+    assert "VM 100 (w1 on pve1): QEMU guest agent is not running." in entered.err
+    assert entered.err.endswith("pvekit explain GUEST-AGENT-SILENT\n")
+    other = live.must("vm", "create", "--role", "worker", "--name", "w1", "--cpus", "1")
+    assert f"`pvekit run resume {unfinished(live)}` goes on" in other.err
+    live.clear()
+    live.on("pve1", "qm stop 100 && qm start 100")
+    patient = live.must(*named, "--timeout", "60s")
+    assert "resuming run" in patient.err
+    assert live.must("run", "list", "--unfinished", "-o", "json").rows == []
+
+
+def unfinished(live):
+    (row,) = live.must("run", "list", "--unfinished", "-o", "json").rows
+    return row["run"]
+
+
 def test_of_many_guests_each_is_told_of(live):
     live.order("guest-silent", "", count=-1)
     late = live.pvekit(*SHORT, "--count", "4")
