@@ -17,7 +17,10 @@ from pvekit.config.nearest import did_you_mean
 from pvekit.errors import UsageError
 
 PREFIX = "PVEKIT_"
-OWN = ("PVEKIT_CONFIG", "PVEKIT_CONTEXT", "PVEKIT_COLOR", "PVEKIT_LOG_FORMAT")
+OWN = (
+    *("PVEKIT_CONFIG", "PVEKIT_CONTEXT", "PVEKIT_COLOR", "PVEKIT_LOG_FORMAT"),
+    *("PVEKIT_NON_INTERACTIVE", "PVEKIT_LOCK_WAIT"),
+)
 """The variables of pvekit that stand for no key."""
 LAB = "PVEKIT_LAB"
 

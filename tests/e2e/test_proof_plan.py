@@ -36,6 +36,8 @@ def with_plan(live: Live, hosts: dict[str, str]) -> Live:
     for old, new in words.items():
         assert text.count(old) == 1
         text = text.replace(old, new)
+    signed = f"  signing_key: {directory / 'images.gpg'}  # the lab has its own, too\n  base_cpus:"
+    text = text.replace("  base_cpus:", signed, 1)
     path = directory / "plan.yaml"
     path.write_text(text)
     return replace(live, config=path)

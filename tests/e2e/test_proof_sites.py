@@ -77,6 +77,7 @@ def test_a_vm_is_made_on_other_sites_too(tmp_path, spec):
             "image_url": "https://cloud.debian.org/images/cloud/bookworm/latest/"
             "debian-12-genericcloud-amd64.qcow2",
             "checksum_url": "https://cloud.debian.org/images/cloud/bookworm/latest/SHA512SUMS",
+            "signature": "if-present",
         },
         {"build_network": {"ip": "10.0.100.200/24", "gateway": "10.0.100.1", "dns": ["10.0.0.53"]}},
     ],

@@ -55,6 +55,7 @@ THEFTS = {
 
 # The command before which each plan is broken off: before there is anything of ours, and after.
 EARLY = {
+    "snapshot": "qm snapshot",
     "template": "qm create",
     "create": "qm clone",
     "delete": "qm shutdown",

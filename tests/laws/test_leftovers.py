@@ -330,6 +330,7 @@ def test_on_a_pve_cluster_with_other_storage_the_site_is_as_before(tmp_path, sto
         rows = map(str.split, site.on("pve1", "pvesm status").splitlines())
         name = next(row[0] for row in rows if row[1] == storage and row[0] != "local")
         template = {**yaml.safe_load(PLAN.read_text())["vm_template"], "storage_pool": name}
+        template["signing_key"] = str(tmp_path / "images.gpg")
         desk = desk_for(site, tmp_path, more=yaml.safe_dump({"vm_template": template}))
         assert build(desk).status == 0
         before = site.picture()

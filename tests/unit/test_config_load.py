@@ -62,7 +62,7 @@ def test_the_plans_file_loads_with_its_placeholder_key():
 def test_what_the_plan_does_not_say_has_defaults():
     config = load(PLAN)
     assert config.readiness == Readiness(300, 10, "auto")
-    assert config.placement == Placement(1.0, None)
+    assert config.placement == Placement(memory_ratio=1.0, memory_reserve_mb=None)
     assert config.naming == Naming("k8s")
     assert config.clone == Clone(full=True, onboot=False, concurrency=2)
     assert config.template("base").build_network == BuildNetwork()

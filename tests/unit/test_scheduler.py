@@ -12,7 +12,9 @@ from pvekit.run.clock import Clock
 from pvekit.run.scheduler import PER_PLACE, Scheduler
 from pvekit.run.slots import GROWS_AFTER, Slots
 from pvekit.run.wants import Enter, Leave, Pause, send
-from pvekit.shell import Command, Query, Result
+from pvekit.shell import Command, Purpose, Query, Result
+
+WORK = Purpose("7f3a", "test")
 
 
 class Echo:
@@ -102,11 +104,11 @@ def test_a_settled_answer_is_not_asked_again():
 
 def test_an_error_ends_only_its_own_task():
     def bad():
-        yield from send("n", Command(("refuse",)))
+        yield from send("n", Command(("refuse",)), WORK)
 
     def good():
         yield Pause(5.0)
-        yield from send("n", Command(("fine",)))
+        yield from send("n", Command(("fine",)), WORK)
 
     _, errors = run({"bad": bad(), "good": good()})
     assert isinstance(errors["bad"], Conflict)
@@ -116,7 +118,7 @@ def test_an_error_ends_only_its_own_task():
 def test_a_task_may_handle_its_error():
     def task():
         with pytest.raises(Conflict):
-            yield from send("n", Command(("refuse",)))
+            yield from send("n", Command(("refuse",)), WORK)
 
     _, errors = run({"t": task()})
     assert errors == {"t": None}
@@ -144,7 +146,7 @@ def test_an_answer_that_cannot_be_read_is_the_askers_error():
 
 def test_a_place_has_bounded_commands_at_once():
     def task(number):
-        yield from send("n", Command(("echo", number)))
+        yield from send("n", Command(("echo", number)), WORK)
 
     site, _ = run({str(n): task(n) for n in range(60)})
     assert len(site.machines["n"].sent) == 60
