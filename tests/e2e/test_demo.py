@@ -85,7 +85,9 @@ def assert_shown(told: str) -> None:
         assert re.fullmatch(pattern, command)
     lab, built, master, workers, listed = outputs
     assert "is up" in lab
-    assert len(re.findall(r"^ubuntu-2204-cloud-template +\d+ +pve\d +built", built, re.MULTILINE)) == 2
+    assert (
+        len(re.findall(r"^ubuntu-2204-cloud-template +\d+ +pve\d +built", built, re.MULTILINE)) == 2
+    )
     assert ready(master) == ["k8s-master-1"]
     assert ready(workers) == ["k8s-worker-1", "k8s-worker-2", "k8s-worker-3"]
     assert listed.count("running") == 4

@@ -100,7 +100,7 @@ def test_one_failure_does_not_stop_the_others(live):
     live.on("pve2", f"mkdir -p {folder}; echo x >{folder}/0123-x.img.part")
     row = next(row for row in live.must("vm", "list", "--all", "-o", "json").rows)
     live.order("lock-held", f"config {row['vmid']}", count=100)
-    answer = live.pvekit("gc", "--yes", "-o", "json")
+    answer = live.configured("hasty", timeouts={"retry": 2}).pvekit("gc", "--yes", "-o", "json")
     live.clear()
     states = {each["type"]: each["state"] for each in json.loads(answer.out)["items"]}
     assert answer.status == 4, answer

@@ -96,7 +96,7 @@ def test_a_command_outlasts_one_cut(live, pictures, when, place):
 
 def test_a_command_goes_on_where_a_lasting_cut_had_stopped_it(live, pictures):
     live.order("link-cut", count=-1, skip="12")
-    stopped = live.pvekit(*CREATE)
+    stopped = live.configured("hasty", timeouts={"retry": 2}).pvekit(*CREATE)
     assert stopped.status == 7, stopped
     live.clear()
     live.settle()

@@ -11,6 +11,14 @@ from live import CREATE, Live, live_site
 from pvekit.lab.site import SiteSpec
 from pvekit.schemas import schema
 
+FLEET = """
+apiVersion: pvekit/v1
+kind: Fleet
+name: shop
+groups:
+  web: {count: 1, size: small}
+"""
+
 
 @pytest.fixture
 def live(tmp_path):
@@ -31,6 +39,10 @@ def test_all_documents_are_as_described(live: Live):
     told("template", "build")
     told("template", "build")
     told("template", "list")
+    told("template", "show")
+    told("template", "verify")
+    told("size", "list")
+    told("size", "show", "small")
     told(*CREATE, "--name", "web", "--dry-run")
     told(*CREATE, "--name", "web")
     told(*CREATE, "--name", "web")
@@ -62,7 +74,12 @@ def test_all_documents_are_as_described(live: Live):
     assert told("gc", "--yes")["not_looked_at"]
     assert "pve2" in {row["node"] for row in told("node", "list")["items"]}
     live.clear()
-    told("vm", "delete", "web", "--yes")
+    fleet = live.home / "fleet.yaml"
+    fleet.write_text(FLEET)
+    assert told("diff", "-f", str(fleet))["items"]
+    told("apply", "-f", str(fleet), "--yes")
+    told("vm", "delete", "--all", "--yes")
+    told("template", "delete", "9000", "--yes")
     told("run", "prune", "--older-than", "0h")
     told("node", "show", "pve1")
     told("node", "trust")

@@ -153,7 +153,7 @@ def test_a_collection_is_interrupted_and_begun_again(live):
 def test_a_second_signal_leaves_a_rollback_at_once(live):
     before = live.picture()
     run = an_unfinished_run(live)
-    live.order("hang", "qm stop 100", count=-1)
+    live.order("slow", "qm stop 100", count=1, seconds="4")
     words = ("run", "rollback", run, "--yes")
     process = live.process(*words)
     until_seen(live, process, "qm stop 100")

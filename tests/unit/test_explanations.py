@@ -6,6 +6,7 @@ import ast
 import importlib
 import json
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -20,12 +21,13 @@ ROOT = Path(pvekit.__file__).parent
 ID = re.compile(r"[A-Z]+(-[A-Z]+)*")
 
 
+@cache
 def product():
-    for path in sorted(ROOT.rglob("*.py")):
-        if "lab" not in path.relative_to(ROOT).parts:
-            yield path, ast.parse(path.read_text())
+    paths = [p for p in sorted(ROOT.rglob("*.py")) if "lab" not in p.relative_to(ROOT).parts]
+    return [(path, ast.parse(path.read_text())) for path in paths]
 
 
+@cache
 def import_all():
     for path, _ in product():
         if path.stem != "__main__":
