@@ -1,6 +1,7 @@
 """How long ``pvekit --help`` takes, as a ratio to ``python -c "import click"`` in the same run.
 
-The bar is 2.0. Run: python benchmarks/import_time.py [--rounds N]
+The bar is 1.5, and 2.0 for the command with the most options.
+Run: python benchmarks/import_time.py [--rounds N]
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ OURS = {
     "pvekit --help": (sys.executable, "-m", "pvekit", "--help"),
     "pvekit vm create --help": (sys.executable, "-m", "pvekit", "vm", "create", "--help"),
 }
+BARS = {"pvekit --help": 1.5, "pvekit vm create --help": 2.0}
 
 
 def seconds(words: tuple[str, ...]) -> float:
@@ -42,7 +44,8 @@ def main() -> None:
     base, ours = medians(parser.parse_args().rounds)
     print(f"{'import click':25}{base * 1000:7.1f} ms")
     for name, median in ours.items():
-        print(f"{name:25}{median * 1000:7.1f} ms   ratio {median / base:.2f} (bar: 2.00)")
+        ratio = median / base
+        print(f"{name:25}{median * 1000:7.1f} ms   ratio {ratio:.2f} (bar: {BARS[name]:.2f})")
 
 
 if __name__ == "__main__":

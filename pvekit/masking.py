@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from functools import lru_cache
 
@@ -35,6 +34,7 @@ def masked(text: str) -> str:
 
 
 def _forms(value: str) -> set[str]:
+    import json
     from urllib.parse import quote
 
     return {

@@ -17,8 +17,9 @@ from pvekit.cli.invocation import Invocation
 
 if TYPE_CHECKING:
     from pvekit.audit.log import AuditLog
+    from pvekit.config.asked import Asked
     from pvekit.config.model import Config, OnFailure
-    from pvekit.config.sources import Asked, Home, Sources
+    from pvekit.config.sources import Home, Sources
     from pvekit.journal import Store
     from pvekit.operations.carrying import Report
     from pvekit.operations.desk import Desk, Watch

@@ -43,7 +43,7 @@ _PRUNE = click.option("--prune", is_flag=True, help="Remove the fleet's VMs that
 @click.option("--detailed-exitcode", is_flag=True, help="With --dry-run: 10 if changes are due.")
 @click.option("--allow-restart", is_flag=True, help="Restart VMs where it cannot be done live.")
 @click.option("--wait/--no-wait", default=True, help="Wait until VMs are ready (default).")
-@click.option("--timeout", default="", metavar="DUR", help="Patience for that: 300, 90s, 5m.")
+@click.option("--timeout", default="", metavar="DUR", help="How long to wait: 300, 90s, 5m.")
 @click.option(
     "--shutdown-timeout",
     default=120,

@@ -15,6 +15,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from pvekit.cli.app import App
+from pvekit.config import asked as config
 from pvekit.ssh.deadline import Deadline
 
 if TYPE_CHECKING:
@@ -38,13 +39,11 @@ class Asked:
     @cached_property
     def app(self) -> App:
         """The app that the command would have."""
-        from pvekit.config import sources
-
         given = self.ctx.find_root().params
         path, context = given.get("config_path"), given.get("context")
         settings = tuple(given.get("settings") or ())
         file = Path(path).expanduser() if path else None
-        asked = sources.Asked(file, context or "", settings)
+        asked = config.Asked(file, context or "", settings)
         return App(asked, verbose=0, quiet=True)
 
     @cached_property

@@ -42,7 +42,7 @@ def selecting(command: Callable[..., Any]) -> Callable[..., Any]:
             "--role",
             default="",
             metavar="ROLE",
-            help="All of ours that have this role.",
+            help="All of pvekit's VMs of this role.",
             shell_complete=known.roles,
         ),
         click.option(
@@ -51,9 +51,9 @@ def selecting(command: Callable[..., Any]) -> Callable[..., Any]:
             "selectors",
             multiple=True,
             metavar="KEY=VALUE,...",
-            help="All of ours that match: tag=web, tag!=old, role=, node=, status=, name=web-*.",
+            help="Those of pvekit's VMs: tag=web, tag!=old, role=, node=, status=, name=web-*.",
         ),
-        click.option("--all", "every", is_flag=True, help="All of ours."),
+        click.option("--all", "every", is_flag=True, help="All of pvekit's VMs."),
     )
     for option in reversed(options):
         command = option(command)

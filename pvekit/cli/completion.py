@@ -24,7 +24,7 @@ def completion(ctx: click.Context, shell: str) -> None:
     is asked for its own over SSH, for less than a second; they are kept for some seconds in
     ~/.cache/pvekit/names. What does not answer in time is completed from there, or not at all.
 
-    Of zsh, ~/.zshrc needs `fpath+=(~/.zfunc)` before `autoload -Uz compinit && compinit`.
+    For zsh, ~/.zshrc needs `fpath+=(~/.zfunc)` before `autoload -Uz compinit && compinit`.
     """
     from pvekit.cli.shells import speaker
 

@@ -21,7 +21,7 @@ SIZE = (
     ),
     click.option("--cpus", type=click.IntRange(1, 512), metavar="N", help="Virtual CPUs."),
     click.option("--memory", default="", metavar="MIB|4G", help="Memory in MiB, or with a unit."),
-    click.option("--disk", default="", metavar="GB", help="Disk in GiB, or with a unit."),
+    click.option("--disk", default="", metavar="GIB|40G", help="Disk in GiB, or with a unit."),
 )
 PLACEMENT = (
     click.option(
@@ -43,14 +43,14 @@ PLACEMENT = (
         "--near",
         default="",
         metavar="VM",
-        help="On the node of this guest.",
+        help="On the node where this VM is.",
         shell_complete=known.all_vms,
     ),
     click.option(
         "--avoid",
         multiple=True,
         metavar="NODE",
-        help="Not there; may be repeated.",
+        help="Not on this node; may be repeated.",
         shell_complete=known.nodes,
     ),
 )
@@ -77,9 +77,11 @@ _OPTIONS = (
         "--vmid",
         type=click.IntRange(100, 999_999_999),
         metavar="VMID",
-        help="Instead of the next one.",
+        help="This id instead of the next free one.",
     ),
-    click.option("--name", default="", metavar="NAME", help="Instead of PREFIX-ROLE-NUMBER."),
+    click.option(
+        "--name", default="", metavar="NAME", help="This name instead of PREFIX-ROLE-NUMBER."
+    ),
     click.option(
         "--count",
         type=click.IntRange(1, 1000),
@@ -114,7 +116,7 @@ _OPTIONS = (
     ),
     click.option("--full/--linked", default=None, help="A full clone (default) or a linked one."),
     click.option("--wait/--no-wait", default=True, help="Wait until it is ready (default)."),
-    click.option("--timeout", default="", metavar="DUR", help="Patience: 300, 90s, 5m."),
+    click.option("--timeout", default="", metavar="DUR", help="How long to wait: 300, 90s, 5m."),
     click.option(
         "--guest-host-key",
         type=click.Choice(["pinned", "accept-new"]),

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
-import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -73,6 +71,9 @@ def _interrupted(error: Interrupted, words: Sequence[str]) -> int:
 
 
 def _bug() -> int:
+    import tempfile
+    import traceback
+
     handle, path = tempfile.mkstemp(prefix="pvekit-bug-", suffix=".txt")
     os.close(handle)
     Path(path).write_text(masked(traceback.format_exc()), encoding="utf-8")

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 )
 @click.option("--force", is_flag=True, help="Then cut the power of one that does not shut down.")
 @click.option("--wait/--no-wait", default=True, help="Wait until it is ready again (default).")
-@click.option("--timeout", default="", metavar="DUR", help="Patience for that: 300, 90s, 5m.")
+@click.option("--timeout", default="", metavar="DUR", help="How long to wait: 300, 90s, 5m.")
 @parallel_option
 @format_option
 @dry_run_option

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 )
 @click.option("--allow-restart", is_flag=True, help="Restart a VM where it cannot be done live.")
 @click.option("--wait/--no-wait", default=True, help="Wait after a restart until it is ready.")
-@click.option("--timeout", default="", metavar="DUR", help="Patience for that: 300, 90s, 5m.")
+@click.option("--timeout", default="", metavar="DUR", help="How long to wait: 300, 90s, 5m.")
 @click.option(
     "--shutdown-timeout",
     default=120,

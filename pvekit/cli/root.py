@@ -15,7 +15,7 @@ _VM = "pvekit.cli.vm"
 _TEMPLATE = "pvekit.cli.template"
 
 TABLE = {
-    "template": Entry(f"{_TEMPLATE}:template", "Build and list templates."),
+    "template": Entry(f"{_TEMPLATE}:template", "Build, check and remove templates."),
     "vm": Entry(f"{_VM}:vm", "Create, list, change and delete VMs, and work in them."),
     "place": Entry("pvekit.cli.place:place", "Say where VMs would go, and why; changes nothing."),
     "apply": Entry("pvekit.cli.applying:apply", "Make the site what a fleet file says."),
@@ -53,11 +53,15 @@ TABLE = {
     "--context",
     metavar="NAME",
     default="",
-    help="The site to work on (else PVEKIT_CONTEXT).",
+    help="The site to work on; else PVEKIT_CONTEXT names it.",
     shell_complete=known.contexts,
 )
 @click.option(
-    "--set", "settings", metavar="KEY=VALUE", multiple=True, help="Over the configuration."
+    "--set",
+    "settings",
+    metavar="KEY=VALUE",
+    multiple=True,
+    help="Set a value of the configuration; may be repeated.",
 )
 @telling_options
 @unattended_options
@@ -79,7 +83,7 @@ def root(
 
     from pvekit.cli.app import App
     from pvekit.cli.durations import duration
-    from pvekit.config.sources import Asked
+    from pvekit.config.asked import Asked
 
     invocation = ctx.find_object(Invocation) or Invocation()
     file = Path(config_path).expanduser() if config_path else None

@@ -6,11 +6,9 @@ secrets. Data is not told but printed: see :mod:`pvekit.cli.output`.
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal, TextIO
 
 import click
@@ -60,6 +58,9 @@ class Voice:
 
     def line(self, level: Level, text: str, about: Happened) -> str:
         """Return an event as a line of JSON; what it is not about is null."""
+        import json
+        from datetime import UTC, datetime
+
         entry = {
             "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
             "level": level,

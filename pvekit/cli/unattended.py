@@ -19,13 +19,13 @@ _OPTIONS = (
         "--non-interactive",
         is_flag=True,
         envvar="PVEKIT_NON_INTERACTIVE",
-        help="Never ask: fail and name the option that answers. So it is without a terminal.",
+        help="Never ask: fail, and name the option that answers. The default without a terminal.",
     ),
     click.option(
         "--lock-wait",
         metavar="TIME",
         default=None,
         envvar="PVEKIT_LOCK_WAIT",
-        help="One such command at a time on a site: wait so long for another to end (0, 90s, 10m).",
+        help="One command of a kind at a time on a site; wait so long for another: 0, 90s, 10m.",
     ),
 )

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pvekit import private
+from pvekit.config.asked import Asked
 from pvekit.config.nearest import did_you_mean
 from pvekit.errors import NotFound, PvekitError, UsageError
 
@@ -52,15 +53,6 @@ class Sources:
     def __str__(self) -> str:
         lower = "".join(f" (over {file})" for file in reversed(self.files[:-1]))
         return f"{self.main}{lower}" if self.files else "The environment"
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What a command line names: a file, a context, values."""
-
-    file: Path | None = None
-    context: str = ""
-    settings: tuple[str, ...] = ()
 
 
 class Home:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from pvekit.config.asked import Asked
 from pvekit.config.load import load
 from pvekit.config.model import (
     BuildNetwork,
@@ -16,7 +17,7 @@ from pvekit.config.model import (
     Readiness,
     RoleConfig,
 )
-from pvekit.config.sources import Asked, find
+from pvekit.config.sources import find
 from pvekit.errors import UsageError
 from pvekit.sizing import Size, presets
 

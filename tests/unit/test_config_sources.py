@@ -11,10 +11,11 @@ import pytest
 import yaml
 
 from pvekit.config import schema
+from pvekit.config.asked import Asked
 from pvekit.config.faults import ConfigFaults, Origin
 from pvekit.config.load import load, public_keys, together, validate
 from pvekit.config.named import unknown, variable
-from pvekit.config.sources import Asked, Home, Sources, find
+from pvekit.config.sources import Home, Sources, find
 from pvekit.config.viewing import tree, values
 from pvekit.errors import NotFound, UsageError
 

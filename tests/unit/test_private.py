@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from pvekit import private
+from pvekit.config.asked import Asked
 from pvekit.config.load import load
-from pvekit.config.sources import Asked, find
+from pvekit.config.sources import find
 from pvekit.errors import PvekitError, UsageError
 from pvekit.journal import Store
 from pvekit.ssh.hostkeys import HostKey
