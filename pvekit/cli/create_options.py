@@ -19,6 +19,7 @@ SIZE = (
         help="A size of the configuration, or auto.",
         shell_complete=known.sizes,
     ),
+    click.option("--workload", default="", metavar="TEXT", help="What it is to do, for auto."),
     click.option("--cpus", type=click.IntRange(1, 512), metavar="N", help="Virtual CPUs."),
     click.option("--memory", default="", metavar="MIB|4G", help="Memory in MiB, or with a unit."),
     click.option("--disk", default="", metavar="GIB|40G", help="Disk in GiB, or with a unit."),

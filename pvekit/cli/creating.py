@@ -10,7 +10,7 @@ from pvekit.cli.app import App
 from pvekit.cli.durations import duration
 from pvekit.cli.output import Form, View, emit
 from pvekit.cli.progress import Progress
-from pvekit.config.model import OnFailure
+from pvekit.config.model import AUTO_SIZE, OnFailure
 from pvekit.errors import UsageError
 from pvekit.operations import creating
 from pvekit.operations.carrying import Report
@@ -76,6 +76,7 @@ def foresee(app: App, asked: Request, *, form: Form, explain: bool, detailed: bo
     found, preview = creating.foresee(desk, asked, journal)
     if found.run:
         say.note(f"would go on with run {found.run}")
+    _tell_size(found, asked, explain=explain)
     _tell(found, explain=explain)
     previewing.show(preview, form)
     return previewing.status(preview, detailed=detailed)
@@ -101,6 +102,7 @@ def create(
         say.note(f"resuming run {journal.run}: {names or 'nothing decided yet'}")
     found, report = creating.carry_out(desk, asked, journal or creating.begin(desk, asked))
     progress.close()
+    _tell_size(found, asked, explain=explain)
     if explain or say.voice().verbosity >= say.STEPS:
         _tell(found, explain=True)
     results(found, report, form)
@@ -115,6 +117,20 @@ def _stands(desk: Desk, asked: Request, form: Form) -> bool:
     say.note(f"{found.name} is there already and as asked for: nothing to do.")
     emit(form, MADE, [unchanged(found)], run=None)
     return True
+
+
+def _tell_size(found: Decided, asked: Request, *, explain: bool) -> None:
+    """Say where a size comes from that was not named."""
+    if asked.size not in ("", AUTO_SIZE):
+        return
+    sizes = {}
+    for spec, _ in found.decisions:
+        size = f"{spec.cpus} vCPU, {spec.memory_mb} MiB, {spec.disk_gb} GiB"
+        sizes[f"size: {size}; source: {spec.source}; {spec.because}"] = spec.evidence
+    for line, evidence in sizes.items():
+        say.note(line)
+        for each in evidence if explain else ():
+            say.note(f"  {each}")
 
 
 def _tell(found: Decided, *, explain: bool) -> None:

@@ -19,7 +19,7 @@ PLACES = View(
     kind="Place",
     name="node/{node}",
     columns=("name", "size", "node"),
-    wide=("cpus", "memory_mb", "disk_gb", "template"),
+    wide=("cpus", "memory_mb", "disk_gb", "source", "template"),
 )
 _REASONS = ("name", "node", "verdict", "because")
 

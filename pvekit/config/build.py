@@ -34,7 +34,7 @@ def config(source: Path | None, data: Section, presets: Mapping[str, Size]) -> C
     """Return the configuration that checked values stand for; `source` is the main file."""
     kept = (
         *("ssh_user", "ssh_private_key_path", "ssh_known_hosts_path"),
-        *("image_dir", "on_failure", "audit", "sudo"),
+        *("image_dir", "on_failure", "audit", "sudo", "sizes_dir"),
     )
     return Config(
         nodes=with_aliases([_node(entry) for entry in data["proxmox_nodes"]]),

@@ -220,6 +220,7 @@ class Config:
     audit: bool = True
     sudo: Literal["all", "wrapper"] = "all"
     image_dir: str = "/var/lib/vz/pvekit"
+    sizes_dir: str | None = None
     source: Path | None = None
     context: str = ""
     origins: Mapping[Place, Origin] = field(default_factory=dict, compare=False, repr=False)

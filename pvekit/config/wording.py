@@ -115,8 +115,8 @@ def _belongs(key: str, package: str) -> str:
 
 
 def _sections(package: str) -> Iterator[tuple[str, Iterable[str]]]:
-    yield "", load(package)["properties"]
-    for name, schema in load(package)["properties"].items():
+    yield "", load(package).get("properties", {})
+    for name, schema in load(package).get("properties", {}).items():
         yield f"{name}.", resolved(schema, package).get("properties", ())
 
 

@@ -39,6 +39,11 @@ def ask(desk: Desk, request: Request) -> Answer:
             "cpus": need.size.cpus,
             "memory_mb": need.size.memory_mb,
             "disk_gb": need.size.disk_gb,
+            "source": wished.source,
+            "because": wished.because,
+            "evidence": list(wished.evidence),
+            "confidence": wished.confidence,
+            "workload": wished.workload,
             "node": choice.node.alias,
             "template": choice.template.vmid,
             "reasons": [

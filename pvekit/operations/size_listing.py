@@ -8,13 +8,15 @@ from typing import Any
 from pvekit.config.model import Config
 from pvekit.config.nearest import did_you_mean
 from pvekit.errors import NotFound
+from pvekit.operations import workload_classes
 from pvekit.sizing import roles_of
 
 
 def rows(config: Config) -> list[dict[str, Any]]:
     """Return the sizes: memory in MiB, disk in GiB, and the roles that get each by default."""
+    known = workload_classes.known(config)
     return [
-        {"name": name, **asdict(size), "roles": list(roles_of(name))}
+        {"name": name, **asdict(size), "roles": list(roles_of(name, known))}
         for name, size in config.sizes.items()
     ]
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from ipaddress import ip_address
 from typing import Any
 
 from pvekit.config.load import public_keys
-from pvekit.config.model import BASE_TEMPLATE, Config, TemplateConfig
+from pvekit.config.model import AUTO_SIZE, BASE_TEMPLATE, Config, TemplateConfig
 from pvekit.errors import UsageError
 from pvekit.inventory.model import Inventory
 from pvekit.journal.store import MANNER
-from pvekit.operations import placement_rules
-from pvekit.sizing import Sized, SizeRequest, choose
+from pvekit.operations import placement_rules, workload_classes
+from pvekit.sizing import Link, Sized, SizeRequest, choose
 from pvekit.vms import decide
 from pvekit.vms.create import Wait
 from pvekit.vms.decide import Wishes
@@ -27,6 +28,7 @@ class Request:
 
     role: str
     size: str = ""
+    workload: str = ""
     cpus: int | None = None
     memory_mb: int | None = None
     disk_gb: int | None = None
@@ -72,32 +74,43 @@ def data(request: Request, config: Config) -> dict[str, Any]:
     return {"asked": asked, MANNER: manner, **made_of}
 
 
-def sized(config: Config, inventory: Inventory, request: Request) -> Sized:
-    """Decide the size of the asked-for machines."""
+def sized(
+    config: Config, inventory: Inventory, request: Request, links: Sequence[Link] = ()
+) -> Sized:
+    """Decide the size of the asked-for machines; ``links`` know more than the presets."""
     role = config.role(request.role)
     template = _template(config, inventory, request.template or role.template)
     found = decide.templates(inventory, template.name)
     asked = SizeRequest(
         role=request.role,
-        size=request.size or role.size,
+        size=request.size or (AUTO_SIZE if request.workload else role.size),
         cpus=request.cpus,
         memory_mb=request.memory_mb,
         disk_gb=request.disk_gb,
         template_disk_gb=decide.template_disk_gb(found) or template.base_disk_gb,
+        workload=request.workload,
+        tags=(*role.tags, *request.tags),
+        template=template.name,
     )
-    return choose(asked, config.sizes)
+    return choose(asked, config.sizes, workload_classes.known(config), links)
 
 
-def wishes(config: Config, inventory: Inventory, request: Request) -> Wishes:
+def wishes(
+    config: Config, inventory: Inventory, request: Request, links: Sequence[Link] = ()
+) -> Wishes:
     """Return what is wished for: what was asked for, over the role's and the config's defaults."""
     role = config.role(request.role)
     template = _template(config, inventory, request.template or role.template)
-    size = sized(config, inventory, request)
+    size = sized(config, inventory, request, links)
     clone, cloud_init = config.clone, config.cloud_init
     return Wishes(
         role=request.role,
         size=size.size,
         because=size.because,
+        source=size.source,
+        evidence=size.evidence,
+        confidence=size.confidence,
+        workload=size.workload,
         template=template.name,
         user=cloud_init.user or template.user,
         keys=public_keys(config),

@@ -22,7 +22,8 @@ _VALUE = re.compile(r"[!-~]+")
 class Mark:
     """Who made a guest and what for; an empty value is left out of the line.
 
-    ``fleet`` is the fleet whose file names the VM; a mark without one belongs to none.
+    ``fleet`` is the fleet whose file names the VM; a mark without one belongs to none. ``source``
+    is where the size in ``need`` came from, ``workload`` the class that it was chosen for.
     """
 
     kind: Kind
@@ -35,6 +36,8 @@ class Mark:
     digest: str = ""
     image: str = ""
     fleet: str = ""
+    source: str = ""
+    workload: str = ""
 
     def to_line(self) -> str:
         """Return the mark's line; raises :class:`UsageError` for a value with blanks."""

@@ -1,6 +1,6 @@
-"""From a wish to a size, with the reason; predictors are handed in from outside."""
+"""From a wish to a size, with the reason; what is known of machines is handed in from outside."""
 
-from pvekit.sizing.choice import Answer, Predictor, Sized, SizeRequest, choose
+from pvekit.sizing.choice import Link, Need, Sized, SizeRequest, choose, is_open
 from pvekit.sizing.demand import (
     Allocation,
     Confidence,
@@ -12,29 +12,32 @@ from pvekit.sizing.demand import (
     Series,
 )
 from pvekit.sizing.history import recommend
-from pvekit.sizing.presets import RolePreset, presets, role_preset, roles_of
+from pvekit.sizing.presets import presets, roles_of, workloads
 from pvekit.sizing.size import Size, parse_disk, parse_memory
+from pvekit.sizing.workload import Catalogue, Workload
 
 __all__ = [
     "Allocation",
-    "Answer",
+    "Catalogue",
     "Confidence",
     "Demand",
     "Evidence",
     "History",
-    "Predictor",
+    "Link",
+    "Need",
     "Recommendation",
     "Risk",
-    "RolePreset",
     "Series",
     "Size",
     "SizeRequest",
     "Sized",
+    "Workload",
     "choose",
+    "is_open",
     "parse_disk",
     "parse_memory",
     "presets",
     "recommend",
-    "role_preset",
     "roles_of",
+    "workloads",
 ]

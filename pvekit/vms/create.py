@@ -158,7 +158,17 @@ def _clone(spec: VmSpec, at: Placement) -> Step:
 def mark_of(spec: VmSpec, at: Placement) -> Mark:
     """Return the mark that a machine carries."""
     need = f"{spec.cpus}c{spec.memory_mb}m{spec.disk_gb}g"
-    return Mark("vm", at.vmid, spec.name, role=spec.role, run=at.run, need=need, fleet=spec.fleet)
+    return Mark(
+        "vm",
+        at.vmid,
+        spec.name,
+        role=spec.role,
+        run=at.run,
+        need=need,
+        fleet=spec.fleet,
+        source=spec.source,
+        workload=spec.workload,
+    )
 
 
 def _undo(spec: VmSpec, at: Placement) -> tuple[Step, ...]:

@@ -32,6 +32,10 @@ class Wishes:
     user: str
     keys: tuple[str, ...]
     because: str = ""
+    source: str = ""
+    evidence: tuple[str, ...] = ()
+    confidence: str = ""
+    workload: str = ""
     count: int = 1
     prefix: str = "k8s"
     name: str = ""
@@ -224,6 +228,10 @@ def _spec(wishes: Wishes, name: str, ip: str, choice: Choice) -> VmSpec:
         memory_mb=wishes.size.memory_mb,
         disk_gb=wishes.size.disk_gb,
         because=wishes.because,
+        source=wishes.source,
+        evidence=wishes.evidence,
+        confidence=wishes.confidence,
+        workload=wishes.workload,
         user=wishes.user,
         keys=wishes.keys,
         bridge=bridge,

@@ -12,7 +12,8 @@ T = TypeVar("T", "VmSpec", "Placement")
 class VmSpec:
     """The wanted machine: ``memory_mb`` in MiB, ``disk_gb`` in GiB, ``ip`` ``dhcp`` or a CIDR.
 
-    ``because`` says in words where the size comes from. ``fleet`` is the fleet that it belongs to,
+    ``source``, ``because``, ``evidence`` and ``confidence`` say where the size comes from,
+    ``workload`` is the class that it was chosen for. ``fleet`` is the fleet that it belongs to,
     ``notes`` its description for people; without ``start`` it is made and stays off.
     """
 
@@ -26,6 +27,10 @@ class VmSpec:
     bridge: str
     storage: str
     because: str = ""
+    source: str = ""
+    evidence: tuple[str, ...] = ()
+    confidence: str = ""
+    workload: str = ""
     tags: tuple[str, ...] = ()
     ip: str = "dhcp"
     gateway: str = ""
