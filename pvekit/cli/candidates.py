@@ -16,6 +16,7 @@ from click.shell_completion import CompletionItem
 
 from pvekit.cli.app import App
 from pvekit.config import asked as config
+from pvekit.errors import PvekitError
 from pvekit.ssh.deadline import Deadline
 
 if TYPE_CHECKING:
@@ -57,7 +58,11 @@ class Asked:
         cache = KnownCache.of(os.environ, home, config.whereabouts)
         deadline = self.ctx.find_object(Deadline)
         seconds = max(0.0, deadline.left - MARGIN) if deadline else 0.0
-        return known(config, connect(config, home), cache, seconds, time.time()).vms
+        try:
+            machines = connect(config, home)
+        except PvekitError:  # how to reach a node is not known: other commands say why
+            return cache.read(time.time()).vms
+        return known(config, machines, cache, seconds, time.time()).vms
 
     def items(self, words: Iterable[Word]) -> list[CompletionItem]:
         """Return the words that go on as this one begins, but for those that were given."""

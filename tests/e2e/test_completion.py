@@ -292,6 +292,21 @@ def test_a_host_key_that_nobody_trusts(prompt):
     assert prompt.readings() == before
 
 
+def test_a_node_that_nobody_knows_how_to_reach(prompt):
+    prompt.completed("pvekit", "vm", "show", "")
+    prompt.age(16)
+    settings = prompt.live.home / ".ssh" / "config"
+    settings.parent.mkdir()
+    settings.write_text("Host *\n  ProxyCommand ssh elsewhere -W %h:%p\n")
+    before = prompt.readings()
+    try:
+        assert prompt.completed("pvekit", "vm", "show", "w") == ["web-1"]
+        assert prompt.readings() == before
+    finally:
+        settings.unlink()
+        settings.parent.rmdir()
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"asked": 1, "told": [1]}', '{"told": {}}'])
 def test_a_cache_that_is_none(prompt, text):
     prompt.completed("pvekit", "vm", "show", "")
