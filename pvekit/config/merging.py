@@ -51,7 +51,7 @@ def _placed(layer: Document, main: Path | None, cwd: Path) -> Document:
     source = layer.source if isinstance(layer.source, Path) else cwd / "-"
     value = layer.value
     for place, mark in layer.marks.items():
-        if mark.written and schema.is_local_path(place) and not is_key(mark.written):
+        if mark.written and schema.is_local_path(place, mark.written) and not is_key(mark.written):
             value = _replaced(value, place, _whole(source, mark.written))
     return Document(layer.source, value, layer.marks, layer.faults)
 

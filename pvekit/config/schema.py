@@ -82,9 +82,10 @@ def is_secret(place: Place) -> bool:
     return bool(at(place).get("writeOnly"))
 
 
-def is_local_path(place: Place) -> bool:
-    """Whether what stands at a place may be a path of this machine."""
-    return bool(at(place).get("x-local-path"))
+def is_local_path(place: Place, written: str = "") -> bool:
+    """Whether the text at a place is a path: every one, or those like ``x-local-path`` there."""
+    told = at(place).get("x-local-path")
+    return told is True or (isinstance(told, str) and re.search(told, written) is not None)
 
 
 def violations(value: Value, package: str = CONFIG) -> list[Violation]:

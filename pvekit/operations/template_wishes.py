@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from pvekit.config.model import BASE_TEMPLATE, Config, TemplateConfig
 from pvekit.templates import recipe, sums
@@ -34,6 +34,10 @@ def _with_recipe(template: TemplateConfig, wanted: str) -> TemplateConfig:
     """Return a template with another recipe: it gets a name and, after it, an id of its own."""
     if wanted == template.recipe:
         return template
+    if recipe.is_path(wanted):
+        wanted = str(
+            Path(wanted).expanduser().absolute()
+        )  # a user's words count from where they are
     suffix = PurePosixPath(wanted).stem
     return replace(template, recipe=wanted, name=f"{template.name}-{suffix}", id=template.id + 1)
 
@@ -41,7 +45,8 @@ def _with_recipe(template: TemplateConfig, wanted: str) -> TemplateConfig:
 def wish_of(config: Config, template: TemplateConfig) -> tuple[Wish, Recipe]:
     """Return a configured template as it is wanted, and its recipe."""
     minor = template.kubernetes_version
-    made = recipe.load(template.recipe, {"KUBERNETES_MINOR": minor} if minor else None)
+    name = str(config.path(template.recipe)) if recipe.is_path(template.recipe) else template.recipe
+    made = recipe.load(name, {"KUBERNETES_MINOR": minor} if minor else None)
     network = template.build_network
     return (
         Wish(

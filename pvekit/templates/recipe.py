@@ -123,8 +123,13 @@ def names() -> list[str]:
     return sorted(path.stem for path in folder("cloudinit").glob("*.yaml"))
 
 
+def is_path(name: str) -> bool:
+    """Whether a recipe is named by its file, and not one of those that come with pvekit."""
+    return name.endswith((".yaml", ".yml"))
+
+
 def _path(name: str) -> Path:
-    if name.endswith((".yaml", ".yml")):
+    if is_path(name):
         return Path(name).expanduser()
     path = folder("cloudinit") / f"{name}.yaml"
     if not path.is_file():

@@ -32,7 +32,8 @@ class Wanted:
     """The words of a ``lab:`` remark.
 
     ``nodes=N``, ``storage=KIND``, ``standalone``: the site. ``template``: built; ``vms=A,B:ROLE``:
-    made, of the role "worker" without another. ``newcomer``: there is no configuration, nor are the
+    made, of the role "worker" without another. ``project``: the lab's configuration is the user's, so that a
+    project's file may lie over it. ``newcomer``: there is no configuration, nor are the
     host keys known; ~/.ssh/config knows the nodes as pve1.example.org and so on. WORD=VALUE in capitals: what stands for a
     placeholder of the document. RUN is always a run that is not finished.
     """
@@ -87,9 +88,9 @@ class Reader:
     def environ(self) -> dict[str, str]:
         found = {**os.environ, **self.live.environ, "COLUMNS": "200"}
         found["PATH"] = f"{self.programs}:{found['PATH']}"
-        if "newcomer" in self.wanted.words:
+        if {"newcomer", "project"} & set(self.wanted.words):
             found.pop("PVEKIT_CONFIG")
-        if (self.live.home / ".config/pvekit").exists():
+        if "newcomer" in self.wanted.words and (self.live.home / ".config/pvekit").exists():
             key = yaml.safe_load(self.live.config.read_text())["vm_template"]["signing_key"]
             found["PVEKIT_VM_TEMPLATE__SIGNING_KEY"] = str(key)
         return found | self.exported
@@ -108,6 +109,10 @@ class Reader:
         for name in ("my-script.sh", "script.sh"):
             self._write(self.work / name, SCRIPT)
         self._write_ssh_files()
+        if "project" in self.wanted.words:
+            folder = self.live.home / ".config" / "pvekit"
+            folder.mkdir(parents=True, mode=0o700)
+            shutil.copy(self.live.config, folder)
         if "template" in self.wanted.words:
             self.live.must("template", "build")
         for vm in filter(None, self.wanted.values.get("vms", "").split(",")):

@@ -13,7 +13,9 @@ from shown import Block, blocks
 
 REPOSITORY = Path(__file__).parents[2]
 PATHS = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
-BLOCKS = {path.name: list(blocks(path, path.name)) for path in PATHS}
+# The examples of the reference, which is made of help texts, do not follow upon each other.
+REFERENCE = "cli.md"
+BLOCKS = {path.name: list(blocks(path, path.name)) for path in PATHS if path.name != REFERENCE}
 DOCUMENTS = {
     name: found for name, found in BLOCKS.items() if any(each.of_a_shell for each in found)
 }
