@@ -107,7 +107,7 @@ def _version(shell: Shell, node: NodeEntry) -> str:
         raise NotUsable(
             f"The user of {node.host} may not use `sudo` without a password.",
             details=said,
-            hint="Log in as root, or see the README on another user than root.",
+            hint="Log in as root, or see docs/security.md on other users.",
         )
     if result.ok or result.exit_status == 127 or "not found" in said:
         raise NotUsable(

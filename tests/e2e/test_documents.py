@@ -15,10 +15,13 @@ REPOSITORY = Path(__file__).parents[2]
 PATHS = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
 # The examples of the reference, which is made of help texts, do not follow upon each other.
 REFERENCE = "cli.md"
-BLOCKS = {path.name: list(blocks(path, path.name)) for path in PATHS if path.name != REFERENCE}
+NAMES = {path: str(path.relative_to(REPOSITORY)) for path in PATHS if path.name != REFERENCE}
+BLOCKS = {name: list(blocks(path, name)) for path, name in NAMES.items()}
 DOCUMENTS = {
     name: found for name, found in BLOCKS.items() if any(each.of_a_shell for each in found)
 }
+
+GENERATED = ("lab-parity.md", "troubleshooting.md")
 
 MASKS = (
     (r"\d+\.\d( s\b| +(ready|failed|running|done)\b)", r"T\1"),
@@ -107,3 +110,27 @@ def test_a_wrong_status_or_output_is_found(tmp_path: Path):
     assert first.startswith("some.md:2: pvekit size show smal\nended with 5")
     assert second.startswith("some.md:3: ")
     assert "size/small" in second
+
+
+def test_lines_are_wrapped_alike():
+    """Prose at about 110 columns; what is shown or in a table may be longer."""
+    long = [
+        f"{name}:{number}"
+        for path, name in NAMES.items()
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        if len(line) > 123
+        and not line.startswith(("|", "`", "<!--", "["))
+        and not is_shown(name, number)
+        and path.name not in GENERATED
+    ]
+    assert long == []
+
+
+def is_shown(name: str, number: int) -> bool:
+    return any(b.first <= number < b.first + len(b.lines) for b in BLOCKS[name])
+
+
+def test_every_document_is_in_the_index():
+    index = (REPOSITORY / "docs" / "README.md").read_text()
+    missing = [path.name for path in PATHS if f"({path.name})" not in index]
+    assert sorted(missing) == ["README.md", "README.md"]
