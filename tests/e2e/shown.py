@@ -3,7 +3,8 @@
 Comments that a reader does not see speak to the tests; each stands on a line of its own:
 
 ``<!-- lab: nodes=3 template vms=web-1,web-2 -->``
-    From here on there is a fresh lab in this state: see ``reader.Wanted`` for the words.
+    From here on there is a fresh lab in this state: see ``reader.Wanted`` for the words. A document
+    begins with ``template``.
 ``<!-- not run: REASON -->``
     The next block is not run.
 ``<!-- answers: WORD, WORD -->``

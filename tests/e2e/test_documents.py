@@ -51,7 +51,7 @@ def differs(shown: str, out: str) -> bool:
 
 def passages(found: list[Block]) -> Iterator[tuple[Wanted, list[Block]]]:
     """Yield the states of the site that a document wants, each with the blocks that belong to it."""
-    wanted, together = Wanted(), []
+    wanted, together = Wanted.of("template"), []
     for block in found:
         if "lab" in block.remarks:
             if together:
