@@ -11,12 +11,12 @@ from pvekit.inventory.model import NodeState
 from pvekit.leftovers.machines import Item, subject
 from pvekit.leftovers.model import LeftAlone, Leftover, View
 from pvekit.leftovers.owners import Owners
-from pvekit.plan import Ask, Change, Check, Step, Verdict, check
+from pvekit.plan import Change, Check, Step, Verdict, check
 from pvekit.pve import act, claiming, files
 from pvekit.pve.claims import FOLDER, Claim
 from pvekit.pve.local import LocalFile
 from pvekit.pve.scripts import script
-from pvekit.shell import Command, Query
+from pvekit.shell import Command
 
 WAITED_FOR = 24 * 3600.0
 """Nobody waits longer, in seconds, for the end of a job that has ended."""
@@ -166,10 +166,8 @@ def _job(node: str, job: str, runs: list[str], age: float) -> Leftover:
 
 
 def _forgotten(node: str, job: str) -> Check:
-    path = f"/run/pvekit/jobs/{job}"
-    query = Query(script("files"), lambda out: f"file {path}" in out.splitlines())
-    asked = Ask(node, query, topic=path)
-    return check(f"{path} is gone", asked, lambda there: Verdict(not there))
+    says = f"/run/pvekit/jobs/{job} is gone"
+    return check(says, act.job(node, job), lambda found: Verdict(found.state == "none"))
 
 
 def _speaks_of(item: LeftAlone, vmid: int) -> bool:

@@ -6,11 +6,12 @@ import base64
 import hashlib
 import shutil
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
+from pvekit.leftovers.files import _job
 from pvekit.plan import Change, Guard
 from pvekit.pve import act, agent, qm, scripts
 from pvekit.pve.agent import Allowance
@@ -77,6 +78,12 @@ def acting(change: Change) -> Command:
     return act.sent(change, JOB)
 
 
+def asked_of_a_job() -> Command:
+    """What ``gc`` asks of a job that it has removed."""
+    (asked,) = [next(_job("pve1", JOB, [], 0.0).steps[0].goal.look())]
+    return replace(asked.query.command, words=(*asked.query.command.words, asked.topic))
+
+
 def script(name: str, *args: object) -> Command:
     return scripts.script(name, *args)
 
@@ -115,7 +122,8 @@ ALLOWED = {
     "resize": acting(qm.resize(VM, "scsi0", 20)),
     "start": acting(qm.start(VM)),
     "shutdown": acting(qm.shutdown(VM, 60, force=True)),
-    "destroy": acting(qm.destroy(Guard("deleting", 100, "web", "0123abcd"))),
+    "destroy": acting(qm.destroy(Guard("deleting", 100, "web", "0123abcd", maker="4567cdef"))),
+    "destroy as it was": acting(qm.destroy(Guard("deleting", 100, "web", "0123abcd"))),
     "template": acting(qm.template(BUILD)),
     "read": script("read-site", IMAGES),
     "doctor": scripts.joined(("doctor", "read-site"), IMAGES, "https://a/b.img", "https://a/SUMS"),
@@ -126,6 +134,7 @@ ALLOWED = {
     ),
     "release": script("release", "0123abcd", "vmid-100"),
     "jobs": script("jobs", JOB),
+    "a job that gc has removed": asked_of_a_job(),
     "symptoms": script("symptoms", 100),
     "tasklog": script("tasklog", "UPID:pve1:00001234:00AB12CD:6561F3AA:qmclone:100:root@pam:", 100),
     "sums": script("sums", "https://a.example/SHA256SUMS", "-", "-"),
