@@ -395,6 +395,26 @@ def test_a_process_that_has_a_dead_jobs_pid_is_not_the_job(node):
     assert node.job("j1").state == "dead"
 
 
+def test_a_job_that_was_never_started_is_dead_after_a_while_and_can_run(node):
+    """Who was to start it died right after he had claimed it; it was joined for ever."""
+    folder = node.path("/run/pvekit/jobs/j1")
+    folder.mkdir(parents=True)
+    assert node.job("j1").state == "running"
+    assert sent(node, qm.start(VM), "j1").exit_status in (0, 96)
+    os.utime(folder, (time.time() - 100, time.time() - 100))
+    assert node.job("j1").state == "dead"
+    node.config(101, marked())
+    assert sent(node, qm.start(VM), "j1").ok
+    assert node.ended("j1").state == "done"
+    assert node.called() == ["start 101"]
+    folder = node.path("/run/pvekit/jobs/j2")
+    folder.mkdir()
+    os.utime(folder, (time.time() - 100, time.time() - 100))
+    result = node.run(script("forget", "none-of-these", "j2"))
+    assert (result.ok, result.out, result.err) == (True, "", "")
+    assert not folder.exists()
+
+
 def test_jobs_are_told_apart(node):
     node.program("qm", "echo $1-$2")
     for number in (1, 2):

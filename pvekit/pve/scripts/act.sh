@@ -114,9 +114,12 @@ if [ "$job" = - ]; then
   exit
 fi
 
+# A job writes its pid as the first thing: without one it is about to, or was never started.
+young() { [ $(($(date +%s) - $(stat -c %Y "$dir" 2>/dev/null || echo 0))) -lt 60 ]; }
+
 alive() {
   pid='' since=''
-  read -r pid since <"$dir/pid" || return 0
+  read -r pid since <"$dir/pid" || { young; return; }
   IFS= read -r stat <"/proc/$pid/stat" || return 1
   set -- ${stat##*) }
   [ "${20}" = "$since" ]
@@ -128,7 +131,9 @@ mkdir -p /run/pvekit/jobs || exit
 # Of all that find a job failed or dead, only who moves the file that says so clears it away.
 if [ -e "$dir/rc" ]; then
   if [ "$(cat "$dir/rc")" != 0 ] && mv "$dir/rc" "$dir/over" 2>/dev/null; then rm -rf "$dir"; fi
-elif [ -e "$dir/pid" ] && ! alive 2>/dev/null && mv "$dir/pid" "$dir/over" 2>/dev/null; then
+elif [ -e "$dir/pid" ]; then
+  if ! alive 2>/dev/null && mv "$dir/pid" "$dir/over" 2>/dev/null; then rm -rf "$dir"; fi
+elif [ -d "$dir" ] && ! alive 2>/dev/null && mkdir "$dir/over" 2>/dev/null; then
   rm -rf "$dir"
 fi
 if ! mkdir "$dir" 2>/dev/null; then
@@ -139,11 +144,10 @@ fi
 if [ "$input" = - ]; then : >"$dir/in"; else printf %s "$input" | base64 -d >"$dir/in"; fi
 setsid sh -c 'dir=$1
   shift
+  IFS= read -r stat <"/proc/$$/stat"
+  born() { echo "$$ ${20}"; }
+  born ${stat##*) } >"$dir/pid"
   umask 022
   "$@" <"$dir/in" >"$dir/out" 2>"$dir/err"
   echo $? >"$dir/rc.new"
   mv "$dir/rc.new" "$dir/rc"' job "$dir" "$@" </dev/null >/dev/null 2>&1 &
-pid=$!
-IFS= read -r stat 2>/dev/null <"/proc/$pid/stat" || stat=''
-set -- ${stat##*) }
-echo "$pid ${20}" >"$dir/pid"
