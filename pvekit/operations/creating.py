@@ -7,6 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any
 
+from pvekit.errors import IdTaken
 from pvekit.journal import Account, Journal
 from pvekit.journal.frozen import part, thaw
 from pvekit.journal.store import MANNER
@@ -61,10 +62,36 @@ def foresee(desk: Desk, request: Request, journal: Journal | None) -> tuple[Deci
     """Return what creating would do, or going on with an unfinished run; changes nothing."""
     if journal is None:
         found = decided(desk, request)
-    else:
-        with closing(journal):
-            found = pinned(desk, journal)
-    return found, preview(found.plan(desk), desk.site)
+        return found, preview(found.plan(desk), desk.site)
+    with closing(journal):
+        found = pinned(desk, journal)
+    try:
+        return found, preview(found.plan(desk), desk.site)
+    except IdTaken:
+        found = _without_lost(desk, request, found)
+        return found, preview(found.plan(desk), desk.site)
+
+
+def _without_lost(desk: Desk, request: Request, found: Decided) -> Decided:
+    """Decide those machines anew, as going on would, whose vmid a stranger has taken since."""
+    maker = _Maker(desk, request)
+    lost = []
+    for decision in found.decisions:
+        try:
+            preview(replace(found, decisions=(decision,)).plan(desk), desk.site)
+        except IdTaken as error:
+            if maker.insists(error.what):
+                raise
+            lost.append(decision)
+    if not lost:
+        return found
+    gone = tuple(f"{spec.subject}/" for spec, _ in lost)
+    kept = tuple(each for each in found.decisions if each not in lost)
+    return replace(
+        found,
+        decisions=(*kept, *maker.again(found.run, lost)),
+        touched=frozenset(key for key in found.touched if not key.startswith(gone)),
+    )
 
 
 def carry_out(desk: Desk, request: Request, journal: Journal) -> tuple[Decided, Report]:
@@ -105,9 +132,7 @@ class _Maker:
 
     def again(self, run: str, lost: Sequence[Decision]) -> tuple[Decision, ...]:
         """Decide as many again as were lost."""
-        # A vmid under which a stranger's disk lies looks free in the inventory.
-        avoid = frozenset(at.vmid for _, at in lost)
-        return _decide(self.desk, self.request, run, len(lost), avoid)
+        return _decide(self.desk, self.request, run, lost)
 
     def insists(self, what: str) -> bool:
         """Whether a name, vmid or address was asked for, and no other will do."""
@@ -140,14 +165,18 @@ def _decide(
     desk: Desk,
     request: Request,
     run: str,
-    count: int = 0,
-    avoid: frozenset[int] = frozenset(),
+    lost: Sequence[Decision] = (),
 ) -> tuple[Decision, ...]:
-    """Read the site and decide on it: on so many of the asked-for machines, if not on all."""
+    """Read the site and decide on it: on as many machines as were lost, if not on all."""
     inventory = desk.inventory()
+    # A vmid under which a stranger's disk lies looks free in the inventory.
+    avoid = frozenset(at.vmid for _, at in lost)
+    # What the run still claims for a lost machine, it gives up before it decides.
+    theirs = (each for each in inventory.claims if each.run != run or each.vmid not in avoid)
+    inventory = replace(inventory, claims=tuple(theirs))
     rules = placement_rules.rules(desk.config, request.policy)
     wishes = vm_wishes.wishes(desk.config, inventory, request)
-    wishes = replace(wishes, count=count or wishes.count, avoid=wishes.avoid | avoid)
+    wishes = replace(wishes, count=len(lost) or wishes.count, avoid=wishes.avoid | avoid)
     at = decide.placed(wishes, inventory, rules)
     for warning in at.found.warnings:
         desk.warn(warning)

@@ -104,6 +104,30 @@ def test_a_vm_that_is_gone(world):
     assert f"VM 100: decided was k8s-worker-1 of run {run}, now it is gone" in world.refusal()
 
 
+@pytest.mark.parametrize("asked", [{}, {"count": 2}, {"vmid": 100}], ids=["one", "two", "asked"])
+def test_what_is_foreseen_for_a_stolen_vmid_is_what_is_done(world, asked):
+    request = dataclasses.replace(WORKER, **asked)
+    world.site.cut = Cut(0, "before", match="qm clone 9000 100")
+    assert create(world.desk, request).status in (4, 7)
+    world.site.cut = None
+    world.site.on("pve1", "qm create 100 --name web --memory 512")
+    before = world.picture()
+    if "vmid" in asked:
+        with pytest.raises(Conflict):
+            creating.foresee(world.desk, request, creating.unfinished(world.desk, request))
+        return
+    journal = creating.unfinished(world.desk, request)
+    found, preview = creating.foresee(world.desk, request, journal)
+    assert world.picture() == before
+    assert "clone" in {step.verb for step in preview.pending}
+    journal = creating.unfinished(world.desk, request)
+    made, report = creating.carry_out(world.desk, request, journal)
+    assert report.status == 0, report.errors
+    assert {(spec.name, at.vmid) for spec, at in made.decisions} == {
+        (spec.name, at.vmid) for spec, at in found.decisions
+    }
+
+
 def test_a_vmid_that_is_a_strangers_by_now(world):
     run = world.break_off("qm clone", lambda desk: create(desk, WORKER))
     world.site.on("pve1", "qm create 100 --name web --memory 512")
