@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from pvekit.cli import changing, previewing, say
 from pvekit.cli.app import App
+from pvekit.cli.asking import may_ask
 from pvekit.cli.changing import Manner
 from pvekit.cli.output import Form
 from pvekit.cli.progress import Progress
 from pvekit.operations import deleting
 from pvekit.operations.selecting import Wanted
+from pvekit.vms.delete import Doomed
+
+FEW = 3
+"""So many are named in the question itself."""
 
 
 def delete(app: App, wanted: Wanted, seconds: int, manner: Manner) -> int:
@@ -24,12 +30,21 @@ def delete(app: App, wanted: Wanted, seconds: int, manner: Manner) -> int:
         say.note(f"resuming run {found.run}")
     for taken in found.taken:
         say.note(f"taking over {taken}")
-    told = ", ".join(f"VM {vm.vmid} ({vm.name} on {vm.node})" for vm in found.doomed)
-    app.confirm(f"Delete {told} with all disks?", yes=manner.yes)
+    app.confirm(_question(found.doomed, yes=manner.yes), yes=manner.yes)
     report = deleting.carry_out(desk, found)
     progress.close()
     changing.ended("delete", found.doomed, report, manner.form)
     return app.told_ways(report)
+
+
+def _question(doomed: Sequence[Doomed], *, yes: bool) -> str:
+    """Return the question that names what goes; many are told beforehand, a line each."""
+    names = [f"VM {vm.vmid} ({vm.name} on {vm.node})" for vm in doomed]
+    if len(names) <= FEW:
+        return f"Delete {', '.join(names)} with all disks?"
+    for name in names if may_ask() and not yes else ():
+        say.present(f"  {name}")
+    return f"Delete these {len(names)} VMs with all disks?"
 
 
 def _foresee(app: App, wanted: Wanted, seconds: int, form: Form) -> int:

@@ -18,6 +18,7 @@ TEMPLATES = View(
     name="template/{name}",
     columns=("name", "vmid", "node", "recipe", "current"),
     wide=("image",),
+    empty="There is no template of ours: `pvekit template build` makes what is configured.",
 )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 import click
@@ -121,7 +121,13 @@ def list_vms(app: App, role: str, every: bool, form: Form) -> None:
     from pvekit.operations.listing import rows
 
     found = [asdict(row) for row in rows(app.desk().inventory(), role=role, every=every)]
-    emit(form, VMS, found)
+    emit(form, replace(VMS, empty=_empty(role, every=every)), found)
+
+
+def _empty(role: str, *, every: bool) -> str:
+    whose = "VM" if every else "VM of ours"
+    more = "" if every else "; `--all` lists those of others, too"
+    return f"There is no {whose}{f' with the role {role}' if role else ''}{more}."
 
 
 @vm.command()

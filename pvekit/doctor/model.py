@@ -87,6 +87,7 @@ class GuestWay:
     vm: str
     way: str = ""
     why: str = ""
+    id: str = "GUEST-UNREACHABLE"
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pvekit.doctor.model import Finding, Network, View
+from pvekit.doctor.model import Finding, GuestWay, Network, View
 from pvekit.doctor.reading import Answer
 from pvekit.inventory.model import NodeState
 
@@ -53,6 +53,12 @@ def guests(view: View) -> Iterator[Finding]:
                 each.node,
                 "warn",
                 f"{each.vm} runs, but is not reached: {each.why.rstrip('.')}",
-                f"pvekit vm ssh {each.vm}; readiness_check.via says which way is taken",
-                "GUEST-UNREACHABLE",
+                _mend(each),
+                each.id,
             )
+
+
+def _mend(guest: GuestWay) -> str:
+    if guest.id == "GUEST-UNREACHABLE":
+        return f"pvekit vm ssh {guest.vm}; readiness_check.via says which way is taken"
+    return f"pvekit vm console-log {guest.vm} says what it does"

@@ -96,7 +96,8 @@ class Files:
                 if found.state == "running" or not over:
                     continue
                 if runs or found.age > WAITED_FOR:
-                    yield _job(node, job, runs, found.age)
+                    why = self.owners.of(runs[0]).why if runs else ""
+                    yield _job(node, job, runs, found.age, why)
 
     def downloads(self) -> Iterator[Item]:
         """Yield downloads that nobody goes on with, and folders of builds that are over."""
@@ -149,9 +150,9 @@ class Files:
         )
 
 
-def _job(node: str, job: str, runs: list[str], age: float) -> Leftover:
+def _job(node: str, job: str, runs: list[str], age: float, why: str) -> Leftover:
     key = f"gc/job {job} on {node}"
-    told = f"run {runs[0]} is over" if runs else f"it ended {age / 3600:.0f} hours ago"
+    told = why or f"it ended {age / 3600:.0f} hours ago"
     change = Change(script("forget", job), shown=f"rm -rf /run/pvekit/jobs/{job}")
     return Leftover(
         subject=key,

@@ -185,11 +185,12 @@ def _way(desk: Desk, alias: str, vm: Vm, ways: list[GuestWay]) -> Asking[None]:
     try:
         address = yield from sight.address()
         if not address:
-            ways.append(GuestWay(alias, vm.name, why="it has no address"))
+            ways.append(GuestWay(alias, vm.name, why="it has no address", id="GUEST-NO-ADDRESS"))
             return
         yield Reach(Guest(alias, address, "root"))
     except PvekitError as error:
-        ways.append(GuestWay(alias, vm.name, why=error.brief))
+        known = error.id if error.id.startswith("GUEST-") else GuestWay.id
+        ways.append(GuestWay(alias, vm.name, why=error.brief, id=known))
         return
     way = "node" if desk.site.is_behind(alias) else "direct"
     ways.append(GuestWay(alias, vm.name, way))

@@ -109,15 +109,20 @@ def _signer(
             "`signature: if-present`.",
             id="IMAGE-SIGNATURE-MISSING",
         )
+    report: Sequence[str] | None = fetched.report
     if gpgv.installed():
-        return gpgv.signer(gpgv.report(fetched.text, fetched.signature, keyring), keyring)
-    if fetched.report is None:
+        report = gpgv.report(fetched.text, fetched.signature, keyring)
+    if report is None:
         raise PvekitError(
             f"The signature {url} cannot be verified: gpgv is neither here nor on {node.alias}.",
             hint="Install gpgv on this machine: it is a package of that name, and part of GnuPG.",
             id="GPGV-MISSING",
         )
-    return gpgv.signer(fetched.report, keyring)
+    try:
+        return gpgv.signer(report, keyring)
+    except gpgv.BadSignature as error:
+        error.details += f"\n{template.checksum_url}, of {template.name}, read on {node.alias}"
+        raise
 
 
 def published(

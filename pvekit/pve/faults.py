@@ -67,6 +67,17 @@ _CLASSES: tuple[tuple[str, type[PvekitError], str], ...] = (
 """What a text holds, the class that it falls into, and the id where it is not the class's."""
 
 
+_WAYS = (
+    (r"powerdown failed", "Cut its power with `--force`."),
+    (
+        r"No space left|not enough free space|reached threshold|out of space",
+        "Free room on that storage and give the same command again, or take the run back and name "
+        "another storage. `pvekit doctor` says how full each is.",
+    ),
+)
+"""What a text holds, and what to do then."""
+
+
 def failure(
     result: Result, *, what: str, node: str, vmid: int | None = None, shown: str = ""
 ) -> PvekitError:
@@ -85,7 +96,7 @@ def failure(
     if held := _HELD.search(text):
         return _claimed(held, what, node)
     last = "\n".join(text.splitlines()[-25:])
-    hint = "Cut its power with `--force`." if "powerdown failed" in text else ""
+    hint = next((way for words, way in _WAYS if re.search(words, text)), "")
     return kind(f"Cannot {what} on {node}: {_reason(text)}", details=last, hint=hint, id=identity)
 
 

@@ -58,6 +58,7 @@ def test_a_killed_creation_is_shown_then_removed(live):
     shown = live.must("gc", "--dry-run")
     assert "k8s-worker-1" in shown.out
     assert "ended unfinished" in shown.out
+    assert "is over" not in shown.out, "an unfinished run is not called over"
     assert "qm destroy " in shown.out
     refused = live.pvekit("gc")
     assert refused.status == 2, refused

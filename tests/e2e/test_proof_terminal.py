@@ -104,6 +104,21 @@ def test_ctrl_c_gives_the_cursor_back_and_says_how_to_go_on(live):
     live.must("run", "rollback", run, "--yes")
 
 
+def test_who_is_asked_about_a_deletion_of_many_sees_each_on_a_line(live):
+    live.must(*CREATE, "--count", "4", "--no-wait")
+    vms = live.must("vm", "list", "-o", "json").vms
+    with terminal(live, "vm", "delete", "--all") as (process, handle):
+        told = until(handle, "[y/N]: ")
+        os.write(handle, b"y\n")
+        until(handle, "")
+        assert os.waitpid(process, 0)[1] == 0
+    assert len(vms) == 4
+    named = {f"  VM {vm['vmid']} ({vm['name']} on {vm['node']})" for vm in vms}
+    assert named <= set(plain(told)), told
+    assert "Delete these 4 VMs with all disks?" in told
+    assert live.must("vm", "list", "-o", "json").vms == []
+
+
 def test_who_is_asked_about_a_rollback_sees_which_vms_would_go(live):
     live.order("start-fails", count=2)
     assert live.pvekit(*CREATE, "--count", "2").status != 0

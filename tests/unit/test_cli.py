@@ -202,6 +202,18 @@ def test_a_mistyped_command_is_answered_by_the_one_that_is_meant(capsys, words, 
     assert err.endswith(f"Did you mean {meant!r}?\n") is bool(meant), err
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ((), "There is no VM of ours with the role zzz; `--all` lists those of others, too."),
+        (("--all",), "There is no VM with the role zzz."),
+    ],
+)
+def test_an_empty_list_says_of_what(site, capsys, words, told):
+    status, out, err = said(capsys, "vm", "list", "--role", "zzz", *words)
+    assert (status, out, err) == (0, "", f"{told}\n")
+
+
 # Not found: 5, not ours: 6, no capacity: 8
 
 

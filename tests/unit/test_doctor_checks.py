@@ -218,6 +218,12 @@ def test_a_node_without_an_answer_is_told_by_its_error(error, check, passing, me
     assert mend in found.mend
 
 
+def test_a_silent_guest_is_looked_at_by_its_console():
+    silent = GuestWay("pve1", "vm", why="Silence.", id="GUEST-AGENT-SILENT")
+    (found,) = networks.guests(replace(VIEW, guests=(silent,)))
+    assert (found.id, found.mend) == (silent.id, "pvekit vm console-log vm says what it does")
+
+
 def test_the_way_to_a_node_is_told_as_openssh_takes_it():
     error = Unreachable("Cannot connect.")
     view = replace(VIEW, answers={"pve1": error}, logins={"pve1": "-p 2222 root@10.0.0.1"})

@@ -33,6 +33,11 @@ def test_a_text_has_its_class(text, kind):
     assert type(failure(Result(CLONE, 255, "", text), what="clone", node="pve1")) is kind
 
 
+def test_a_full_storage_is_told_with_what_to_do():
+    error = failure(Result(CLONE, 5, err="No space left on device"), what="clone", node="pve1")
+    assert (error.id, error.hint != "") == ("STORAGE-FULL", True)
+
+
 def test_a_lock_on_the_new_vmid_means_that_it_is_taken():
     text = "can't lock file '/var/lock/qemu-server/lock-104.conf' - got timeout"
     assert type(failure(Result(CLONE, 255, err=text), what="x", node="n", vmid=104)) is IdTaken
