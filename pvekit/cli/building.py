@@ -74,11 +74,15 @@ def ended(found: Decided, report: Report | None, form: Form) -> None:
     emit(form, COPIES, rows, run=report.run if report else None)
     if report is None:
         return
-    for work in works:
-        outcome = report.outcomes[work.subject]
-        if outcome.error is not None:
-            say.fail(outcome.error)
-            ending.tell_undone(f"template {work.spec.name} on {work.at.node}", outcome)
+    failed = {
+        f"template {work.spec.name} on {work.at.node}": outcome
+        for work in works
+        if (outcome := report.outcomes[work.subject]).error is not None
+    }
+    for name, error in ending.merged((n, each.error) for n, each in failed.items() if each.error):
+        say.fail(error)
+        if name:
+            ending.tell_undone(name, failed[name])
     ending.tell_sum(report)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pvekit.cli import previewing, say
+from pvekit.cli import ending, previewing, say
 from pvekit.cli.app import App
 from pvekit.cli.output import Form, View, emit, why
 from pvekit.cli.progress import Progress
@@ -85,7 +85,7 @@ def ended(verb: str, targets: Sequence[Target | Doomed], report: Report, form: F
     """Say what became of the VMs."""
     rows = [row(verb, target, report.outcomes[target.subject]) for target in targets]
     emit(form, CHANGED, rows, run=report.run)
-    for error in report.errors:
+    for _, error in ending.merged(("", error) for error in report.errors):
         say.fail(error)
 
 

@@ -26,7 +26,7 @@ def config() -> None:
     """Make, show and check the configuration; choose the site."""
 
 
-@config.command()
+@config.command(short_help="Say all that is wrong with the configuration.")
 @pass_app
 def validate(app: App) -> None:
     """Say everything that is wrong with the configuration, or that nothing is."""
@@ -49,7 +49,7 @@ def view(app: App, origin: bool, form: Form) -> None:
     config_showing.view(app, form, origin=origin)
 
 
-@config.command()
+@config.command(short_help="Print which files are read, and in which order.")
 @format_option
 @pass_app
 def path(app: App, form: Form) -> None:
@@ -70,7 +70,7 @@ def contexts(app: App, form: Form) -> None:
     emit(form, CONTEXTS, rows)
 
 
-@config.command()
+@config.command(short_help="Make a context the current one.")
 @click.argument("name", default="", metavar="[CONTEXT]", shell_complete=known.contexts)
 @click.option("--none", is_flag=True, help="Have no current context.")
 @pass_app
@@ -84,7 +84,7 @@ def use(app: App, name: str, none: bool) -> None:
     click.echo(f"The current context is {name}." if name else "There is no current context.")
 
 
-@config.command()
+@config.command(short_help="Ask, look at one node, and write a configuration.")
 @click.option("--node", default="", metavar="HOST", help="A Proxmox VE host: name or address.")
 @click.option(
     "--port", type=click.IntRange(1, 65535), metavar="PORT", help="The port of its SSH server."

@@ -145,9 +145,13 @@ def results(found: Decided, report: Report, form: Form) -> None:
     """Say what became of the machines."""
     results = [creating.result(spec, at, report) for spec, at in found.decisions]
     emit(form, MADE, results, run=report.run)
-    for subject, outcome in report.outcomes.items():
-        if outcome.error is not None:
-            name = subject.partition("/")[2]
-            say.fail(outcome.error, name=name)
-            ending.tell_undone(name, outcome)
+    failed = {
+        subject.partition("/")[2]: outcome
+        for subject, outcome in report.outcomes.items()
+        if outcome.error is not None
+    }
+    for name, error in ending.merged((n, each.error) for n, each in failed.items() if each.error):
+        say.fail(error, name=name)
+        if name:
+            ending.tell_undone(name, failed[name])
     ending.tell_sum(report)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from pvekit.cli import say
+from pvekit.errors import PvekitError, Stopped
 
 if TYPE_CHECKING:
     from pvekit.operations.carrying import Report
@@ -33,6 +34,21 @@ def tell_rest(words: Sequence[str]) -> None:
     """Say by which command what is left over is found again, and removed."""
     say.aftermath("What is still left over is found again.")
     say.aftermath(f"  go on:     {shlex.join(['pvekit', *words])}")
+
+
+def merged(errors: Iterable[tuple[str, PvekitError]]) -> list[tuple[str, PvekitError]]:
+    """Return errors by subject, those of an interruption as one: all have the same cause."""
+    told = list(errors)
+    stopped = [(name, error) for name, error in told if isinstance(error, Stopped)]
+    if len(stopped) < 2:
+        return told
+    one = Stopped(
+        f"{len(stopped)} steps were interrupted.",
+        stopped[0][1].exit_status - 128,
+        hint="Jobs that they had begun go on on their nodes; the same command joins them.",
+    )
+    one.details = ", ".join(error.brief.partition(" ")[0] for _, error in stopped)
+    return [each for each in told if not isinstance(each[1], Stopped)] + [("", one)]
 
 
 def tell_undone(name: str, outcome: Outcome) -> None:

@@ -36,7 +36,7 @@ def node() -> None:
     """Look at the nodes, and trust their SSH host keys."""
 
 
-@node.command(name="list")
+@node.command(short_help="List the nodes: status, version, what is used.", name="list")
 @format_option
 @pass_app
 def list_nodes(app: App, form: Form) -> None:
@@ -46,7 +46,7 @@ def list_nodes(app: App, form: Form) -> None:
     emit(form, NODES, [asdict(row) for row in nodes.rows(app.desk())])
 
 
-@node.command()
+@node.command(short_help="Show one node: its way, keys, bridges, storages.")
 @click.argument("name", metavar="NODE", shell_complete=known.nodes)
 @format_option
 @pass_app
@@ -57,7 +57,7 @@ def show(app: App, name: str, form: Form) -> None:
     emit_one(form, NODES, nodes.detail(app.desk(), app.machines.connections.endpoint(name)))
 
 
-@node.command()
+@node.command(short_help="Show or install what another user than root needs.")
 @click.argument("name", metavar="NODE", shell_complete=known.nodes)
 @click.option(
     "--user",
@@ -102,7 +102,7 @@ def sudoers(
         privileges.install(lambda: app.machines.as_user(name, admin), name, files)
 
 
-@node.command()
+@node.command(short_help="Show the host keys of nodes, and store them after a yes.")
 @click.argument("nodes", nargs=-1, metavar="[NODE]...", shell_complete=known.nodes)
 @click.option("--yes", "-y", is_flag=True, help="Store without asking.")
 @format_option

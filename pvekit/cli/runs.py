@@ -48,7 +48,7 @@ def _about(subjects: str) -> str:
     return f"{first} and {len(others)} more" if others else first
 
 
-@runs.command()
+@runs.command(short_help="Show one run in full, and what its ways on would send.")
 @click.argument("run", metavar="RUN", shell_complete=known.runs)
 @format_option
 @pass_app
@@ -91,7 +91,7 @@ def rollback(app: App, run: str, yes: bool, form: Form, dry_run: bool) -> int:
     return rolling_back.roll_back(app, run, form, yes=yes)
 
 
-@runs.command(name="verify-log")
+@runs.command(short_help="Check that the audit log is as it was written.", name="verify-log")
 @format_option
 @pass_app
 def verify_log(app: App, form: Form) -> int:

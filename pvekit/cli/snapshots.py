@@ -32,11 +32,12 @@ def snapshot() -> None:
 
 
 @snapshot.command(
+    short_help="Take a snapshot of VMs.",
     epilog=examples(
         "pvekit vm snapshot create web-1 before-upgrade",
         "pvekit vm snapshot create web-1 --vmstate",
         "pvekit vm snapshot create --role worker before-upgrade",
-    )
+    ),
 )
 @click.argument("words", nargs=-1, metavar="[VM] [SNAP]", shell_complete=known.vm_and_snapshot)
 @selecting

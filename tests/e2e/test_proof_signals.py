@@ -49,6 +49,19 @@ def until_seen(live: Live, process: subprocess.Popen[str], *texts: str) -> None:
         time.sleep(0.001)
 
 
+def test_the_interruption_of_many_is_told_once(live):
+    live.order("guest-slow", count=-1, seconds="600")
+    words = (*CREATE, "--count", "3")
+    process = live.process(*words)
+    until_seen(live, process, "qm start")
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate()
+    assert err.count("Error: ") == 1, err
+    assert "3 steps were interrupted." in err
+    assert all(f"vm/k8s-worker-{number}/" in err for number in (1, 2, 3))
+    live.clear()
+
+
 def interrupted(live: Live, number: signal.Signals, text: str, *words: str):
     """Interrupt a command once the lab has seen a line; return its status and what it said."""
     process = live.process(*words)

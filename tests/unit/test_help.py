@@ -82,6 +82,15 @@ def test_help_fits_a_terminal(path):
     assert [line for line in shown(path).splitlines() if len(line) > 80] == []
 
 
+@pytest.mark.parametrize(
+    "path", [path for path, each in ALL.items() if isinstance(each, click.Group)], ids=" ".join
+)
+def test_no_line_of_a_list_of_commands_is_cut(path):
+    listed = shown(path).partition("Commands:")[2].splitlines()
+    assert listed
+    assert [line for line in listed if line.endswith("...")] == []
+
+
 @pytest.mark.parametrize("path", COMMON, ids=" ".join)
 def test_what_is_used_most_shows_examples(path):
     found = re.findall(r"^  +(pvekit .*)$", shown(path).partition("Examples:")[2], re.MULTILINE)
