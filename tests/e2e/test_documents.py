@@ -23,6 +23,9 @@ DOCUMENTS = {
 
 GENERATED = ("lab-parity.md", "troubleshooting.md")
 
+LONG = tuple(f"docs/{name}.md" for name in ("fleet", "lab", "machines", "recipes", "sites"))
+RUN = [pytest.param(name, marks=[pytest.mark.slow] if name in LONG else []) for name in DOCUMENTS]
+
 MASKS = (
     (r"\d+\.\d( s\b| +(ready|failed|running|done)\b)", r"T\1"),
     (r"\b10\.0\.\d+\.\d+\b", "ADDRESS"),
@@ -77,7 +80,7 @@ def wrong(reader: Reader, block: Block) -> Iterator[str]:
 
 
 @pytest.mark.skipif(shutil.which("ssh") is None, reason="OpenSSH's ssh is not here")
-@pytest.mark.parametrize("document", DOCUMENTS)
+@pytest.mark.parametrize("document", RUN)
 def test_what_is_shown_works(document: str, tmp_path: Path):
     faults = []
     for number, (wanted, together) in enumerate(passages(DOCUMENTS[document])):
