@@ -57,6 +57,8 @@ def _usage(error: click.exceptions.Exit | click.Abort | click.ClickException) ->
             say.fail(UsageError(error.format_message()))
         else:
             error.show()
+            if not isinstance(error, click.exceptions.NoArgsIsHelpError):
+                say.aftermath(f"explain: pvekit explain {UsageError.id}")
         return error.exit_code
     say.aftermath("Aborted.")  # a "no" to a question, or the end of its answers
     return INTERRUPTED

@@ -199,7 +199,9 @@ def test_a_valid_configuration_is_said_to_be(site, capsys):
 def test_a_mistyped_command_is_answered_by_the_one_that_is_meant(capsys, words, meant):
     status, _, err = said(capsys, *words.split())
     assert status == 2
-    assert err.endswith(f"Did you mean {meant!r}?\n") is bool(meant), err
+    *_, told, explained = err.splitlines()
+    assert told.endswith(f"Did you mean {meant!r}?") is bool(meant), err
+    assert explained == "explain: pvekit explain USAGE"
 
 
 @pytest.mark.parametrize(
