@@ -15,6 +15,7 @@ from pvekit.lab.settings import RELEASES
 from pvekit.lab.storages.hardware import STORAGE_KINDS
 
 MAX_NODES = 100
+MAX_DAYS = 3650
 
 _ABOUT = "A simulated Proxmox VE site, reached over real SSH, to try and test pvekit on."
 _FAULTS = f"""\
@@ -105,6 +106,12 @@ def _site_options() -> argparse.ArgumentParser:
         choices=tuple(RELEASES),
         help="which Proxmox VE the nodes run (default: 8)",
     )
+    site.add_argument(
+        "--history-days",
+        type=_days,
+        metavar="N",
+        help="records of use begin so many days before a VM is made (default: 0)",
+    )
     site.add_argument("--fresh", action="store_true", help="forget the state in the directory")
     return site
 
@@ -140,6 +147,13 @@ def _nodes(text: str) -> int:
     number = int(text)
     if not 1 <= number <= MAX_NODES:
         raise argparse.ArgumentTypeError(f"1 to {MAX_NODES} nodes, not {number}")
+    return number
+
+
+def _days(text: str) -> int:
+    number = int(text)
+    if not 0 <= number <= MAX_DAYS:
+        raise argparse.ArgumentTypeError(f"0 to {MAX_DAYS} days, not {number}")
     return number
 
 

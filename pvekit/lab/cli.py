@@ -46,6 +46,7 @@ class Call:
             given.profile,
             given.virt_customize,
             RELEASES.get(given.pve),
+            given.history_days,
             given.fresh,
         )
 

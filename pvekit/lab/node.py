@@ -26,11 +26,15 @@ from pvekit.lab.vmconfig import Drive, VmConfig
 
 @dataclass(frozen=True)
 class Capacity:
-    """What a node's hardware has, and which Proxmox VE runs on it."""
+    """What a node's hardware has, and which Proxmox VE runs on it.
+
+    Its records begin so many days before a VM exists.
+    """
 
     memory_mb: int
     cpus: int
     pve: str
+    history_days: int = 0
 
 
 @dataclass

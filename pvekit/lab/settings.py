@@ -19,6 +19,7 @@ class Wanted:
     profile: str | None = None
     virt_customize: bool | None = None
     pve: str | None = None
+    history_days: int | None = None
     fresh: bool = False
 
     def settings(self) -> dict[str, Any]:

@@ -40,6 +40,7 @@ class SiteSpec:
 
     ``network`` is the network of the nodes' own addresses (a /24 without its last number), and
     ``domain`` where their full names end (default: after the cluster's name).
+    ``history_days`` are days before its making that each VM has records of.
     """
 
     nodes: int = 2
@@ -55,6 +56,7 @@ class SiteSpec:
     cluster_name: str = "lab"
     network: str = "192.168.64"
     domain: str = ""
+    history_days: int = 0
 
 
 class Site:
@@ -152,7 +154,9 @@ class Site:
             ),
             locking=Locking(machine, self.faults, first),
             world=self.world,
-            capacity=Capacity(self.spec.memory_mb, self.spec.cpus, self.spec.pve),
+            capacity=Capacity(
+                self.spec.memory_mb, self.spec.cpus, self.spec.pve, self.spec.history_days
+            ),
             chance=self.chance,
         )
         node.tasks.announce = lambda pid, text, failed: cluster.log.note(

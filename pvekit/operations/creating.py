@@ -11,7 +11,7 @@ from pvekit.errors import IdTaken
 from pvekit.journal import Account, Journal
 from pvekit.journal.frozen import part, thaw
 from pvekit.journal.store import MANNER
-from pvekit.operations import passwords, placement_rules, settling, vm_wishes
+from pvekit.operations import passwords, placement_rules, settling, size_links, vm_wishes
 from pvekit.operations.carrying import Report, finish, held
 from pvekit.operations.desk import Desk
 from pvekit.operations.vm_wishes import Request, data
@@ -175,7 +175,8 @@ def _decide(
     theirs = (each for each in inventory.claims if each.run != run or each.vmid not in avoid)
     inventory = replace(inventory, claims=tuple(theirs))
     rules = placement_rules.rules(desk.config, request.policy)
-    wishes = vm_wishes.wishes(desk.config, inventory, request)
+    links = size_links.links(desk, inventory)
+    wishes = vm_wishes.wishes(desk.config, inventory, request, links)
     wishes = replace(wishes, count=len(lost) or wishes.count, avoid=wishes.avoid | avoid)
     at = decide.placed(wishes, inventory, rules)
     for warning in at.found.warnings:

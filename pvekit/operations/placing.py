@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from pvekit.operations import placement_rules, vm_wishes
+from pvekit.operations import placement_rules, size_links, vm_wishes
 from pvekit.operations.desk import Desk
 from pvekit.operations.vm_wishes import Request
 from pvekit.vms import decide
@@ -29,7 +29,8 @@ def ask(desk: Desk, request: Request) -> Answer:
     Raises what :func:`pvekit.vms.decide.placed` does.
     """
     inventory = desk.inventory()
-    wished = vm_wishes.wishes(desk.config, inventory, request)
+    links = size_links.links(desk, inventory)
+    wished = vm_wishes.wishes(desk.config, inventory, request, links)
     chosen = placement_rules.rules(desk.config, request.policy)
     at = decide.placed(wished, inventory, chosen)
     places = tuple(

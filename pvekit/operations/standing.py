@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from pvekit.config.model import AUTO_SIZE
 from pvekit.errors import Conflict
 from pvekit.inventory.model import Vm
 from pvekit.operations.desk import Desk
@@ -28,7 +29,8 @@ def standing(desk: Desk, request: Request) -> Row | None:
                 hint="Choose another name or vmid; pvekit leaves it alone.",
                 id="VM-NOT-OURS",
             )
-        size = sized(desk.config, inventory, request).size if request.size else None
+        named = request.size not in ("", AUTO_SIZE)
+        size = sized(desk.config, inventory, request).size if named else None
         found = row(vm, inventory)
         differences = _differences(request, size, vm, found.node)
         if differences:

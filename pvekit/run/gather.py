@@ -28,16 +28,22 @@ def gather(
     questions: Mapping[str, Ask[T]],
     clock: Clock | None = None,
     policy: Policy | None = None,
+    *,
+    once: bool = False,
 ) -> dict[str, T | PvekitError]:
     """Return each question's answer, or the error that came instead.
 
-    A question whose link broke is asked again: to be asked twice must do no harm.
+    A question whose link broke is asked again, but for ``once``: to be asked twice must do no
+    harm.
     """
     clock, policy = clock or Clock(), policy or Policy()
     answers: dict[str, T] = {}
 
     def one(name: str, question: Ask[T]) -> Asking[None]:
-        answers[name] = yield from persistently(lambda: ask(question), clock, policy)
+        if once:
+            answers[name] = yield from ask(question)
+        else:
+            answers[name] = yield from persistently(lambda: ask(question), clock, policy)
 
     errors = Scheduler(site, clock).run({name: one(name, each) for name, each in questions.items()})
     found: dict[str, T | PvekitError] = {}

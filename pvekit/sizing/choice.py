@@ -38,7 +38,6 @@ class SizeRequest:
     template_disk_gb: int = 0
     workload: str = ""
     tags: tuple[str, ...] = ()
-    template: str = ""
 
     @property
     def given(self) -> dict[str, int]:

@@ -136,6 +136,7 @@ ALLOWED = {
     "jobs": script("jobs", JOB),
     "a job that gc has removed": asked_of_a_job(),
     "symptoms": script("symptoms", 100),
+    "use": script("use", "pve1", 100, 101),
     "tasklog": script("tasklog", "UPID:pve1:00001234:00AB12CD:6561F3AA:qmclone:100:root@pam:", 100),
     "sums": script("sums", "https://a.example/SHA256SUMS", "-", "-"),
     "fetch": acting(
@@ -253,6 +254,8 @@ FORBIDDEN = {
     "a claim out of range": script("claim", "ab", "x", "vmid-5"),
     "a task that leads out": script("tasklog", "UPID:../../../etc/shadow"),
     "symptoms of others": script("symptoms", 5),
+    "use of others": script("use", "pve1", 5),
+    "use on a path": script("use", "../pve1", 100),
     "a local URL": script("sums", "file:///etc/shadow", "-", "-"),
     "a URL that is an option": script("sums", "--post-file=/etc/shadow", "-", "-"),
     "a file elsewhere": script("files", "/root/x"),

@@ -1,35 +1,60 @@
 """``rrddata``: what the nodes told over time, as far as the lab knows it.
 
-The lab keeps no history: since a thing exists, its present figures stand for the past ones.
+The lab keeps no history. Since a thing exists, its present figures stand for the past ones; what
+VMs used is made up, the same for a VM and a moment each time, and as if they were
+``history_days`` older.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from pvekit.lab import usage
 from pvekit.lab.api.routes import Route
 from pvekit.lab.commands.call import Call
 from pvekit.lab.failure import Failure
 from pvekit.lab.reports import reported
 
 Entry = dict[str, Any]
-_POINTS = 70
-_STEPS = {"hour": 60, "day": 1800, "week": 10800, "month": 43200, "year": 604800}
+_ARCHIVES_8 = {
+    "hour": (60, 70),
+    "day": (1800, 70),
+    "week": (10800, 70),
+    "month": (43200, 70),
+    "year": (604800, 70),
+}
+_ARCHIVES_9 = {
+    "hour": (60, 60),
+    "day": (60, 1440),
+    "week": (1800, 336),
+    "month": (1800, 1440),
+    "year": (21600, 1460),
+    "decade": (604800, 570),
+}
+"""Seconds between two rows, and how many rows there are."""
 _VM = (
     *("cpu", "disk", "diskread", "diskwrite", "maxcpu", "maxdisk", "maxmem", "mem"),
     *("netin", "netout"),
 )
 _OFF = ("disk", "maxcpu", "maxdisk", "maxmem")
+_NO_PRESSURE = {
+    f"pressure{what}{kind}": 0 for what in ("cpu", "io", "memory") for kind in ("full", "some")
+}
 
 
-def _rows(call: Call, figures: Mapping[str, Any], seconds: float) -> Sequence[Entry]:
+def _rows(call: Call, figures: Callable[[int], Entry], seconds: float) -> Sequence[Entry]:
     """Return one row per step; what was told in the last ``seconds`` has figures."""
-    step = _STEPS.get(call.values["timeframe"], _STEPS["year"])
+    archives = _ARCHIVES_9 if _is_nine(call) else _ARCHIVES_8
+    step, points = archives.get(call.values["timeframe"], archives["year"])
     now = call.node.machine.clock.now()
     last = int(now) // step * step
-    times = [last - step * back for back in range(_POINTS - 1, -1, -1)]
-    return [{"time": time, **(figures if now - time < seconds else {})} for time in times]
+    times = [last - step * back for back in range(points - 1, -1, -1)]
+    return [{"time": time, **(figures(time) if now - time < seconds else {})} for time in times]
+
+
+def _is_nine(call: Call) -> bool:
+    return call.node.capacity.pve.startswith("9")
 
 
 def _missing(key: str) -> Failure:
@@ -39,7 +64,7 @@ def _missing(key: str) -> Failure:
 
 
 def _directory(call: Call, kind: str) -> str:
-    return f"pve-{kind}-9.0" if call.node.capacity.pve.startswith("9") else f"pve2-{kind}"
+    return f"pve-{kind}-9.0" if _is_nine(call) else f"pve2-{kind}"
 
 
 async def of_vm(call: Call) -> Sequence[Entry]:
@@ -48,8 +73,24 @@ async def of_vm(call: Call) -> Sequence[Entry]:
     entry = reported(cluster).vm(call.vmid, call.node.name)
     if "maxmem" not in entry:
         raise _missing(f"{_directory(call, 'vm')}/{call.vmid}")
-    known = _VM if entry["uptime"] else _OFF
-    return _rows(call, {key: entry[key] for key in known}, cluster.age(call.vmid))
+    runs = entry["status"] == "running"
+    known = _VM if runs else _OFF
+    told = {key: entry[key] for key in known}
+    highest = call.values.get("cf", "AVERAGE") == "MAX"
+
+    def figures(time: int) -> Entry:
+        if not runs:
+            return told
+        memory = usage.memory(call.vmid, time, highest=highest)
+        used = {
+            "cpu": usage.cpu(call.vmid, time, highest=highest),
+            "mem": float(int(told["maxmem"] * memory)),
+        }
+        more = {"memhost": used["mem"], **_NO_PRESSURE} if _is_nine(call) else {}
+        return {**told, **used, **more}
+
+    lived = call.node.capacity.history_days * usage.DAY_SECONDS
+    return _rows(call, figures, cluster.age(call.vmid) + lived)
 
 
 async def of_node(call: Call) -> Sequence[Entry]:
@@ -72,7 +113,7 @@ async def of_node(call: Call) -> Sequence[Entry]:
         "swaptotal": 0,
         "swapused": 0,
     }
-    return _rows(call, figures, entry.get("uptime", 0))
+    return _rows(call, lambda _: figures, entry.get("uptime", 0))
 
 
 ROUTES = (

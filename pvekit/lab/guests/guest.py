@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
 from typing import Any
 
+from pvekit.lab import usage
 from pvekit.lab.faults import Fault
 from pvekit.lab.guests import content, first_boot, links, services
 from pvekit.lab.guests.agent import Agent, AgentError
@@ -64,6 +65,7 @@ class Guest:
         self.links: tuple[Link, ...] = ()
         self.machine = Machine("localhost", world.clock, world.log, base_programs())
         self.machine.cpus = self.hardware.cpus
+        self.machine.proc.texts["meminfo"] = self._meminfo
         self.devices = Devices(disks, isos, slot or "", self.machine.files)
         self.system = System(self.machine, world.internet, halt=self._halt)
         self.cloud = CloudInit(self.system)
@@ -72,6 +74,20 @@ class Guest:
         self._without_ssh: Fault | None = None
         self._loaded = False
         self._tasks: set[asyncio.Task[None]] = set()
+
+    def _meminfo(self) -> str:
+        """Return what the kernel counts: of what Proxmox VE sees in use a part is page cache."""
+        total = self.hardware.memory_mb << 10
+        used = int(total * usage.memory(self.vmid, self.machine.clock.now(), highest=False))
+        cached = int(used * usage.CACHE_SHARE)
+        lines = {
+            "MemTotal": total,
+            "MemFree": total - used,
+            "MemAvailable": total - used + cached,
+            "Buffers": 0,
+            "Cached": cached,
+        }
+        return "".join(f"{key + ':':<16}{value:>8} kB\n" for key, value in lines.items())
 
     # Power
 

@@ -213,6 +213,7 @@ script_ok() {
       [ "${2-}" = - ] || url "$2"
       [ "${3-}" = - ] || base64_text "$3"
       ;;
+    use) word "${1-}" && shift && for each; do vmid "$each"; done ;;
     symptoms) for each; do vmid "$each"; done ;;
     tasklog)
       for each; do

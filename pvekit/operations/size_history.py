@@ -1,0 +1,129 @@
+"""The link of the chain that knows what similar VMs of the site have used."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
+
+from pvekit.errors import PvekitError
+from pvekit.inventory.model import Inventory, Vm
+from pvekit.operations.desk import Desk
+from pvekit.plan import Ask
+from pvekit.pve import use
+from pvekit.pve.use import Use
+from pvekit.run.gather import gather
+from pvekit.sizing import Demand, History, Link, Need, Recommendation, Series, Size, recommend
+from pvekit.sizing.choice import Sized
+from pvekit.sizing.demand import Evidence
+from pvekit.sizing.similar import similar
+from pvekit.sizing.workload import at_least
+
+_ENOUGH_DAYS = 1.0
+_PAGE_CACHE = 0.85
+"""Memory that never falls below this part of what there is says nothing: it is page cache."""
+
+
+def link(desk: Desk, inventory: Inventory) -> Link:
+    """Return the link; it asks each node that has similar VMs once, and none if there are none."""
+    return lambda need, so_far: _answer(desk, inventory, need, so_far)
+
+
+def _answer(desk: Desk, inventory: Inventory, need: Need, so_far: Sized) -> Sized | None:
+    vms = similar(need, inventory.vms)
+    if not vms:
+        return None
+    uses, problems = read(desk, inventory, vms)
+    found = recommend(History(siblings=tuple(map(demand, uses.values()))))
+    counted = counted_of(need)
+    numbers = _numbers(found, counted) if found else {}
+    if found is None or not numbers:
+        return replace(so_far, evidence=(*so_far.evidence, *problems)) if problems else None
+    size = at_least(replace(so_far.size, **numbers), need.workload.floor)
+    kept = [field.name for field in fields(Size) if field.name not in numbers]
+    names = ", ".join(vm.name for vm in vms if (vm.domain, vm.vmid) in uses)
+    because = f"{found.because}; {' and '.join(kept)} of {so_far.because}"
+    evidence = (f"similar VMs: {names}", *_evidence(found), *so_far.evidence, *problems)
+    return Sized(size, "history", because, evidence, found.confidence, so_far.workload)
+
+
+def read(
+    desk: Desk, inventory: Inventory, vms: Sequence[Vm]
+) -> tuple[Mapping[tuple[str, int], Use], tuple[str, ...]]:
+    """Return what VMs have used, by domain and vmid, and why some nodes did not say."""
+    by_node: dict[tuple[str, str, str], list[int]] = defaultdict(list)
+    for vm in vms:
+        node = inventory.node_of(vm)
+        if node is not None and node.configured and node.online:
+            by_node[node.alias, vm.domain, vm.node].append(vm.vmid)
+    asks = {
+        alias: Ask(alias, use.query(name, tuple(vmids)))
+        for (alias, _, name), vmids in by_node.items()
+    }
+    answers = gather(desk.site, asks, desk.clock, once=True)
+    found: dict[tuple[str, int], Use] = {}
+    problems = []
+    for alias, domain, _ in by_node:
+        answer = answers[alias]
+        if isinstance(answer, PvekitError):
+            problems.append(f"no history from {alias}: {answer}")
+        else:
+            found |= {(domain, vmid): each for vmid, each in answer.items()}
+    return found, tuple(problems)
+
+
+def demand(used: Use) -> Demand:
+    """Return a VM's samples as a recommendation reads them."""
+    return Demand(Series(used.step_seconds, used.cpu), _memory(used))
+
+
+def _memory(used: Use) -> Series | None:
+    """Return memory without the page cache, as far as that can be told.
+
+    The share that the guest counts as used now is taken for the past, too; where the guest says
+    nothing, memory that is always all but used up is unknown.
+    """
+    known = [value for value in used.memory_mb if value is not None]
+    if not known:
+        return None
+    if used.guest_used_mb is None:
+        if min(known) > used.max_memory_mb * _PAGE_CACHE:
+            return None
+        return Series(used.step_seconds, used.memory_mb)
+    share = min(1.0, used.guest_used_mb / known[-1]) if known[-1] else 1.0
+    least = used.guest_used_mb
+    values = (None if value is None else max(value * share, least) for value in used.memory_mb)
+    return Series(used.step_seconds, tuple(values))
+
+
+def counted_of(need: Need) -> frozenset[str]:
+    """Return which numbers the text has settled: it names amounts that they are counted from."""
+    settled = set(need.described.asked)
+    for unit in need.workload.units:
+        if need.described.amounts.get(unit.unit):
+            settled |= {f.name for f in fields(Size) if getattr(unit, f.name) is not None}
+    return frozenset(settled)
+
+
+def _numbers(found: Recommendation, counted: frozenset[str]) -> dict[str, int]:
+    told = {
+        "cpus": (found.cpus, found.cpu_evidence),
+        "memory_mb": (found.memory_mb, found.memory_evidence),
+    }
+    return {
+        key: value
+        for key, (value, seen) in told.items()
+        if value is not None and seen and seen.days >= _ENOUGH_DAYS and key not in counted
+    }
+
+
+def _evidence(found: Recommendation) -> list[str]:
+    told = (("cpus", found.cpu_evidence), ("memory_mb", found.memory_evidence))
+    return [f"{name} of similar VMs: {_figures(seen)}" for name, seen in told if seen]
+
+
+def _figures(seen: Evidence) -> str:
+    return (
+        f"{seen.machines} VMs, {seen.days:.1f} days, {seen.samples} samples, p50 {seen.p50:.2f}, "
+        f"p95 {seen.p95:.2f}, p99 {seen.p99:.2f}, highest {seen.max:.2f}"
+    )

@@ -1,0 +1,40 @@
+"""Which machines of a site are like one that is to be sized."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pvekit.inventory.model import Vm
+from pvekit.sizing.choice import Need
+from pvekit.sizing.workload import OTHER
+
+MOST = 6
+"""So many machines are looked at: each costs a call of Proxmox VE's API on its node."""
+
+
+def similar(need: Need, vms: Iterable[Vm]) -> tuple[Vm, ...]:
+    """Return the running machines of ours that are most like what is to be sized, best first.
+
+    Where a text names a workload class, only machines of that class are like it; else those of
+    the same role, or of the role's class. Tags that they share tell more.
+    """
+    scored = [(_score(need, vm), vm) for vm in vms if _is_known(vm)]
+    found = [(score, vm) for score, vm in scored if score]
+    found.sort(key=lambda each: (-each[0], -each[1].vmid))
+    return tuple(vm for _, vm in found[:MOST])
+
+
+def _is_known(vm: Vm) -> bool:
+    return vm.kind == "qemu" and vm.ours and not vm.is_template and bool(vm.running) and not vm.lock
+
+
+def _score(need: Need, vm: Vm) -> int:
+    mark, request = vm.mark, need.request
+    if mark is None:
+        return 0
+    same_role = mark.role == request.role
+    same_class = need.workload.name != OTHER and mark.workload == need.workload.name
+    if not same_class and (need.described.workload is not None or not same_role):
+        return 0
+    tags = len({*request.tags} & {*vm.tags})
+    return 8 * same_class + 4 * same_role + min(tags, 3)

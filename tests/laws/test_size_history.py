@@ -1,0 +1,171 @@
+"""Sizes from what similar VMs have used: read on the lab as Proxmox VE 8 and 9 keep it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from labsite import desk_for, lab_site
+
+from pvekit.lab.site import SiteSpec
+from pvekit.operations import creating, placing, templates
+from pvekit.operations.size_history import demand
+from pvekit.operations.vm_wishes import Request
+from pvekit.pve.use import Use, parse
+from pvekit.shell import LinkLost
+
+WORKER = Request(role="worker", size="small", wait=False)
+AUTO = Request(role="worker", size="auto", wait=False)
+
+
+@pytest.fixture(scope="module", params=["8.4", "9.2"])
+def site(request, tmp_path_factory):
+    """Two nodes with a template each and two small workers, of which records begin 8 days ago."""
+    with lab_site(SiteSpec(nodes=2, pve=request.param, history_days=8)) as site:
+        desk = desk_for(site, tmp_path_factory.mktemp("build"))
+        asked = templates.Request()
+        found, journal = templates.begin(desk, asked, templates.decided(desk, asked))
+        assert templates.carry_out(desk, found, journal)[1].status == 0
+        create(desk, replace(WORKER, count=2))
+        create(desk, replace(WORKER, role="pg", size="", workload="postgres", count=2))
+        yield site
+
+
+def create(desk, request):
+    decided, report = creating.carry_out(desk, request, creating.begin(desk, request))
+    assert report.status == 0, report.errors
+    return decided.decisions
+
+
+def placed(desk, request):
+    return placing.ask(desk, request).places[0]
+
+
+def asked_of_history(site):
+    return [argv for argv in site.programs() if "rrddata" in " ".join(argv)]
+
+
+def test_a_size_comes_from_similar_vms_and_says_so(site, tmp_path):
+    site.forget_programs()
+    before = site.picture()
+    found = placed(desk_for(site, tmp_path), AUTO)
+    assert (found["source"], found["confidence"]) == ("history", "medium")
+    # The two have 1 CPU and 2048 MiB each; a part of what is in use is page cache.
+    assert found["cpus"] == 1
+    assert 512 <= found["memory_mb"] <= 2048
+    assert found["memory_mb"] % 128 == 0
+    assert found["disk_gb"] == 80
+    assert found["evidence"][0] == "similar VMs: k8s-worker-2, k8s-worker-1"
+    assert found["evidence"][1].startswith("cpus of similar VMs: 2 VMs, ")
+    assert site.picture() == before
+    assert site.programs(changes=True) == []
+    assert len(asked_of_history(site)) == 2
+
+
+def test_nothing_is_read_where_nothing_is_similar_or_left_to_choose(site, tmp_path):
+    desk = desk_for(site, tmp_path)
+    site.forget_programs()
+    assert placed(desk, replace(AUTO, role="other"))["source"] == "preset"
+    assert placed(desk, replace(AUTO, workload="redis"))["source"] == "preset"
+    assert placed(desk, WORKER)["source"] == "preset"
+    assert placed(desk, replace(AUTO, cpus=1, memory_mb=600, disk_gb=30))["source"] == "given"
+    assert asked_of_history(site) == []
+
+
+def test_the_class_of_a_text_finds_its_vms_and_its_amounts_stay(site, tmp_path):
+    desk = desk_for(site, tmp_path)
+    found = placed(desk, replace(AUTO, role="db", workload="postgres, 400 qps"))
+    # CPUs and memory are counted from the queries: nothing is left for history to say.
+    assert (found["source"], found["cpus"], found["workload"]) == ("preset", 2, "postgresql")
+    found = placed(desk, replace(AUTO, role="db", workload="postgres with 16 GB ram"))
+    assert (found["source"], found["memory_mb"]) == ("history", 16384)
+    assert found["evidence"][0] == "similar VMs: k8s-pg-2, k8s-pg-1"
+
+
+class Watched:
+    """A site whose reading of records is counted, or fails as a lost link does."""
+
+    def __init__(self, site, lost=()):
+        self.site, self.lost, self.count = site, lost, 0
+
+    def __getattr__(self, name):
+        return getattr(self.site, name)
+
+    def shell(self, place):
+        inner, watched = self.site.shell(place), self
+
+        class Shell:
+            def run(self, command):
+                if "rrddata" in str(command.stdin):
+                    watched.count += 1
+                    if place in watched.lost:
+                        raise LinkLost(f"cut on {place}")
+                return inner.run(command)
+
+        return Shell()
+
+
+@pytest.mark.parametrize(("lost", "source"), [((), "history"), (("pve1", "pve2"), "preset")])
+def test_one_command_for_each_node_and_an_answer_even_without(site, tmp_path, lost, source):
+    watched = Watched(site, lost)
+    found = placed(desk_for(watched, tmp_path), AUTO)
+    assert (found["source"], watched.count) == (source, 2)
+    told = [each for each in found["evidence"] if each.startswith("no history from")]
+    assert sorted(told) == [f"no history from {node}: cut on {node}" for node in sorted(lost)]
+
+
+def test_what_was_chosen_is_in_the_mark(site, tmp_path):
+    desk = desk_for(site, tmp_path)
+    ((spec, at),) = create(desk, AUTO)
+    need = f"need={spec.cpus}c{spec.memory_mb}m{spec.disk_gb}g"
+    described = site.on(at.node, f"qm config {at.vmid}").replace("%3D", "=")
+    assert f"{need} source=history workload=kubernetes-worker" in described
+
+
+# What a node answers
+
+
+MEMINFO = '{"out-data":"MemTotal:  2097152 kB\\nMemAvailable:  1048576 kB\\n","exitcode":0}'
+
+
+def rows(*values, maxmem=4 << 30):
+    found = [{"time": 1800 * n} for n in range(len(values))]
+    for row, value in zip(found, values, strict=True):
+        if value is not None:
+            row |= {"cpu": 0.5, "maxcpu": 4, "mem": value * maxmem, "maxmem": maxmem}
+    return str(found).replace("'", '"')
+
+
+def test_an_answer_is_read():
+    found = parse(
+        f"rrd 100 {rows(None, 0.25, 0.5)}\nmeminfo 100 {MEMINFO}\nrrd 101 \nmeminfo 101 \n"
+    )
+    assert found == {
+        100: Use(1800, (None, 2.0, 2.0), (None, 1024.0, 2048.0), 4096.0, 1024.0),
+    }
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "rrd", "rrd x []", "rrd 100 {}", "rrd 100 []", "rrd 100 [1,2]", 'rrd 100 [{"time":5}]',
+     'rrd 100 [{"time":5},{"time":5}]', 'rrd 100 [{"time":"a"},{"time":null}]', "lab: no"],
+)  # fmt: skip
+def test_what_is_no_record_is_none(text):
+    assert parse(text) == {}
+
+
+def test_figures_that_are_none_are_missing():
+    text = 'rrd 100 [{"time":0,"cpu":-1,"maxcpu":2,"mem":true},{"time":60,"cpu":1e999,"mem":"x"}]'
+    assert parse(text)[100] == Use(60, (None, None), (None, None))
+
+
+def test_page_cache_is_left_out_by_what_the_guest_says_now():
+    used = parse(f"rrd 100 {rows(0.25, 0.5)}\nmeminfo 100 {MEMINFO}")[100]
+    assert demand(used).memory.values == (1024.0, 1024.0)
+
+
+def test_memory_that_is_always_all_but_used_up_is_unknown():
+    full = parse(f"rrd 100 {rows(0.9, 0.95)}")[100]
+    assert demand(full).memory is None
+    rising = parse(f"rrd 100 {rows(0.5, 0.95)}")[100]
+    assert demand(rising).memory.seen == pytest.approx((2048.0, 3891.2))
