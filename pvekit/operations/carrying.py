@@ -109,10 +109,15 @@ def may_pass(report: Report) -> bool:
 def _take_back_failed(
     desk: Desk, journal: Journal, outcomes: Mapping[str, Outcome], undoing: Undoing
 ) -> None:
-    """Take back what failed subjects have made; whose roll-back fails, too, keeps its place."""
+    """Take back what failed subjects have made; whose roll-back fails, too, keeps its place.
+
+    So do those of which ``undoing`` has no plan: what is changed or removed is not made.
+    """
     failed = {name: each for name, each in outcomes.items() if each.error is not None}
+    plan = undoing(list(failed))
+    failed = {name: each for name, each in failed.items() if name in plan.subjects()}
     try:
-        undone = take_back(desk, undoing(list(failed)), journal) if failed else {}
+        undone = take_back(desk, plan, journal) if failed else {}
     except PvekitError as error:
         undone = {name: Outcome(error) for name in failed}
     for name, outcome in failed.items():

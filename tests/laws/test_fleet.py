@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 from breaking import broken, difference, fresh_desk
-from labsite import lab_site
+from labsite import Cut, lab_site
 
 from pvekit.errors import Conflict, PvekitError, Transient, UsageError
 from pvekit.lab.site import SiteSpec
@@ -350,6 +350,22 @@ def test_nothing_is_removed_where_something_failed_before(filled, tmp_path):
     assert report.outcomes["vm/db-1"].error
     assert "not removed yet" in report.outcomes["vm/shop-web-2"].error.brief
     assert desk.inventory().find("shop-web-2")
+
+
+@pytest.mark.parametrize("at", ["disk resize", "destroy"], ids=["change", "removal"])
+def test_what_cannot_be_taken_back_is_not_said_to_be(filled, tmp_path, at):
+    """Only what a run makes is taken back where it fails: it goes on with the rest."""
+    desk = replace(fresh_desk(filled, tmp_path, "desk"), on_failure="rollback")
+    filled.cut = Cut(0, "before", match=at)
+    report = apply(desk, GROWN, PRUNE)
+    filled.cut = None
+    failed = {name: each.state for name, each in report.outcomes.items() if each.error}
+    assert failed
+    assert set(failed.values()) == {"failed"}
+    assert report.open
+    again = apply(desk, GROWN, PRUNE)
+    assert (again.status, again.run) == (0, report.run)
+    assert foreseen(desk, GROWN, prune=True).pending == ()
 
 
 def test_what_was_agreed_to_is_what_is_done(filled, tmp_path):
