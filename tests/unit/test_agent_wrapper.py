@@ -118,6 +118,7 @@ ALLOWED = {
             stdin="ssh-ed25519 AAAA me\n",
         )
     ),
+    "describe": acting(qm.describe(VM, "Ask Ann; $(reboot)\npvekit:v1 kind=vm")),
     "password": acting(qm.password(VM, Secret("$6$salt$hash"))),
     "resize": acting(qm.resize(VM, "scsi0", 20)),
     "start": acting(qm.start(VM)),
@@ -290,6 +291,11 @@ FORBIDDEN = {
     "the first boot of others": acting(
         act.detached("first-boot", 100, 60, "-", "sh", "-c", "id", shown="")
     ),
+    "a shell's own words": acting(Change(Command(("sh", "-c", "id", "describe", 100)), guard=VM)),
+    "a description with more words": acting(
+        Change(Command((*qm.describe(VM, "x").command.words, "--hookscript", "x")), guard=VM)
+    ),
+    "a description of a vmid out of range": acting(qm.describe(Guard("vm", 99, "web"), "x")),
 }
 
 

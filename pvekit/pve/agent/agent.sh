@@ -271,6 +271,11 @@ act_ok() {
     program_ok "$@"
     return
   fi
+  if [ "${2-}" = -c ]; then # a description of several lines, which is read on stdin
+    [ $# = 5 ] && [ "$3 $4" = 'exec qm set "$@" --description "$(cat)" describe' ] || no 'sh -c'
+    vmid "$5"
+    return
+  fi
   [ "${2-} ${3-}" = '-s --' ] || no "sh ${2-}"
   name=$(printf %s "$input" | base64 -d 2>/dev/null | known)
   one_of "$name" fetch customize first-boot free
