@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pvekit.leftovers.files import _job
+from pvekit.leftovers.files import _forgotten
 from pvekit.plan import Change, Guard
 from pvekit.pve import act, agent, qm, scripts
 from pvekit.pve.agent import Allowance
@@ -80,7 +80,7 @@ def acting(change: Change) -> Command:
 
 def asked_of_a_job() -> Command:
     """What ``gc`` asks of a job that it has removed."""
-    (asked,) = [next(_job("pve1", JOB, [], 0.0).steps[0].goal.look())]
+    asked = next(_forgotten("pve1", JOB).look())
     return replace(asked.query.command, words=(*asked.query.command.words, asked.topic))
 
 
