@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from breaking import settle
 from labsite import Cut, desk_for, lab_site
 from test_going_on import ONE, build, create, order
 
@@ -74,7 +75,7 @@ def test_broken_then_again_is_gone(start, saved, tmp_path, when, ha):
         struck, site.cut = site.cut.struck, None
         if not struck:
             break
-        site.on("pve1", "for i in 1 2 3 4 5 6 7 8 9 10; do sleep 1; done")
+        settle(site)
         if not well:
             report = delete(desk)
             assert report.status == 0, (at, report.errors)

@@ -9,6 +9,7 @@ import signal
 from dataclasses import replace
 
 import pytest
+from breaking import settle
 from labsite import Cut, LabSite, desk_for, lab_site
 
 from pvekit.cli.signals import heard
@@ -64,8 +65,7 @@ def stopped_at(do, site: LabSite, desk: Desk, at: int) -> tuple[bool, int]:
         except PvekitError as error:
             status = error.exit_status
     struck, site.cut = site.cut.struck, None
-    for node in site.lab.site.nodes:
-        site.on(node, "for i in 1 2 3 4 5 6 7 8 9 10; do sleep 1; done")
+    settle(site)
     return struck, status
 
 
@@ -136,6 +136,7 @@ def test_nothing_new_is_begun_after_the_signal(states, tmp_path):
     clones = [argv for argv in site.programs(changes=True) if argv[:2] == ["qm", "clone"]]
     assert 1 <= len(clones) <= 2
     site.cut = None
+    settle(site)
     journal = creating.unfinished(desk, ten)
     assert creating.carry_out(desk, ten, journal)[1].status == 0
     clones = [argv for argv in site.programs(changes=True) if argv[:2] == ["qm", "clone"]]
