@@ -44,6 +44,12 @@ for list in /var/lib/apt/lists/*; do test ! -e "$list"; done
 """
 
 
+_INSTALLED = (
+    '  if command -v dpkg-query >/dev/null; then dpkg-query -W "$name"; else rpm -q "$name"; fi \\',
+    '    >/dev/null || { echo "package $name is not installed"; exit 1; }',
+)
+
+
 @dataclass(frozen=True)
 class File:
     """A file that a recipe puts into the image."""
@@ -79,7 +85,12 @@ class Recipe:
     def finish_script(self) -> str:
         """Return the script that removes what clones must not inherit, and checks the image."""
         checks = [f"{{ {check}; }} >/dev/null" for check in self.checks]
-        return "\n".join(("#!/bin/sh", "set -eu", *checks, _CLEAN))
+        return "\n".join(("#!/bin/sh", "set -eu", *self._installed(), *checks, _CLEAN))
+
+    def _installed(self) -> tuple[str, ...]:
+        """Return the check that all packages are there: cloud-init goes on if none could be had."""
+        names = [shlex.quote(package.partition("=")[0]) for package in self.packages]
+        return (f"for name in {' '.join(names)}; do", *_INSTALLED, "done") if names else ()
 
     def user_data(self) -> str:
         """Return the user data of a build VM that provisions, finishes and powers itself off.

@@ -76,6 +76,17 @@ def test_a_recipe_that_fails_ends_the_build_with_its_last_words(site, desk, tmp_
     assert listed(desk) == []
 
 
+def test_a_package_that_cannot_be_had_ends_the_build(site, desk, tmp_path):
+    path = tmp_path / "bad.yaml"
+    path.write_text("extends: base\npackages: [no-such-package]\n")
+    request = templates.Request(recipe=str(path))
+    found, journal = templates.begin(desk, request, templates.decided(desk, request))
+    report = templates.carry_out(desk, found, journal)[1]
+    assert "package" in report.errors[0].details
+    assert "is not installed" in report.errors[0].details
+    assert listed(desk) == []
+
+
 def test_an_image_that_is_gone_is_downloaded_again(site, desk):
     assert build(desk).status == 0
     site.on("pve1", "rm -f /var/lib/vz/pvekit/images/*")
