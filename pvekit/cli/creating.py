@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from pvekit.cli import ending, previewing, say
 from pvekit.cli.app import App
+from pvekit.cli.asking import may_ask, taken
 from pvekit.cli.durations import duration
 from pvekit.cli.output import Form, View, emit
 from pvekit.cli.progress import Progress
 from pvekit.config.model import AUTO_SIZE, OnFailure
 from pvekit.errors import UsageError
-from pvekit.operations import creating
+from pvekit.operations import creating, vm_wishes
 from pvekit.operations.carrying import Report
 from pvekit.operations.creating import Decided
 from pvekit.operations.desk import Desk
 from pvekit.operations.standing import standing, unchanged
 from pvekit.operations.vm_wishes import Request
 from pvekit.sizing.size import parse_disk, parse_memory
+from pvekit.sizing.workload import UNITS
+
+UNKNOWN = "unknown"
 
 MADE = View(
     kind="VmCreation",
@@ -46,6 +52,30 @@ def request(asked: Mapping[str, Any]) -> Request:
         timeout=timeout,
         accept_new=accept_new,
     )
+
+
+def completed(app: App, asked: Request) -> Request:
+    """Return a request whose text also says what its workload class counts by.
+
+    Asked for at a terminal, and only where a model is told of it; else it stays unknown.
+    """
+    if not asked.workload or not app.config.llm.model or not may_ask():
+        return asked
+    told = {
+        unit: taken(f"How many {UNITS[unit]}?", _amount, UNKNOWN)
+        for unit in vm_wishes.untold(app.config, asked)
+    }
+    amounts = (f"{amount} {UNITS[unit]}" for unit, amount in told.items() if amount)
+    return replace(asked, workload=", ".join((asked.workload, *amounts)))
+
+
+def _amount(word: str) -> str:
+    """Return an amount as it was written, or nothing for one that is not known."""
+    if word == UNKNOWN:
+        return ""
+    if not re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,6})?", word):
+        raise UsageError(f"Expected a number, got {word!r}.")
+    return word
 
 
 def wished(asked: Mapping[str, Any]) -> Request:

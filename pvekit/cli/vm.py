@@ -94,7 +94,7 @@ def create(
     """
     from pvekit.cli import creating
 
-    request = creating.request(asked)
+    request = creating.completed(app, creating.request(asked))
     if dry_run:
         return creating.foresee(
             app, request, form=form, explain=explain, detailed=detailed_exitcode

@@ -14,6 +14,8 @@ from pvekit.config.model import (
     Clone,
     CloudInitConfig,
     Config,
+    LlmConfig,
+    MaxCost,
     Naming,
     NodeEntry,
     Placement,
@@ -52,9 +54,15 @@ def config(source: Path | None, data: Section, presets: Mapping[str, Size]) -> C
         naming=Naming(**data.get("naming", {})),
         clone=Clone(**data.get("clone", {})),
         timeouts=Timeouts(**data.get("timeouts", {})),
+        llm=_llm(data.get("llm", {})),
         source=source,
         **{key: data[key] for key in kept if key in data},
     )
+
+
+def _llm(section: Section) -> LlmConfig:
+    most = MaxCost(**section.get("max_cost_usd", {}))
+    return LlmConfig(**{**section, "max_cost_usd": most})
 
 
 def _frozen(section: Section) -> dict[str, Any]:

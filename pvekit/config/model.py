@@ -192,6 +192,30 @@ class Timeouts:
     retry: float = 300
 
 
+@dataclass(frozen=True)
+class MaxCost:
+    """The most that questions to a model may cost, in USD; None is no limit."""
+
+    call: float | None = None
+    day: float | None = None
+
+
+@dataclass(frozen=True)
+class LlmConfig:
+    """The model that proposes sizes for `--size auto`; without a `model` none is asked.
+
+    The key is as written: in most cases where it is to be found.
+    """
+
+    model: str | None = None
+    api_base: str | None = None
+    api_key: str | None = field(default=None, repr=False)
+    timeout_seconds: float = 20
+    max_rounds: int = 2
+    send_names: bool = False
+    max_cost_usd: MaxCost = field(default_factory=MaxCost)
+
+
 OnFailure = Literal["keep", "rollback"]
 
 
@@ -216,6 +240,7 @@ class Config:
     naming: Naming = field(default_factory=Naming)
     clone: Clone = field(default_factory=Clone)
     timeouts: Timeouts = field(default_factory=Timeouts)
+    llm: LlmConfig = field(default_factory=LlmConfig)
     on_failure: OnFailure = "keep"
     audit: bool = True
     sudo: Literal["all", "wrapper"] = "all"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import dataclass, field, fields, replace
 
 from pvekit.errors import PvekitError
 from pvekit.inventory.model import Inventory, Vm
@@ -13,43 +13,63 @@ from pvekit.plan import Ask
 from pvekit.pve import use
 from pvekit.pve.use import Use
 from pvekit.run.gather import gather
-from pvekit.sizing import Demand, History, Link, Need, Recommendation, Series, Size, recommend
+from pvekit.sizing import Demand, Need, Recommendation, Series, Size, recommend
+from pvekit.sizing import History as Known
 from pvekit.sizing.choice import Sized
 from pvekit.sizing.demand import Evidence
 from pvekit.sizing.similar import similar
 from pvekit.sizing.workload import at_least
+
+Uses = Mapping[tuple[str, int], Use]
+Read = tuple[Uses, tuple[str, ...]]
+"""What VMs have used by domain and vmid, and why some nodes did not say."""
 
 _ENOUGH_DAYS = 1.0
 _PAGE_CACHE = 0.85
 """Memory that never falls below this part of what there is says nothing: it is page cache."""
 
 
-def link(desk: Desk, inventory: Inventory) -> Link:
-    """Return the link; it asks each node that has similar VMs once, and none if there are none."""
-    return lambda need, so_far: _answer(desk, inventory, need, so_far)
+@dataclass
+class History:
+    """What similar VMs of a site have used, read when it is first asked for, each VM once."""
+
+    desk: Desk
+    inventory: Inventory
+    _read: dict[tuple[tuple[str, int], ...], Read] = field(default_factory=dict)
+
+    def link(self, need: Need, so_far: Sized) -> Sized | None:
+        """Return the answer of history; each node that has similar VMs is asked once."""
+        vms, uses, problems = self._of(need)
+        if not vms:
+            return None
+        found = recommend(Known(siblings=tuple(map(demand, uses.values()))))
+        numbers = _numbers(found, counted_of(need)) if found else {}
+        if found is None or not numbers:
+            return replace(so_far, evidence=(*so_far.evidence, *problems)) if problems else None
+        size = at_least(replace(so_far.size, **numbers), need.workload.floor)
+        kept = [each.name for each in fields(Size) if each.name not in numbers]
+        names = ", ".join(vm.name for vm in vms if (vm.domain, vm.vmid) in uses)
+        because = f"{found.because}; {' and '.join(kept)} of {so_far.because}"
+        evidence = (f"similar VMs: {names}", *_evidence(found), *so_far.evidence, *problems)
+        return Sized(size, "history", because, evidence, found.confidence, so_far.workload)
+
+    def used(self, need: Need) -> tuple[tuple[Vm, Demand], ...]:
+        """Return the similar VMs of which something is known, each with what it has used."""
+        vms, uses, _ = self._of(need)
+        known = [(vm, uses.get((vm.domain, vm.vmid))) for vm in vms]
+        return tuple((vm, demand(each)) for vm, each in known if each is not None)
+
+    def _of(self, need: Need) -> tuple[tuple[Vm, ...], Uses, tuple[str, ...]]:
+        vms = similar(need, self.inventory.vms)
+        if not vms:
+            return vms, {}, ()
+        key = tuple((vm.domain, vm.vmid) for vm in vms)
+        if key not in self._read:
+            self._read[key] = read(self.desk, self.inventory, vms)
+        return vms, *self._read[key]
 
 
-def _answer(desk: Desk, inventory: Inventory, need: Need, so_far: Sized) -> Sized | None:
-    vms = similar(need, inventory.vms)
-    if not vms:
-        return None
-    uses, problems = read(desk, inventory, vms)
-    found = recommend(History(siblings=tuple(map(demand, uses.values()))))
-    counted = counted_of(need)
-    numbers = _numbers(found, counted) if found else {}
-    if found is None or not numbers:
-        return replace(so_far, evidence=(*so_far.evidence, *problems)) if problems else None
-    size = at_least(replace(so_far.size, **numbers), need.workload.floor)
-    kept = [field.name for field in fields(Size) if field.name not in numbers]
-    names = ", ".join(vm.name for vm in vms if (vm.domain, vm.vmid) in uses)
-    because = f"{found.because}; {' and '.join(kept)} of {so_far.because}"
-    evidence = (f"similar VMs: {names}", *_evidence(found), *so_far.evidence, *problems)
-    return Sized(size, "history", because, evidence, found.confidence, so_far.workload)
-
-
-def read(
-    desk: Desk, inventory: Inventory, vms: Sequence[Vm]
-) -> tuple[Mapping[tuple[str, int], Use], tuple[str, ...]]:
+def read(desk: Desk, inventory: Inventory, vms: Sequence[Vm]) -> Read:
     """Return what VMs have used, by domain and vmid, and why some nodes did not say."""
     by_node: dict[tuple[str, str, str], list[int]] = defaultdict(list)
     for vm in vms:

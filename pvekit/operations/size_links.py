@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from pvekit.inventory.model import Inventory
-from pvekit.operations import size_history
 from pvekit.operations.desk import Desk
+from pvekit.operations.size_history import History
 from pvekit.sizing import Link
 
 
 def links(desk: Desk, inventory: Inventory) -> tuple[Link, ...]:
     """Return the links before the presets, the one that is heard last at the end."""
-    return (size_history.link(desk, inventory),)
+    history = History(desk, inventory)
+    if not desk.config.llm.model:
+        return (history.link,)
+    from pvekit.operations import size_model
+
+    return (history.link, size_model.link(desk, inventory, history))

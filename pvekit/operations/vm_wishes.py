@@ -14,6 +14,7 @@ from pvekit.inventory.model import Inventory
 from pvekit.journal.store import MANNER
 from pvekit.operations import placement_rules, workload_classes
 from pvekit.sizing import Link, Sized, SizeRequest, choose
+from pvekit.sizing.described import describe
 from pvekit.vms import decide
 from pvekit.vms.create import Wait
 from pvekit.vms.decide import Wishes
@@ -92,6 +93,11 @@ def sized(
         tags=(*role.tags, *request.tags),
     )
     return choose(asked, config.sizes, workload_classes.known(config), links)
+
+
+def untold(config: Config, request: Request) -> tuple[str, ...]:
+    """Return the units that a text's workload class counts by and that the text does not tell."""
+    return describe(request.workload, workload_classes.known(config)).missing
 
 
 def wishes(

@@ -15,7 +15,7 @@ from pvekit.errors import UsageError
 from pvekit.sizing.demand import Confidence
 from pvekit.sizing.described import Described, describe
 from pvekit.sizing.size import Size
-from pvekit.sizing.workload import Catalogue, Workload, at_least, estimate, of_role
+from pvekit.sizing.workload import UNITS, Catalogue, Workload, at_least, estimate, of_role
 
 AUTO = "auto"
 
@@ -150,7 +150,7 @@ def preset_answer(need: Need, presets: Mapping[str, Size], catalogue: Catalogue)
 def _amounts(described: Described) -> str:
     known = [unit for unit in described.amounts if unit not in described.missing]
     units = {unit.unit for unit in described.workload.units} if described.workload else set(known)
-    told = (f"{described.amounts[k]:g} {k.replace('_', ' ')}" for k in known if k in units)
+    told = (f"{described.amounts[k]:g} {UNITS[k]}" for k in known if k in units)
     return ", ".join(told)
 
 
@@ -166,7 +166,7 @@ def _doubts(need: Need, catalogue: Catalogue) -> list[str]:
     if described.others:
         doubts.append(f"the text names {', '.join(described.others)}, too: not counted")
     if described.missing:
-        missing = ", ".join(unit.replace("_", " ") for unit in described.missing)
+        missing = ", ".join(UNITS[unit] for unit in described.missing)
         doubts.append(f"the text does not say: {missing}")
     return doubts
 

@@ -16,6 +16,17 @@ LARGEST = Size(512, 16_777_216, 131_072)
 
 _MEMORY_STEP_MB = 256
 
+UNITS: Mapping[str, str] = {
+    "requests_per_second": "requests per second",
+    "data_gb": "GB of data",
+    "connections": "connections",
+    "pods": "pods",
+    "nodes": "nodes",
+    "jobs": "jobs",
+    "series": "series",
+}
+"""What is counted, by its key, as people say it."""
+
 
 @dataclass(frozen=True)
 class Unit:
@@ -111,5 +122,4 @@ def _number(
 def _told(unit: Unit, amount: float) -> str:
     names = {"cpus": "vCPU", "memory_mb": "MiB", "disk_gb": "GiB"}
     takes = [f"{share:g} {word}" for key, word in names.items() if (share := getattr(unit, key))]
-    what = unit.unit.replace("_", " ")
-    return f"{amount:g} {what}: {', '.join(takes)} for each {unit.per} ({unit.source})"
+    return f"{amount:g} {UNITS[unit.unit]}: {', '.join(takes)} for each {unit.per} ({unit.source})"

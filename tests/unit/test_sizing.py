@@ -1,3 +1,5 @@
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,7 +19,7 @@ from pvekit.sizing import (
 )
 from pvekit.sizing import choose as choose_of
 from pvekit.sizing.described import describe
-from pvekit.sizing.workload import LARGEST, OTHER, at_least, of_role
+from pvekit.sizing.workload import LARGEST, OTHER, UNITS, at_least, of_role
 
 SIZES = presets()
 CLASSES = workloads()
@@ -152,6 +154,14 @@ def test_the_classes_that_come_with_pvekit_fit_the_schema():
     assert (*document.faults, *wording.check(document, "pvekit.sizing")) == ()
 
 
+def test_all_units_have_words():
+    schema = json.loads(
+        (resources.folder("sizes").parent / "pvekit/sizing/schema.json").read_text()
+    )
+    unit = schema["additionalProperties"]["properties"]["units"]["items"]["properties"]["unit"]
+    assert set(unit["enum"]) == set(UNITS)
+
+
 @pytest.mark.parametrize("name", sorted(CLASSES))
 def test_no_preset_is_below_its_classs_floor(name):
     each = CLASSES[name]
@@ -199,7 +209,7 @@ def test_a_text_is_answered_by_figures_with_their_sources():
     sized = choose(SizeRequest("db", workload="postgres 200 GB, 300 qps"))
     assert sized.size == Size(2, 9216, 320)
     assert (sized.source, sized.confidence, sized.workload) == ("preset", "medium", "postgresql")
-    assert sized.because == "figures of postgresql for 200 data gb, 300 requests per second"
+    assert sized.because == "figures of postgresql for 200 GB of data, 300 requests per second"
     assert sum("estimate" in each for each in sized.evidence) == 3
     assert sized.evidence[-1] == "the text does not say: connections"
 
@@ -214,6 +224,14 @@ def test_what_a_text_asks_for_is_taken_but_not_below_the_floor():
     sized = choose(SizeRequest("x", workload="etcd with 1 cpu and 16 GB ram"))
     assert sized.size == Size(2, 16384, 80)
     assert sized.because.endswith("memory_mb 16384, cpus 1 as the text says")
+
+
+@pytest.mark.parametrize("name", sorted(CLASSES))
+def test_what_a_class_counts_by_can_be_written(name):
+    units = [unit.unit for unit in CLASSES[name].units]
+    text = ", ".join([name, *(f"3 {UNITS[unit]}" for unit in units)])
+    found = describe(text, CLASSES)
+    assert (found.amounts, found.missing) == (dict.fromkeys(units, 3.0), ())
 
 
 def test_a_second_class_is_named_and_not_counted():

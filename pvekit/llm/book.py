@@ -1,0 +1,132 @@
+"""What was asked of models on this machine: costs by day, a line each, and answers for an hour."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pvekit import private
+from pvekit.llm.port import Address, ModelFailed, Port, Question, Reply
+from pvekit.llm.rounds import Book
+
+KEPT_SECONDS = 3600.0
+_STATE = "The state directory"
+
+
+@dataclass(frozen=True)
+class Budget:
+    """The most that may be spent, in USD; None is no limit."""
+
+    call: float | None = None
+    day: float | None = None
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """The directory ``llm`` in the state directory: a file of lines per day, and kept answers."""
+
+    directory: Path
+    address: Address
+    port: Port
+    budget: Budget
+    now: Callable[[], float] = time.time
+
+    def book(self) -> Book:
+        """Return what a conversation needs of it."""
+        return Book(self.kept, self.allowed, self.spent)
+
+    def kept(self, question: Question) -> Reply | None:
+        """Return the answer to the same question, if one came within the last hour."""
+        path = self._answer(question)
+        try:
+            data = json.loads(path.read_text(encoding="utf-8"))
+            if 0 <= self.now() - float(data["time"]) < KEPT_SECONDS:
+                return Reply(str(data["text"]))
+            path.unlink(missing_ok=True)
+        except (OSError, ValueError, LookupError, TypeError):
+            return None
+        return None
+
+    def allowed(self, question: Question) -> None:
+        """Raise :class:`ModelFailed` where the question may cost more than is allowed."""
+        if self.budget.call is None and self.budget.day is None:
+            return
+        cost = self.port.highest_cost(self.address, question) or 0.0
+        if self.budget.call is not None and cost > self.budget.call:
+            raise ModelFailed(f"it may cost {cost:.4f} USD, over llm.max_cost_usd.call")
+        spent = self.today()
+        if self.budget.day is not None and spent + cost > self.budget.day:
+            raise ModelFailed(
+                f"{spent:.4f} USD were spent today and it may cost {cost:.4f}, over "
+                "llm.max_cost_usd.day"
+            )
+
+    def spent(self, question: Question, reply: Reply | None, what: str) -> None:
+        """Write a line, and keep the answer; a disk that is full is no reason to fail."""
+        line = {
+            "time": round(self.now(), 3),
+            "model": self.address.model,
+            "result": what,
+            "tokens_in": reply.tokens_in if reply else None,
+            "tokens_out": reply.tokens_out if reply else None,
+            "cost_usd": reply.cost_usd if reply else None,
+        }
+        try:
+            private.directory(self.directory.parent, _STATE)
+            private.directory(self.directory, _STATE)
+            _append(self._day(), json.dumps(line) + "\n")
+            if reply is not None and reply.text:
+                kept = {"time": self.now(), "text": reply.text}
+                _replace(self._answer(question), json.dumps(kept))
+        except OSError:
+            return
+
+    def today(self) -> float:
+        """Return what was spent today, in USD, as far as prices are known."""
+        try:
+            lines = self._day().read_text(encoding="utf-8").splitlines()
+        except OSError:
+            return 0.0
+        return sum(_cost(line) for line in lines)
+
+    def _day(self) -> Path:
+        return self.directory / f"{time.strftime('%Y-%m-%d', time.gmtime(self.now()))}.jsonl"
+
+    def _answer(self, question: Question) -> Path:
+        asked = [self.address.model, self.address.api_base, list(question.messages)]
+        digest = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
+        return self.directory / f"answer-{digest[:32]}.json"
+
+
+def directory(environ: Mapping[str, str], home: Path) -> Path:
+    """Return where it lies: beside the journals."""
+    state = environ.get("XDG_STATE_HOME") or str(home / ".local" / "state")
+    return Path(state) / "pvekit" / "llm"
+
+
+def _cost(line: str) -> float:
+    try:
+        data: Any = json.loads(line)
+        return max(0.0, float(data.get("cost_usd") or 0.0))
+    except (ValueError, TypeError, AttributeError):
+        return 0.0
+
+
+def _append(path: Path, line: str) -> None:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW
+    with os.fdopen(os.open(path, flags, 0o600), "a", encoding="utf-8") as file:
+        file.write(line)
+
+
+def _replace(path: Path, text: str) -> None:
+    fresh = path.with_suffix(f".{os.getpid()}")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+    with os.fdopen(os.open(fresh, flags, 0o600), "w", encoding="utf-8") as file:
+        file.write(text)
+    fresh.replace(path)

@@ -1,0 +1,145 @@
+"""Asking for a proposal until it is valid: at most so many rounds, within time and money."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from pvekit.llm import proposal
+from pvekit.llm.facts import Told, messages
+from pvekit.llm.port import Address, Message, ModelFailed, Port, Question, Reply
+from pvekit.llm.proposal import Proposal
+from pvekit.llm.review import findings
+from pvekit.run.clock import Clock
+from pvekit.sizing.size import Size
+
+T = TypeVar("T")
+
+_PAUSES = (0.5, 1.0, 2.0)
+"""Seconds before a question that was refused for the moment is asked again."""
+_LEAST_SECONDS = 0.05
+_REFUSES_SCHEMA = frozenset({400, 422})
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Seconds and rounds in all."""
+
+    seconds: float = 20.0
+    rounds: int = 2
+
+
+Kept = Callable[[Question], Reply | None]
+Spent = Callable[[Question, Reply | None, str], None]
+Allowed = Callable[[Question], None]
+
+
+@dataclass(frozen=True)
+class Book:
+    """Where answers are kept and costs are written down; each may do nothing.
+
+    ``allowed`` raises :class:`ModelFailed` where a question would cost too much.
+    """
+
+    kept: Kept = lambda _: None
+    allowed: Allowed = lambda _: None
+    spent: Spent = lambda *_: None
+
+
+@dataclass
+class Rounds:
+    """One conversation about one size."""
+
+    port: Port
+    address: Address
+    limits: Limits
+    clock: Clock
+    book: Book = field(default_factory=Book)
+    log: list[str] = field(default_factory=list)
+    _began: float = 0.0
+    _with_schema: bool = True
+
+    def propose(self, told: Told, room: Size) -> Proposal | None:
+        """Return a valid proposal, or None; ``log`` says what happened."""
+        self._began = self.clock.now()
+        asked: tuple[Message, ...] = messages(told)
+        for number in range(1, self.limits.rounds + 1):
+            try:
+                reply = self._answer(asked)
+            except ModelFailed as error:
+                self.log.append(f"round {number}: {error}")
+                return None
+            found = proposal.parse(reply.text)
+            wrong = (
+                findings(found.size, told.bounds, room) if isinstance(found, Proposal) else [found]
+            )
+            if isinstance(found, Proposal) and not wrong:
+                return found
+            self.log.append(f"round {number}: {'; '.join(wrong)}")
+            said = {"role": "assistant", "content": reply.text[:2000]}
+            back = f"This was refused: {'; '.join(wrong)}. Answer again, with the JSON object only."
+            asked = (*asked, said, {"role": "user", "content": back})
+        return None
+
+    def _left(self) -> float:
+        return self.limits.seconds - (self.clock.now() - self._began)
+
+    def _answer(self, asked: tuple[Message, ...]) -> Reply:
+        """Ask once, and again where that may help; raises :class:`ModelFailed`."""
+        pauses = iter(_PAUSES)
+        while True:
+            question = Question(asked, proposal.SCHEMA if self._with_schema else None)
+            if reply := self.book.kept(question):
+                return reply
+            try:
+                return self._once(question)
+            except ModelFailed as error:
+                pause = next(pauses, None)
+                if self._with_schema and error.status in _REFUSES_SCHEMA:
+                    self._with_schema = False  # the server knows no response_format
+                elif not error.again or pause is None or pause >= self._left():
+                    raise
+                else:
+                    self.log.append(f"{error}; asked again after {pause:g} s")
+                    self.clock.sleep(pause)
+
+    def _once(self, question: Question) -> Reply:
+        within(lambda: self.book.allowed(question), self._left())
+        try:
+            reply = within(
+                lambda: self.port.ask(self.address, question, max(self._left(), _LEAST_SECONDS)),
+                self._left(),
+            )
+        except ModelFailed as error:
+            self.book.spent(question, None, str(error))
+            raise
+        self.book.spent(question, reply, "answered")
+        return reply
+
+
+def within(do: Callable[[], T], seconds: float) -> T:
+    """Return what comes of it, or raise :class:`ModelFailed` after so many seconds.
+
+    No time-out of a library covers all: an import, a look-up of names, an answer that drips.
+    """
+    done: list[T] = []
+    failed: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            done.append(do())
+        except BaseException as error:  # noqa: BLE001 - told to who waits
+            failed.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(max(seconds, _LEAST_SECONDS))
+    if done:
+        return done[0]
+    if not failed:
+        raise ModelFailed(f"no answer within {max(seconds, 0):.3g} s")
+    if isinstance(failed[0], ModelFailed):
+        raise failed[0]
+    raise ModelFailed(f"{type(failed[0]).__name__}: {failed[0]}")

@@ -1,0 +1,109 @@
+"""The link of the chain that asks a language model, if one is configured."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pvekit.config import secrets
+from pvekit.config.faults import Origin, Place
+from pvekit.config.model import LlmConfig
+from pvekit.errors import PvekitError
+from pvekit.inventory.model import Inventory
+from pvekit.llm import facts
+from pvekit.llm.book import Budget, Ledger, directory
+from pvekit.llm.direct import Direct
+from pvekit.llm.facts import Told
+from pvekit.llm.port import Address, Port
+from pvekit.llm.providers import Providers, installed
+from pvekit.llm.review import bounds, room
+from pvekit.llm.rounds import Limits, Rounds
+from pvekit.operations.desk import Desk
+from pvekit.operations.size_history import History, counted_of
+from pvekit.shell import Secret
+from pvekit.sizing import Link, Need
+from pvekit.sizing.choice import Sized
+from pvekit.sizing.demand import Confidence
+
+_KEY: Place = ("llm", "api_key")
+
+
+@dataclass(frozen=True)
+class Asking:
+    """What a model is asked with: the site, and what similar VMs have used."""
+
+    desk: Desk
+    inventory: Inventory
+    history: History
+    llm: LlmConfig
+
+
+def link(desk: Desk, inventory: Inventory, history: History) -> Link:
+    """Return the link; the configuration names a model."""
+    asking = Asking(desk, inventory, history, desk.config.llm)
+    return lambda need, so_far: _answer(asking, need, so_far)
+
+
+def _answer(asking: Asking, need: Need, so_far: Sized) -> Sized:
+    try:
+        return _proposed(asking, need, so_far)
+    except PvekitError as error:  # a key that is not there: no reason to make no VM
+        return _without(asking, so_far, [str(error)])
+
+
+def _proposed(asking: Asking, need: Need, so_far: Sized) -> Sized:
+    llm, desk = asking.llm, asking.desk
+    address = Address(llm.model or "", llm.api_base or "", _key(desk))
+    port: Port = Providers() if installed() else Direct()
+    told = _told(asking, need, so_far)
+    budget = Budget(llm.max_cost_usd.call, llm.max_cost_usd.day)
+    ledger = Ledger(directory(os.environ, Path.home()), address, port, budget)
+    rounds = Rounds(
+        port, address, Limits(llm.timeout_seconds, llm.max_rounds), desk.clock, ledger.book()
+    )
+    found = rounds.propose(told, room(asking.inventory, so_far.size))
+    sent = f"sent to {llm.model}: {facts.messages(told)[1]['content']}"
+    if found is None:
+        return _without(asking, replace(so_far, evidence=(*so_far.evidence, sent)), rounds.log)
+    size = replace(found.size, **need.described.asked)
+    because = f"{llm.model} says: {found.reason!r} (instead of {so_far.size}: {so_far.because})"
+    evidence = (*so_far.evidence, *rounds.log, sent)
+    confidence: Confidence = "medium" if so_far.source == "history" else "low"
+    return Sized(size, "model", because, evidence, confidence, so_far.workload)
+
+
+def _told(asking: Asking, need: Need, so_far: Sized) -> Told:
+    sizes = asking.desk.config.sizes
+    within = bounds(
+        so_far.size,
+        statistical=_statistical(need, so_far),
+        small=sizes["small"],
+        large=sizes["large"],
+        floor=need.workload.floor,
+    )
+    used = asking.history.used(need)
+    return Told(need, so_far, asking.inventory, used, sizes, within, asking.llm.send_names)
+
+
+def _statistical(need: Need, so_far: Sized) -> frozenset[str]:
+    """Return the numbers that history, or amounts of the text, speak for."""
+    measured = {"cpus", "memory_mb"} if so_far.source == "history" else set()
+    return counted_of(need) | measured
+
+
+def _without(asking: Asking, so_far: Sized, log: list[str]) -> Sized:
+    told = f"no size from {asking.llm.model}: {'; '.join(log) or 'it gave none'}"
+    asking.desk.warn(f"{told}; taken from {so_far.source} instead")
+    return replace(so_far, evidence=(*so_far.evidence, told))
+
+
+def _key(desk: Desk) -> Secret | None:
+    """Return the configured key; raises SecretMissing where it cannot be had."""
+    written = desk.config.llm.api_key
+    if written is None:
+        return None
+    if written not in desk.found:
+        origin = desk.config.origins.get(_KEY, Origin(desk.config.source or Path.cwd()))
+        desk.found[written] = secrets.resolve(written, _KEY, origin, os.environ)
+    return desk.found[written]

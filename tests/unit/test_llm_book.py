@@ -1,0 +1,74 @@
+"""Money and memory of the models: limits per call and day, answers for an hour."""
+
+from __future__ import annotations
+
+import pytest
+
+from pvekit.llm.book import Budget, Ledger
+from pvekit.llm.port import Address, ModelFailed, Question, Reply
+
+QUESTION = Question(({"role": "user", "content": "x" * 100},))
+
+
+class Priced:
+    def __init__(self, cost):
+        self.cost = cost
+
+    def highest_cost(self, address, question):
+        return self.cost
+
+
+def ledger(tmp_path, cost=0.01, now=lambda: 1_800_000_000.0, **budget):
+    directory = tmp_path / "pvekit" / "llm"
+    return Ledger(directory, Address("m"), Priced(cost), Budget(**budget), now)
+
+
+def test_a_call_that_may_cost_too_much_is_not_made(tmp_path):
+    ledger(tmp_path, call=0.02).allowed(QUESTION)
+    with pytest.raises(ModelFailed, match=r"0.0300 USD, over llm.max_cost_usd.call"):
+        ledger(tmp_path, cost=0.03, call=0.02).allowed(QUESTION)
+
+
+def test_costs_of_a_day_add_up_and_end_with_it(tmp_path):
+    kept = ledger(tmp_path, day=0.05)
+    for _ in range(4):
+        kept.allowed(QUESTION)
+        kept.spent(QUESTION, Reply("a", 1, 1, 0.0125), "answered")
+    with pytest.raises(ModelFailed, match=r"0.0500 USD were spent today"):
+        kept.allowed(QUESTION)
+    ledger(tmp_path, now=lambda: 1_800_086_400.0, day=0.05).allowed(QUESTION)
+
+
+def test_a_budget_of_nothing_is_none_to_spend(tmp_path):
+    with pytest.raises(ModelFailed):
+        ledger(tmp_path, day=0.0).allowed(QUESTION)
+
+
+def test_what_has_no_price_is_not_held_back(tmp_path):
+    ledger(tmp_path, cost=None, call=0.0, day=0.0).allowed(QUESTION)
+
+
+def test_an_answer_is_kept_for_an_hour(tmp_path):
+    now = [1_800_000_000.0]
+    kept = ledger(tmp_path, now=lambda: now[0])
+    assert kept.kept(QUESTION) is None
+    kept.spent(QUESTION, Reply("said", 1, 1), "answered")
+    now[0] += 3599
+    assert kept.kept(QUESTION) == Reply("said")
+    assert kept.kept(Question(({"role": "user", "content": "other"},))) is None
+    now[0] += 2
+    assert kept.kept(QUESTION) is None
+
+
+def test_files_that_are_damaged_are_passed_over(tmp_path):
+    kept = ledger(tmp_path, day=1.0)
+    kept.spent(QUESTION, Reply("said", 1, 1, 0.5), "answered")
+    for path in kept.directory.iterdir():
+        path.write_text(path.read_text()[:10] + "\n[]\n")
+    assert kept.kept(QUESTION) is None
+    assert kept.today() == 0.0
+
+
+def test_a_state_directory_that_cannot_be_written_is_borne(tmp_path):
+    (tmp_path / "pvekit").write_text("")
+    ledger(tmp_path).spent(QUESTION, Reply("said"), "answered")
