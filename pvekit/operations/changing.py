@@ -148,12 +148,22 @@ def carry_out(desk: Desk, journal: Journal) -> tuple[list[Target], Report]:
         if not journal.decisions():  # it ended before it had found them
             asked = thawed(part(part(journal.request, "request"), "asked"))
             _pin(journal, ordered, decided(desk, ordered, asked))
+        elif journal.touched():
+            _look_again(desk, journal, ordered)
         whole = plan(desk, journal)
         report = finish(desk, journal, carry(desk, whole, journal))
         if report.open and not may_pass(report) and not _half_done(journal, whole, report):
             end(desk, journal, report.status)
             report = replace(report, open=False)
         return pinned(journal), report
+
+
+def _look_again(desk: Desk, journal: Journal, ordered: AnyOrder[Any]) -> None:
+    """Pin anew what a run had decided for VMs that have become another sort of case since."""
+    before = works(journal)
+    now = ordered.again(desk, before)
+    if now != before:
+        _pin(journal, ordered, now)
 
 
 def _half_done(account: Account, whole: Plan, report: Report) -> bool:

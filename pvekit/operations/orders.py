@@ -45,6 +45,10 @@ class AnyOrder(ABC, Generic[A]):
         """Decide what is to be done with each VM; raises what stands in the way. Sends nothing."""
         return [Work(vm, cast("A", None)) for vm in found]
 
+    def again(self, desk: Desk, begun: Sequence[Work[A]]) -> list[Work[A]]:  # noqa: ARG002
+        """Return what a run that is gone on with is to do, as the VMs are now. Sends nothing."""
+        return list(begun)
+
     @abstractmethod
     def plan(self, desk: Desk, work: Work[A]) -> Plan:
         """Return the plan for one VM."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pvekit.errors import Conflict, NoCapacity, PvekitError
 from pvekit.inventory.model import Inventory, NodeState, Vm
@@ -58,6 +58,18 @@ class Resize(AnyOrder[Resizing]):
             check_restarts(list(zip(vms, aims, strict=True)))
         check_room(desk, inventory, list(zip(vms, aims, strict=True)))
         return [Work(vm, aim) for vm, aim in zip(found, aims, strict=True)]
+
+    def again(self, desk: Desk, begun: Sequence[Work[Resizing]]) -> list[Work[Resizing]]:
+        """Have a VM that was off and runs by now restarted, if that is allowed."""
+        if not self.allow_restart or all(work.aim.restart for work in begun):
+            return list(begun)
+        inventory = desk.inventory()
+        return [self._as_it_is_now(inventory, work) for work in begun]
+
+    def _as_it_is_now(self, inventory: Inventory, work: Work[Resizing]) -> Work[Resizing]:
+        vm = vm_of(inventory, work.vm)
+        now = resize.decide(vm, self.cpus, self.memory_mb, ())
+        return replace(work, aim=replace(work.aim, restart=work.aim.restart or now.restart))
 
     def plan(self, desk: Desk, work: Work[Resizing]) -> Plan:
         """Return the plan for one VM."""
