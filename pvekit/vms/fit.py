@@ -12,6 +12,9 @@ from pvekit.inventory.model import Inventory, NodeState, Vm
 from pvekit.vms.decide import Wishes
 from pvekit.vms.spec import Placement, VmSpec
 
+# What has been used since, or what a model says now, takes nothing back.
+_MEASURED = ("history", "model")
+
 
 @dataclass(frozen=True)
 class Difference:
@@ -153,9 +156,6 @@ def _taken(
 def wishes(spec: VmSpec, at: Placement, wanted: Wishes) -> Iterator[Difference]:
     """Yield what the configuration would decide otherwise now."""
     pairs: dict[str, tuple[object, object]] = {
-        "cpus": (spec.cpus, wanted.size.cpus),
-        "memory_mb": (spec.memory_mb, wanted.size.memory_mb),
-        "disk_gb": (spec.disk_gb, wanted.size.disk_gb),
         "template": (at.template_name, wanted.template),
         "user": (spec.user, wanted.user),
         "keys": (spec.keys, wanted.keys),
@@ -169,6 +169,12 @@ def wishes(spec: VmSpec, at: Placement, wanted: Wishes) -> Iterator[Difference]:
         "full": (spec.full, wanted.full),
         "onboot": (spec.onboot, wanted.onboot),
     }
+    if spec.source not in _MEASURED:
+        pairs |= {
+            "cpus": (spec.cpus, wanted.size.cpus),
+            "memory_mb": (spec.memory_mb, wanted.size.memory_mb),
+            "disk_gb": (spec.disk_gb, wanted.size.disk_gb),
+        }
     for what, (decided, now) in pairs.items():
         if decided != now:
             yield Difference(f"{what} of {spec.name}", _shown(decided), _shown(now))

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from labsite import desk_for, lab_site
+from labsite import Cut, Killed, desk_for, lab_site
 
 from pvekit.lab.site import SiteSpec
-from pvekit.operations import creating, placing, templates
+from pvekit.operations import creating, fitting, placing, templates
 from pvekit.operations.size_history import demand
 from pvekit.operations.vm_wishes import Request
 from pvekit.pve.use import Use, parse
@@ -120,6 +120,22 @@ def test_what_was_chosen_is_in_the_mark(site, tmp_path):
     need = f"need={spec.cpus}c{spec.memory_mb}m{spec.disk_gb}g"
     described = site.on(at.node, f"qm config {at.vmid}").replace("%3D", "=")
     assert f"{need} source=history workload=kubernetes-worker" in described
+
+
+def test_a_run_that_was_broken_off_keeps_the_size_that_it_decided(site, tmp_path):
+    request = replace(AUTO, tags=("broken",))
+    site.cut = Cut(0, "killed after", match="qm clone")
+    desk = desk_for(site, tmp_path)
+    with pytest.raises(Killed):
+        creating.carry_out(desk, request, creating.begin(desk, request))
+    site.cut = None
+    ((spec, at),) = creating.pinned(desk, journal := creating.unfinished(desk, request)).decisions
+    assert spec.source == "history"
+    # The presets say another size, and history may say yet another one by now.
+    fitting.check(desk, journal)
+    decided, report = creating.carry_out(desk, request, journal)
+    assert report.status == 0
+    assert decided.decisions == ((spec, at),)
 
 
 # What a node answers
