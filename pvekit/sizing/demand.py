@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -110,7 +110,7 @@ class Recommendation:
     memory_evidence: Evidence | None
 
 
-def percentile(ordered: list[float], q: float) -> float:
+def percentile(ordered: Sequence[float], q: float) -> float:
     """Return the percentile ``q`` (0 to 100) of sorted samples, linear between two of them."""
     position = (len(ordered) - 1) * q / 100
     low = int(position)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from pvekit.sizing.demand import (
@@ -17,7 +17,9 @@ from pvekit.sizing.demand import (
     Series,
     evidence,
 )
-from pvekit.sizing.need import cpu_need, memory_need
+from pvekit.sizing.learnt import Model
+from pvekit.sizing.need import need_of, sibling_need
+from pvekit.sizing.shape import Resource
 
 MEMORY_STEP_MB = 128
 MIN_MEMORY_MB = 512
@@ -34,7 +36,7 @@ _GROW_CPU = 1.5
 _CPULIMIT_STEP = 0.05
 _EPSILON = 1e-9
 
-_Need = Callable[[tuple[Series, ...], Risk], float]
+_Models = Sequence[Model] | None
 
 
 @dataclass(frozen=True)
@@ -46,15 +48,18 @@ class _Wanted:
     because: str
 
 
-def recommend(history: History, risk: Risk = "normal") -> Recommendation | None:
+def recommend(
+    history: History, risk: Risk = "normal", learnt: Sequence[Model] | None = None
+) -> Recommendation | None:
     """Return the size that a machine's history or its siblings' calls for, None if there is none.
 
     Pure and deterministic. Memory is at least the peak that was seen, unless ``risk`` is
     ``cost``; it shrinks only after 7 days of the machine's own history; small changes of what a
-    machine has are not worth a restart and are left out.
+    machine has are not worth a restart and are left out. ``learnt`` are models to use instead of
+    those that come with pvekit.
     """
-    cpu = _cpu(history, risk)
-    memory = _memory(history, risk)
+    cpu = _cpu(history, risk, learnt)
+    memory = _memory(history, risk, learnt)
     if cpu is None and memory is None:
         return None
     return Recommendation(
@@ -95,8 +100,8 @@ def _confidence(wanted: _Wanted | None) -> Confidence:
     return "medium" if enough or wanted.evidence.machines >= 3 else "low"
 
 
-def _cpu(history: History, risk: Risk) -> _Wanted | None:
-    wanted = _wanted(history, lambda demand: demand.cpu, cpu_need, risk, "CPU", "{:.2f} cores")
+def _cpu(history: History, risk: Risk, learnt: _Models) -> _Wanted | None:
+    wanted = _wanted(history, lambda demand: demand.cpu, "cpu", risk, learnt)
     if wanted is None or history.current is None:
         return wanted
     has = history.current.cpus
@@ -107,10 +112,8 @@ def _cpu(history: History, risk: Risk) -> _Wanted | None:
     return _kept(wanted, has, f"CPU stays at {has:g}")
 
 
-def _memory(history: History, risk: Risk) -> _Wanted | None:
-    wanted = _wanted(
-        history, lambda demand: demand.memory, memory_need, risk, "memory", "{:.0f} MiB"
-    )
+def _memory(history: History, risk: Risk, learnt: _Models) -> _Wanted | None:
+    wanted = _wanted(history, lambda demand: demand.memory, "memory", risk, learnt)
     if wanted is None or history.current is None:
         return wanted
     has = history.current.memory_mb
@@ -163,25 +166,30 @@ def _last(series: Series | None, days: int) -> list[float]:
 def _wanted(
     history: History,
     of: Callable[[Demand], Series | None],
-    need: _Need,
+    resource: Resource,
     risk: Risk,
-    name: str,
-    amount: str,
+    learnt: _Models,
 ) -> _Wanted | None:
     own = _known([of(history.own)])
     siblings = _known(map(of, history.siblings))
-    if own and (own[0].days >= _OWN_DAYS or not siblings):
-        known, seen = own, evidence("own", own)
-    else:
-        known, seen = siblings, evidence("siblings", siblings)
+    use_own = bool(own) and (own[0].days >= _OWN_DAYS or not siblings)
+    known = own if use_own else siblings
+    seen = evidence("own" if use_own else "siblings", known)
     if seen is None:
         return None
+    need = (
+        need_of(known, resource, risk, learnt=learnt) if use_own else sibling_need(known, resource)
+    )
+    return _Wanted(need, seen, _why(seen, resource))
+
+
+def _why(seen: Evidence, resource: Resource) -> str:
     whose = "its own" if seen.origin == "own" else f"{seen.machines} sibling(s)'"
-    because = (
+    name, amount = ("CPU", "{:.2f} cores") if resource == "cpu" else ("memory", "{:.0f} MiB")
+    return (
         f"{name} from {seen.days:.1f} days of {whose} history:"
         f" p99 {amount.format(seen.p99)}, peak {amount.format(seen.max)}"
     )
-    return _Wanted(need(known, risk), seen, because)
 
 
 def _known(series: Iterable[Series | None]) -> tuple[Series, ...]:

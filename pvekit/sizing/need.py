@@ -2,25 +2,65 @@
 
 from __future__ import annotations
 
-from pvekit.sizing.demand import Risk, Series, percentile
+from collections.abc import Sequence
 
-_MARGIN: dict[Risk, float] = {"safe": 1.5, "normal": 1.2, "cost": 1.0}
-_FEW_DAYS_MARGIN = 1.15
-_ENOUGH_DAYS = 7.0
+from pvekit.sizing.demand import DAY_SECONDS, Risk, Series
+from pvekit.sizing.learnt import Kind, Model, models
+from pvekit.sizing.shape import Resource, anchor_of, window_of
 
-
-def cpu_need(machines: tuple[Series, ...], risk: Risk) -> float:
-    """Return the cores that are enough for all but 1 % of the next day's time."""
-    return max(_cpu_of_one(one, risk) for one in machines)
-
-
-def _cpu_of_one(series: Series, risk: Risk) -> float:
-    ordered = sorted(series.seen)
-    if series.days < _ENOUGH_DAYS:
-        return ordered[-1] * max(_FEW_DAYS_MARGIN, _MARGIN[risk])
-    return percentile(ordered, 99.5) * _MARGIN[risk]
+# The fewer siblings, the less do they say of another one: a leader and its followers differ.
+_SIBLINGS_MARGIN = {"cpu": 1.2, "memory": 1.1}
+_FEW_SIBLINGS_MARGIN = {"cpu": 1.3, "memory": 0.4}
+_FEW_SAMPLES_MARGIN = 1.15
+_COVERED = 0.7
 
 
-def memory_need(machines: tuple[Series, ...], risk: Risk) -> float:
-    """Return the MiB that are enough for the next day; not below the peak unless ``cost``."""
-    return max(max(one.seen) for one in machines) * _MARGIN[risk]
+def need_of(
+    machines: Sequence[Series],
+    resource: Resource,
+    risk: Risk,
+    kind: Kind = "vm",
+    typical: float | None = None,
+    learnt: Sequence[Model] | None = None,
+) -> float:
+    """Return the cores or MiB that each of these machines needs on the next day.
+
+    They are one VM, or all replicas of a workload, which share a size; each has samples, all with
+    the same step. ``typical`` is a usual size around here, without it that of the trained model;
+    ``learnt`` are models to use instead of those that come with pvekit.
+    Memory is at least the peak that was seen unless ``risk`` is ``cost``; CPU leaves 1 % of the
+    time to saturation.
+    """
+    model = _model(learnt or models(), machines, resource, kind)
+    window = window_of(machines, resource, model.days, typical or model.typical)
+    amount = model.allocation(window, risk)
+    anchor = max(anchor_of(sorted(one.seen), resource) for one in machines)
+    if not _covers(model, machines):
+        return max(amount, anchor * _FEW_SAMPLES_MARGIN)
+    return max(amount, anchor) if model.floored(risk) else amount
+
+
+def sibling_need(siblings: Sequence[Series], resource: Resource) -> float:
+    """Return what a new machine needs: its siblings' highest, and a margin; less for many."""
+    anchor = max(anchor_of(sorted(one.seen), resource) for one in siblings)
+    few = _FEW_SIBLINGS_MARGIN[resource] / len(siblings)
+    return anchor * (_SIBLINGS_MARGIN[resource] + few)
+
+
+def _model(
+    learnt: Sequence[Model], machines: Sequence[Series], resource: Resource, kind: Kind
+) -> Model:
+    """Return the model with the longest windows that the samples fill, else the shortest."""
+    fitting = [model for model in learnt if (model.kind, model.resource) == (kind, resource)]
+    return next((model for model in fitting if _covers(model, machines)), fitting[-1])
+
+
+def _covers(model: Model, machines: Sequence[Series]) -> bool:
+    return any(_known_share(series, model.days) >= _COVERED for series in machines)
+
+
+def _known_share(series: Series, days: int) -> float:
+    """Return how much of the last days has samples; 0 where the series is shorter."""
+    length = days * DAY_SECONDS // series.step_seconds
+    last = series.values[-length:]
+    return sum(value is not None for value in last) / length if len(last) == length else 0.0
