@@ -53,7 +53,9 @@ def _workloads(units: Sequence[Unit], resource: Resource) -> Iterator[Launches]:
         )
         for case, _ in pairs
     ]
-    second = [sibling_need([Series(STEP, case.machines[0])], resource) for case, _ in pairs]
+    second = [
+        sibling_need([Series(STEP, case.machines[0])], resource, "workload") for case, _ in pairs
+    ]
     yield Launches(
         f"Kubernetes {_NAME[resource]}, launches of a workload",
         f"first launch, preset (p{PRESET_PERCENTILE} of the others)",

@@ -28,8 +28,9 @@ ENOUGH_DAYS = 7.0
 
 _OWN_DAYS = 1.0
 _QUIET_DAYS = 3
-_SHRINK_BELOW = 0.85
-_GROW_ABOVE = 1.05
+# Chosen so that a machine is resized at most 1.5 times a week where it is reviewed each day.
+_SHRINK_BELOW = 0.65
+_GROW_ABOVE = 1.3
 _AT_LIMIT = 0.98
 _GROW_MEMORY = 1.3
 _GROW_CPU = 1.5

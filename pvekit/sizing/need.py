@@ -8,9 +8,14 @@ from pvekit.sizing.demand import DAY_SECONDS, Risk, Series
 from pvekit.sizing.learnt import Kind, Model, models
 from pvekit.sizing.shape import Resource, anchor_of, window_of
 
-# The fewer siblings, the less do they say of another one: a leader and its followers differ.
 _SIBLINGS_MARGIN = {"cpu": 1.2, "memory": 1.1}
-_FEW_SIBLINGS_MARGIN = {"cpu": 1.3, "memory": 0.4}
+# The fewer siblings, the less do they say of another one: replicas have leaders and followers.
+_FEW_SIBLINGS_MARGIN = {
+    ("vm", "cpu"): 0.3,
+    ("vm", "memory"): 0.2,
+    ("workload", "cpu"): 1.3,
+    ("workload", "memory"): 0.4,
+}
 _FEW_SAMPLES_MARGIN = 1.15
 _COVERED = 0.7
 
@@ -40,10 +45,10 @@ def need_of(
     return max(amount, anchor) if model.floored(risk) else amount
 
 
-def sibling_need(siblings: Sequence[Series], resource: Resource) -> float:
+def sibling_need(siblings: Sequence[Series], resource: Resource, kind: Kind = "vm") -> float:
     """Return what a new machine needs: its siblings' highest, and a margin; less for many."""
     anchor = max(anchor_of(sorted(one.seen), resource) for one in siblings)
-    few = _FEW_SIBLINGS_MARGIN[resource] / len(siblings)
+    few = _FEW_SIBLINGS_MARGIN[kind, resource] / len(siblings)
     return anchor * (_SIBLINGS_MARGIN[resource] + few)
 
 
