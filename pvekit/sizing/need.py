@@ -36,6 +36,7 @@ def need_of(
     Memory is at least the peak that was seen unless ``risk`` is ``cost``; CPU leaves 1 % of the
     time to saturation.
     """
+    machines = _until_seen(machines)
     model = _model(learnt or models(), machines, resource, kind)
     window = window_of(machines, resource, model.days, typical or model.typical)
     amount = model.allocation(window, risk)
@@ -58,6 +59,19 @@ def _model(
     """Return the model with the longest windows that the samples fill, else the shortest."""
     fitting = [model for model in learnt if (model.kind, model.resource) == (kind, resource)]
     return next((model for model in fitting if _covers(model, machines)), fitting[-1])
+
+
+def _until_seen(machines: Sequence[Series]) -> tuple[Series, ...]:
+    """Return the machines' samples up to the last one of any: what was off ends when it stopped."""
+    unseen = min(_unseen(one.values) for one in machines)
+    return tuple(
+        Series(one.step_seconds, one.values[: len(one.values) - unseen]) for one in machines
+    )
+
+
+def _unseen(values: tuple[float | None, ...]) -> int:
+    last_first = enumerate(reversed(values))
+    return next((at for at, value in last_first if value is not None), len(values))
 
 
 def _covers(model: Model, machines: Sequence[Series]) -> bool:

@@ -56,6 +56,17 @@ def test_memory_shrinks_only_after_seven_days():
     assert recommend(History(steady(0.5, 900, 7), current=has)).memory_mb < 8192
 
 
+def test_a_machine_that_was_off_for_long_is_known_by_what_it_used_before():
+    off = (None,) * 20 * DAY
+    found = recommend(History(Demand(Series(300, (0.5,) * 9 * DAY + off))))
+    assert found == recommend(History(Demand(series(0.5, days=9))))
+
+
+def test_a_machine_that_did_nothing_gets_the_least():
+    found = recommend(History(steady(0.0, 0.0, 8)))
+    assert (found.cpus, found.memory_mb) == (1, 512)
+
+
 def test_siblings_never_shrink_what_runs():
     found = recommend(History(siblings=(steady(0.5, 900, 20),), current=Allocation(4, 8192)))
     assert (found.cpus, found.memory_mb) == (4, 8192)
