@@ -42,7 +42,7 @@ def _workloads(units: Sequence[Unit], resource: Resource) -> Iterator[Launches]:
     all_ = cases(units, resource, 1, 1)
     firsts = [case for case in all_ if case.origin == min(one.origin for one in all_)]
     pairs = [(case, _others(case)) for case in firsts if len(case.machines) > 1]
-    if not pairs:
+    if not pairs or len(firsts) < 2:  # nobody else to take a preset from
         return
     scorer = Scorer([others for _, others in pairs])
     needs = {case.unit.name: case.oracle for case in firsts}
