@@ -208,7 +208,8 @@ def quick_clock() -> Clock:
 
     def sleep(seconds: float) -> None:
         now[0] += seconds
-        time.sleep(min(seconds, 0.002))
+        # A long pause is a wait for a guest, say, which needs its time to boot.
+        time.sleep(min(seconds, max(0.002, min(seconds / 500, 0.02))))
 
     return Clock(lambda: now[0], sleep)
 
