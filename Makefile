@@ -29,10 +29,10 @@ docs: $(VENV)/.test
 	$(BIN)/python docs/reference.py
 
 test: $(VENV)/.test
-	$(BIN)/pytest -q -n 2 -m 'not slow'
+	$(BIN)/pytest -q -n 2 --dist worksteal -m 'not slow'
 
 test-all: $(VENV)/.test
-	$(BIN)/pytest -q -n 2
+	$(BIN)/pytest -q -n 2 --dist worksteal
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import threading
@@ -25,8 +26,11 @@ def heard() -> Iterator[Stop]:
         yield stop  # only the main thread may say what signals do
         return
 
+    came = itertools.count()
+
     def handle(number: int, _frame: FrameType | None) -> None:
-        if stop.asked:
+        # Counted first of all: the second may come while the first is still being told.
+        if next(came):
             say.let_go()
             _tell(_SECOND)
             # Not sys.exit: that would wait for the threads of commands that never answer.

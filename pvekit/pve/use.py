@@ -57,7 +57,7 @@ def parse(text: str) -> Mapping[int, Use]:
 def _json(text: str) -> object:
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 

@@ -74,7 +74,9 @@ def cut_everywhere(live: Live, pictures: dict[str, dict], when: str, places: ran
         check_whole(live, pictures, place)
 
 
-@pytest.mark.parametrize("when", MOMENTS)
+@pytest.mark.parametrize(
+    "when", ["before", *(pytest.param(when, marks=pytest.mark.slow) for when in MOMENTS[1:])]
+)
 def test_cut_at_some_commands_then_again(live, pictures, when):
     first = MOMENTS.index(when)
     cut_everywhere(live, pictures, when, range(first, 1000, 7))
