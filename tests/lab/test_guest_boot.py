@@ -146,6 +146,35 @@ def test_the_same_instance_keeps_its_identity_over_a_reboot() -> None:
 
 
 @pytest.mark.parametrize(
+    ("path", "ran"),
+    [
+        ("/var/lib/cloud/data/instance-id", "ran\n"),
+        ("/var/lib/cloud/instance/boot-finished", "ran\n"),
+        # A module that had begun is not run once more.
+        ("/var/lib/cloud/instance/sem/config_scripts_user", ""),
+    ],
+)
+def test_what_a_first_boot_without_power_left_undone_is_done_by_the_next(
+    path: str, ran: str
+) -> None:
+    async def work() -> None:
+        world = new_world()
+        disk = image(world)
+        iso = seed({**like_pve(), "runcmd": ["echo ran >> /root/log"]}, "same")
+        guest = plug(world, disk, iso)
+        booting = guest.power_on()
+        while not guest.machine.files.exists(path) and not booting.done():
+            await asyncio.sleep(0)
+        guest.power_off()
+        again = await boot(world, disk, iso)
+        assert again.ssh_ready
+        assert again.authorized_keys("bench") == f"{KEY}\n"
+        assert await run(again, "cat /root/log 2>/dev/null; true") == ran
+
+    aio(work())
+
+
+@pytest.mark.parametrize(
     ("url", "slot", "seen"),
     [
         (DEBIAN, "ide2", False),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import yaml
@@ -30,7 +30,6 @@ class CloudInit:
     def __init__(self, system: System) -> None:
         self._system = system
         self._config: dict[str, Any] = {}
-        self._is_new = False
         self.settled = asyncio.Event()
         self.reset()
 
@@ -58,13 +57,13 @@ class CloudInit:
         self.status = "running"
         meta = self._mapping(files.get("meta-data", b""), "meta-data")
         instance = str(meta.get("instance-id", "nocloud"))
-        self._is_new = self._system.text(INSTANCE_ID).strip() != instance
+        is_new = self._system.text(INSTANCE_ID).strip() != instance
         vendor = self._user_config(files.get("vendor-data", b""), "vendor-data")
         # What the user says counts more; a whole key is taken from one or the other.
         self._config = vendor | self._user_config(files.get("user-data", b""), "user-data")
         if "local-hostname" in meta:
             self._config.setdefault("hostname", meta["local-hostname"])
-        if self._is_new:
+        if is_new:
             self._remember(instance, files.get("user-data", b""))
             self._write_network(files.get("network-config", b""), nics)
 
@@ -127,24 +126,36 @@ class CloudInit:
         """Run the modules that come before the services: host name, files, users, host keys."""
         if self.status == "running":
             self._say("running 'init'")
-            await self._run(cloudmodules.EVERY_BOOT)
-            if self._is_new:
-                await self._run(cloudmodules.BEFORE_SERVICES)
+            await self._run(cloudmodules.EVERY_BOOT.items())
+            await self._run(self._not_yet_run(cloudmodules.BEFORE_SERVICES))
 
     async def finish(self) -> None:
         """Run the modules that come last: packages, commands, power state."""
         if self.status != "running":
             return
-        if self._is_new:
-            await self._run(cloudmodules.LAST)
+        await self._run(self._not_yet_run(cloudmodules.LAST))
         self._system.write(f"{INSTANCE}/boot-finished", "0 - lab - v. 25.1\n")
         self._say("finished", f" Datasource {self.source}. ")
         self._settle("error" if self.errors else "done")
-        if self._is_new:
+        if self._is_first("power_state_change"):
             cloudmodules.change_power(self._system, self._config)
 
-    async def _run(self, modules: Mapping[str, cloudmodules.Module]) -> None:
-        for name, module in modules.items():
+    def _not_yet_run(
+        self, modules: Mapping[str, cloudmodules.Module]
+    ) -> Iterator[tuple[str, cloudmodules.Module]]:
+        """Yield what this instance did not begin yet: a boot may have lost its power halfway."""
+        return ((name, module) for name, module in modules.items() if self._is_first(name))
+
+    def _is_first(self, module: str) -> bool:
+        """Whether a module never ran for this instance, which is noted as cloud-init does."""
+        path = f"{INSTANCE}/sem/config_{module}"
+        if self._system.files.exists(path):
+            return False
+        self._system.write(path, f"lab: {self._now()}\n")
+        return True
+
+    async def _run(self, modules: Iterable[tuple[str, cloudmodules.Module]]) -> None:
+        for name, module in modules:
             self._log(f"running module {name}")
             try:
                 await module(self._system, self._config)
