@@ -24,6 +24,8 @@ from pvekit.run.apply import Preview, preview
 from pvekit.vms.delete import Doomed
 from pvekit.vms.power import Target
 
+_ANEW = "Give its command again; it begins a new run."
+
 
 @dataclass(frozen=True)
 class Resumed:
@@ -37,33 +39,30 @@ class Resumed:
     applied: applying.Applied | None = None
 
 
+_OVER = {
+    "finished": ("has ended with status {status}: there is nothing to go on with", _ANEW),
+    "rolling back": (
+        "is being taken back: it cannot be gone on with",
+        "Finish that: pvekit run rollback {run}",
+    ),
+    "rolled back": ("was taken back: there is nothing to go on with", _ANEW),
+}
+"""Why a run that stands so is not gone on with, and what to do instead."""
+
+
 def check(account: Account) -> None:
     """Raise :class:`UsageError` for a run that is not to be gone on with."""
-    run, standing = account.run, account.standing
     if account.kind in collecting.KINDS:
-        raise UsageError(
-            f"Run {run} is one of `pvekit {account.kind}`: it is not gone on with.",
-            hint=f"`pvekit {account.kind}` looks at everything again.",
-            id="RUN-OVER",
-        )
-    if standing == "finished":
-        raise UsageError(
-            f"Run {run} has ended with status {account.status}: there is nothing to go on with.",
-            hint="Give its command again; it begins a new run.",
-            id="RUN-OVER",
-        )
-    if standing == "rolling back":
-        raise UsageError(
-            f"Run {run} is being taken back: it cannot be gone on with.",
-            hint=f"Finish that: pvekit run rollback {run}",
-            id="RUN-OVER",
-        )
-    if standing == "rolled back":
-        raise UsageError(
-            f"Run {run} was taken back: there is nothing to go on with.",
-            hint="Give its command again; it begins a new run.",
-            id="RUN-OVER",
-        )
+        why = "is one of `pvekit {kind}`: it is not gone on with"
+        instead = "`pvekit {kind}` looks at everything again."
+    elif account.standing in _OVER:
+        why, instead = _OVER[account.standing]
+    else:
+        return
+    facts = {"run": account.run, "kind": account.kind, "status": account.status}
+    raise UsageError(
+        f"Run {account.run} {why.format(**facts)}.", hint=instead.format(**facts), id="RUN-OVER"
+    )
 
 
 def foresee(desk: Desk, journal: Journal) -> Preview:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from breaking import fresh_desk
 from plans import Worlds
 
 BREAK_POINTS = "break points"
@@ -28,3 +29,15 @@ def worlds(tmp_path_factory):
     worlds = Worlds(lambda: tmp_path_factory.mktemp("world"))
     yield worlds
     worlds.close()
+
+
+@pytest.fixture
+def site(saved):
+    """A fresh site, as the module's ``saved`` makes one."""
+    return saved()
+
+
+@pytest.fixture
+def desk(site, tmp_path):
+    """A desk without any runs before that site."""
+    return fresh_desk(site, tmp_path, "desk")

@@ -8,8 +8,8 @@ a disk without a VM and a volume of somebody's Kubernetes, too.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -79,6 +79,25 @@ def changing_by(order: AnyOrder) -> Do:
 
 
 create = creating_of(VM)
+
+
+@contextmanager
+def standing(
+    spec: SiteSpec, directory: Path, *steps: Do, beside: Sequence[tuple[str, str]] = ()
+) -> Iterator[Callable[[], LabSite]]:
+    """A site on which commands have been carried out: each call returns a fresh one like it.
+
+    ``beside`` are lines that are run on nodes before.
+    """
+    with lab_site(spec) as site:
+        for node, line in beside:
+            site.on(node, line)
+        desk = fresh_desk(site, directory, "made")
+        for step in steps:
+            report = step(desk)
+            assert report.status == 0, report.errors
+        data = site.save()
+        yield lambda: site.restored(data)
 
 
 def delete_plan(desk: Desk) -> Plan:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from breaking import fresh_desk
-from labsite import lab_site
+from plans import build, creating_of, standing
 
 from pvekit.errors import Conflict, PvekitError, UsageError
 from pvekit.guest import execution
 from pvekit.lab.site import SiteSpec
-from pvekit.operations import changing, consoles, creating, executing, templates, vm_wishes
+from pvekit.operations import changing, consoles, executing, vm_wishes
 from pvekit.operations.executing import Work
 from pvekit.operations.selecting import Selection
 from pvekit.shell import Command, Result
@@ -21,25 +20,11 @@ SCRIPT = ("sh", "-c", "echo out; echo err >&2; exit 3")
 
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory):
-    with lab_site(SiteSpec(nodes=1, clustered=False)) as site:
-        desk = fresh_desk(site, tmp_path_factory.mktemp("executing"), "made")
-        found, journal = templates.begin(
-            desk, templates.Request(), templates.decided(desk, templates.Request())
-        )
-        assert templates.carry_out(desk, found, journal)[1].status == 0
-        assert creating.carry_out(desk, WORKERS, creating.begin(desk, WORKERS))[1].status == 0
-        data = site.save()
-        yield lambda: site.restored(data)
-
-
-@pytest.fixture
-def site(saved):
-    return saved()
-
-
-@pytest.fixture
-def desk(site, tmp_path):
-    return fresh_desk(site, tmp_path, "desk")
+    directory = tmp_path_factory.mktemp("executing")
+    with standing(
+        SiteSpec(nodes=1, clustered=False), directory, build, creating_of(WORKERS)
+    ) as start:
+        yield start
 
 
 def execute(desk, *words, names=(NAME,), **more):

@@ -10,6 +10,7 @@ import pytest
 import yaml
 from breaking import broken, difference, fresh_desk
 from labsite import Cut, lab_site
+from plans import build
 
 from pvekit.errors import Conflict, PvekitError, Transient, UsageError
 from pvekit.lab.site import SiteSpec
@@ -20,7 +21,6 @@ from pvekit.operations import (
     foreseeing,
     resuming,
     runs,
-    templates,
 )
 from pvekit.operations.applying import Order
 from pvekit.operations.carrying import Report
@@ -57,23 +57,11 @@ def saved(tmp_path_factory):
     with lab_site(SiteSpec(nodes=2)) as site:
         site.on("pve1", "qm create 150 --name stranger --memory 512 --scsi0 local-lvm:1")
         desk = fresh_desk(site, tmp_path_factory.mktemp("fleet"), "made")
-        asked = templates.Request()
-        found, journal = templates.begin(desk, asked, templates.decided(desk, asked))
-        assert templates.carry_out(desk, found, journal)[1].status == 0
+        assert build(desk).status == 0
         bare = site.save()
         assert apply(desk, SHOP).status == 0
         filled = site.save()
         yield lambda which="bare": site.restored(filled if which == "filled" else bare)
-
-
-@pytest.fixture
-def site(saved):
-    return saved()
-
-
-@pytest.fixture
-def desk(site, tmp_path):
-    return fresh_desk(site, tmp_path, "desk")
 
 
 @pytest.fixture

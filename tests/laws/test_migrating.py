@@ -6,11 +6,12 @@ from contextlib import suppress
 
 import pytest
 from breaking import fresh_desk, settle
-from labsite import Cut, Killed, lab_site
+from labsite import Cut, Killed
+from plans import build, creating_of, standing
 
 from pvekit.errors import Conflict, NoCapacity, NotFound
 from pvekit.lab.site import SiteSpec
-from pvekit.operations import changing, creating, resuming, runs, templates, vm_wishes
+from pvekit.operations import changing, resuming, runs, vm_wishes
 from pvekit.operations.migrating import Migrate
 
 WORKER = vm_wishes.Request(role="worker", size="small")
@@ -18,15 +19,8 @@ NAME = "k8s-worker-1"
 
 
 def made(spec, directory):
-    with lab_site(spec) as site:
-        desk = fresh_desk(site, directory, "made")
-        found, journal = templates.begin(
-            desk, templates.Request(), templates.decided(desk, templates.Request())
-        )
-        assert templates.carry_out(desk, found, journal)[1].status == 0
-        assert creating.carry_out(desk, WORKER, creating.begin(desk, WORKER))[1].status == 0
-        data = site.save()
-        yield lambda: site.restored(data)
+    with standing(spec, directory, build, creating_of(WORKER)) as start:
+        yield start
 
 
 @pytest.fixture(scope="module")
@@ -44,11 +38,6 @@ def alone(tmp_path_factory):
 @pytest.fixture
 def site(local):
     return local()
-
-
-@pytest.fixture
-def desk(site, tmp_path):
-    return fresh_desk(site, tmp_path, "desk")
 
 
 def migrate(desk, to="pve2", name=NAME, **asked):

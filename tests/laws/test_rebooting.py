@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from breaking import fresh_desk
-from labsite import lab_site
+from plans import build, creating_of, standing
 
 from pvekit.errors import Conflict, NotFound
 from pvekit.lab.site import SiteSpec
-from pvekit.operations import changing, creating, templates, vm_wishes, waiting
+from pvekit.operations import changing, vm_wishes, waiting
 from pvekit.operations.rebooting import Reboot
 from pvekit.operations.selecting import Selection
 
@@ -20,26 +19,10 @@ NAME = "k8s-worker-1"
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory):
     """Two standalone nodes with a running worker each, VMs 100 and 101, and a stranger's VM 150."""
-    with lab_site(TWO) as site:
-        site.on("pve2", "qm create 150 --name stranger --memory 512 --scsi0 local-lvm:1")
-        desk = fresh_desk(site, tmp_path_factory.mktemp("rebooting"), "made")
-        found, journal = templates.begin(
-            desk, templates.Request(), templates.decided(desk, templates.Request())
-        )
-        assert templates.carry_out(desk, found, journal)[1].status == 0
-        assert creating.carry_out(desk, WORKERS, creating.begin(desk, WORKERS))[1].status == 0
-        data = site.save()
-        yield lambda: site.restored(data)
-
-
-@pytest.fixture
-def site(saved):
-    return saved()
-
-
-@pytest.fixture
-def desk(site, tmp_path):
-    return fresh_desk(site, tmp_path, "desk")
+    directory = tmp_path_factory.mktemp("rebooting")
+    stranger = ("pve2", "qm create 150 --name stranger --memory 512 --scsi0 local-lvm:1")
+    with standing(TWO, directory, build, creating_of(WORKERS), beside=[stranger]) as start:
+        yield start
 
 
 def reboot(desk, *names, **asked):

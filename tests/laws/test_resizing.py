@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from breaking import fresh_desk
-from labsite import lab_site
+from plans import build, creating_of, standing
 
 from pvekit.errors import Conflict, NoCapacity, NotFound, UsageError
 from pvekit.lab.site import SiteSpec
-from pvekit.operations import changing, creating, runs, templates, vm_wishes
+from pvekit.operations import changing, runs, vm_wishes
 from pvekit.operations.resizing import Resize, growth
 
 ONE = SiteSpec(nodes=1, clustered=False)
@@ -19,26 +18,10 @@ NAME = "k8s-worker-1"
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory):
     """A site with a running worker, VM 100, and a stranger's VM 150."""
-    with lab_site(ONE) as site:
-        site.on("pve1", "qm create 150 --name stranger --memory 512 --scsi0 local-lvm:1")
-        desk = fresh_desk(site, tmp_path_factory.mktemp("resizing"), "made")
-        found, journal = templates.begin(
-            desk, templates.Request(), templates.decided(desk, templates.Request())
-        )
-        assert templates.carry_out(desk, found, journal)[1].status == 0
-        assert creating.carry_out(desk, WORKER, creating.begin(desk, WORKER))[1].status == 0
-        data = site.save()
-        yield lambda: site.restored(data)
-
-
-@pytest.fixture
-def site(saved):
-    return saved()
-
-
-@pytest.fixture
-def desk(site, tmp_path):
-    return fresh_desk(site, tmp_path, "desk")
+    directory = tmp_path_factory.mktemp("resizing")
+    stranger = ("pve1", "qm create 150 --name stranger --memory 512 --scsi0 local-lvm:1")
+    with standing(ONE, directory, build, creating_of(WORKER), beside=[stranger]) as start:
+        yield start
 
 
 def resize(desk, *names, **asked):

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from breaking import fresh_desk
-from labsite import lab_site
+from plans import build, creating_of, standing
 
 from pvekit.errors import Conflict, NotFound, UsageError
 from pvekit.lab.site import SiteSpec
-from pvekit.operations import changing, creating, runs, templates, vm_wishes
+from pvekit.operations import changing, runs, vm_wishes
 from pvekit.operations.selecting import Selection
 from pvekit.operations.snapshots import Remove, RollBack, Take, listed
 
@@ -20,25 +19,9 @@ NAME = "k8s-worker-1"
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory):
     """A site with a running worker, VM 100."""
-    with lab_site(ONE) as site:
-        desk = fresh_desk(site, tmp_path_factory.mktemp("snapshots"), "made")
-        found, journal = templates.begin(
-            desk, templates.Request(), templates.decided(desk, templates.Request())
-        )
-        assert templates.carry_out(desk, found, journal)[1].status == 0
-        assert creating.carry_out(desk, WORKER, creating.begin(desk, WORKER))[1].status == 0
-        data = site.save()
-        yield lambda: site.restored(data)
-
-
-@pytest.fixture
-def site(saved):
-    return saved()
-
-
-@pytest.fixture
-def desk(site, tmp_path):
-    return fresh_desk(site, tmp_path, "desk")
+    directory = tmp_path_factory.mktemp("snapshots")
+    with standing(ONE, directory, build, creating_of(WORKER)) as start:
+        yield start
 
 
 def do(desk, order, *names):
