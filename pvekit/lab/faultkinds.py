@@ -65,6 +65,13 @@ _ALL = (
     Kind("guest-no-ssh", "vmid", "the guest has no SSH server"),
     Kind("guest-slow", "vmid", "the guest takes long to boot",
          {"seconds": Detail("so many more, in real time (default: 5)")}),
+    Kind("guest-oom", "vmid", "the guest's kernel has killed a process for want of memory", {
+        "process": Detail("its name (default: java)", number=False),
+        "cgroup": Detail("only this cgroup was out of memory, not the guest", number=False),
+        "ago": Detail("so many seconds ago, not before the guest's boot (default: 60)"),
+    }),
+    Kind("guest-pressure", "vmid", "the guest's tasks wait for memory",
+         {"percent": Detail("so much of their time (default: 5)")}, lasting=True),
     Kind("download-corrupt", "URL", "the file that comes is another one"),
     Kind("download-truncated", "URL", "only the first half of the file comes"),
     Kind("download-error", "URL", "the server refuses",

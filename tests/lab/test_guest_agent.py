@@ -155,3 +155,42 @@ def test_the_agent_ends_with_the_guest() -> None:
             await guest.agent("ping")
 
     asyncio.run(work())
+
+
+async def _said(guest: Guest, line: str) -> str:
+    answer = await execute(guest, "sh", "-c", line)
+    return str(answer.get("out-data", ""))
+
+
+def test_the_kernel_tells_whom_it_has_killed_for_want_of_memory() -> None:
+    async def work() -> None:
+        guest = await debian()
+        quiet = await _said(guest, "dmesg; journalctl -k -q -o short-unix")
+        assert "Linux version" in quiet
+        assert "emory" not in quiet
+        faults = guest.world.faults
+        faults.order("guest-oom", "101", count=2, process="postgres")
+        faults.order("guest-oom", "101", cgroup="/kubepods/pod1")
+        dmesg = await _said(guest, "dmesg")
+        assert dmesg.count("] Out of memory: Killed process 4242 (postgres) ") == 2
+        assert dmesg.count("] Memory cgroup out of memory: Killed process 4242 (java) ") == 1
+        assert dmesg.count("oom_memcg=/kubepods/pod1,") == 1
+        recent = "journalctl -q --no-pager -o short-unix --since=-3600s _TRANSPORT=kernel"
+        assert (await _said(guest, recent)).count(" kernel: Out of memory: Killed") == 2
+        assert await _said(guest, recent.replace("-3600s", "@9000000000")) == ""
+
+    asyncio.run(work())
+
+
+def test_pressure_on_memory_is_told_as_the_kernel_does() -> None:
+    async def work() -> None:
+        guest = await debian()
+        none = "avg10=0.00 avg60=0.00 avg300=0.00 total=0\n"
+        asked = "cat /proc/pressure/memory"
+        assert await _said(guest, asked) == f"some {none}full {none}"
+        guest.world.faults.order("guest-pressure", "101", percent="12.5")
+        some, full = (await _said(guest, asked)).splitlines()
+        assert some.startswith("some avg10=12.50 avg60=12.50 avg300=12.50 total=")
+        assert full.removeprefix("full") == some.removeprefix("some")
+
+    asyncio.run(work())

@@ -16,6 +16,7 @@ from pvekit.lab.guests.cloudmodules import CONSOLE
 from pvekit.lab.guests.devices import Devices
 from pvekit.lab.guests.disk import Disk, Iso
 from pvekit.lab.guests.hardware import Hardware, hardware
+from pvekit.lab.guests.kernellog import KernelLog, dmesg, journalctl
 from pvekit.lab.guests.links import Link
 from pvekit.lab.guests.lsblk import lsblk
 from pvekit.lab.guests.software import base_programs, equip
@@ -65,7 +66,11 @@ class Guest:
         self.links: tuple[Link, ...] = ()
         self.machine = Machine("localhost", world.clock, world.log, base_programs())
         self.machine.cpus = self.hardware.cpus
-        self.machine.proc.texts["meminfo"] = self._meminfo
+        self.kernel_log = KernelLog(vmid, self.machine, world.faults)
+        self.machine.proc.texts |= {
+            "meminfo": self._meminfo,
+            "pressure/memory": self.kernel_log.pressure,
+        }
         self.devices = Devices(disks, isos, slot or "", self.machine.files)
         self.system = System(self.machine, world.internet, halt=self._halt)
         self.cloud = CloudInit(self.system)
@@ -95,6 +100,7 @@ class Guest:
         """Start booting in the background, and return the boot; needs a running event loop."""
         self.running = True
         self._going.set()
+        self.kernel_log.boot()
         if self.machine.files.is_file(CONSOLE):
             self.machine.files.unlink(CONSOLE)
         self._silent = self.world.faults.take("guest-silent", str(self.vmid))
@@ -103,7 +109,11 @@ class Guest:
             content.load(self.disk, self.machine.files)
             self.machine.files.usages["/"] = self._usage
             equip(self.system, self.cloud)
-            self.machine.programs["lsblk"] = partial(lsblk, self.devices)
+            self.machine.programs |= {
+                "lsblk": partial(lsblk, self.devices),
+                "dmesg": partial(dmesg, self.kernel_log),
+                "journalctl": partial(journalctl, self.kernel_log),
+            }
             self._loaded = True
         return self._in_background(self.boot())
 

@@ -111,7 +111,6 @@ _SYSTEM: Mapping[str, SystemProgram] = {
     "fstrim": kernel.do_nothing,
     "update-grub": kernel.do_nothing,
     "update-initramfs": kernel.do_nothing,
-    "journalctl": kernel.do_nothing,
 }
 _RED_HAT: Mapping[str, SystemProgram] = {"dnf": dnf.dnf, "yum": dnf.dnf, "rpm": dnf.rpm}
 _PACKAGED: Mapping[str, SystemProgram] = {
