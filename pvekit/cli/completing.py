@@ -6,7 +6,8 @@ import os
 import sys
 from functools import partial
 
-from pvekit.ssh.deadline import Deadline, bounded
+from pvekit.deadlines import bounded
+from pvekit.ssh.deadline import Deadline
 
 PATIENCE = 0.8
 """How long all of it may take, in seconds; what takes longer is left to end with the process."""

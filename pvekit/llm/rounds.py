@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
+from concurrent.futures import wait
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from pvekit.deadlines import begun
 from pvekit.llm import proposal
 from pvekit.llm.facts import Told, messages
 from pvekit.llm.port import Address, Message, ModelFailed, Port, Question, Reply
@@ -124,22 +125,13 @@ def within(do: Callable[[], T], seconds: float) -> T:
 
     No time-out of a library covers all: an import, a look-up of names, an answer that drips.
     """
-    done: list[T] = []
-    failed: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            done.append(do())
-        except BaseException as error:  # noqa: BLE001 - told to who waits
-            failed.append(error)
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    thread.join(max(seconds, _LEAST_SECONDS))
-    if done:
-        return done[0]
-    if not failed:
+    future = begun(do)
+    wait([future], max(seconds, _LEAST_SECONDS))
+    if not future.done():
         raise ModelFailed(f"no answer within {max(seconds, 0):.3g} s")
-    if isinstance(failed[0], ModelFailed):
-        raise failed[0]
-    raise ModelFailed(f"{type(failed[0]).__name__}: {failed[0]}")
+    error = future.exception()
+    if error is None:
+        return future.result()
+    if isinstance(error, ModelFailed):
+        raise error
+    raise ModelFailed(f"{type(error).__name__}: {error}")

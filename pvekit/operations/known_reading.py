@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, wait
+from functools import partial
 from typing import TypeVar
 
 from pvekit.config.model import Config
+from pvekit.deadlines import begun
 from pvekit.errors import PvekitError
 from pvekit.inventory.read import assemble, site_query
 from pvekit.operations.known import Known
@@ -42,18 +43,19 @@ def in_time(
     call: Callable[[str], T], names: Iterable[str], seconds: float
 ) -> dict[str, T | PvekitError]:
     """Call for all names at once; return what came back in time, or an error for each other."""
-    futures: dict[str, Future[T | PvekitError]] = {name: Future() for name in names}
-    for name, future in futures.items():
-        threading.Thread(target=_answer, args=(call, name, future), daemon=True).start()
-    wait(futures.values(), seconds)
+    futures = {name: begun(partial(call, name)) for name in names}
+    done = wait(futures.values(), seconds).done
     late = Unreachable("It did not answer in time.")
-    return {name: each.result() if each.done() else late for name, each in futures.items()}
+    answers: dict[str, T | PvekitError] = dict.fromkeys(futures, late)
+    for name, future in futures.items():
+        if future in done:
+            told = _told(future)
+            answers[name] = told
+    return answers
 
 
-def _answer(call: Callable[[str], T], name: str, future: Future[T | PvekitError]) -> None:
-    try:
-        future.set_result(call(name))
-    except PvekitError as error:
-        future.set_result(error)
-    except BaseException as error:  # noqa: BLE001 - it is told to the one who waits
-        future.set_result(Unreachable(f"Asking failed: {error}"))
+def _told(future: Future[T]) -> T | PvekitError:
+    error = future.exception()
+    if error is None:
+        return future.result()
+    return error if isinstance(error, PvekitError) else Unreachable(f"Asking failed: {error}")

@@ -10,8 +10,9 @@ from functools import partial
 import paramiko
 from paramiko.auth_handler import AuthHandler
 
+from pvekit.deadlines import bounded
 from pvekit.shell import Unreachable
-from pvekit.ssh.deadline import Deadline, Limits, bounded
+from pvekit.ssh.deadline import Deadline, Limits
 from pvekit.ssh.endpoint import Endpoint
 from pvekit.ssh.errors import AuthFailed
 from pvekit.ssh.identities import Identity, offered

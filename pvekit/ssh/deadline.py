@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Callable
-from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import TypeVar
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -44,21 +38,3 @@ class Deadline:
     def passed(self) -> bool:
         """Whether no time is left."""
         return self.left <= 0.0
-
-
-def bounded(call: Callable[[], T], seconds: float) -> T:
-    """Return what a call without a deadline of its own returns, or raise ``TimeoutError``.
-
-    It runs in a daemon thread, which is left behind when it does not come back: name servers and
-    SSH agents can hang for minutes, and nothing in their interfaces says how long to wait.
-    """
-    future: Future[T] = Future()
-
-    def answer() -> None:
-        try:
-            future.set_result(call())
-        except BaseException as error:  # noqa: BLE001 - it is raised by the one who waits
-            future.set_exception(error)
-
-    threading.Thread(target=answer, daemon=True).start()
-    return future.result(seconds)

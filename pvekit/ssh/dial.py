@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import socket
 
+from pvekit.deadlines import bounded
 from pvekit.shell import Unreachable
-from pvekit.ssh.deadline import Deadline, Limits, bounded
+from pvekit.ssh.deadline import Deadline, Limits
 from pvekit.ssh.endpoint import Endpoint
 
 

@@ -15,7 +15,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
-from pvekit.ssh.deadline import bounded
+from pvekit.deadlines import bounded
 from pvekit.ssh.hostkeys import HostKey
 
 

@@ -14,7 +14,8 @@ from pathlib import Path
 import asyncssh
 from asyncssh.packet import UInt32
 
-from pvekit.ssh.deadline import Limits, bounded
+from pvekit.deadlines import bounded
+from pvekit.ssh.deadline import Limits
 from pvekit.ssh.endpoint import Endpoint
 from pvekit.ssh.hostkeys import HostKey, remember
 

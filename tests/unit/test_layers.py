@@ -30,7 +30,7 @@ LAYERS = (
     ("guest",),
     ("pve",),
     ("plan",),
-    ("shell", "resources", "explanations", "schemas", "private"),
+    ("shell", "deadlines", "resources", "explanations", "schemas", "private"),
     ("errors",),
     ("masking",),
     ("",),

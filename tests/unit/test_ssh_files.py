@@ -3,7 +3,7 @@
 import pytest
 
 from pvekit.errors import UsageError
-from pvekit.ssh.deadline import Deadline, bounded
+from pvekit.ssh.deadline import Deadline
 from pvekit.ssh.endpoint import Defaults, Wanted, resolve
 from pvekit.ssh.sshconfig import known_hosts_files, read_ssh_config
 
@@ -51,13 +51,3 @@ def test_deadlines():
     assert Deadline.after(0).passed
     assert Deadline.after(0).left == 0.0
     assert not Deadline.after(60).passed
-
-
-def test_bounded_call_returns_raises_or_ends():
-    import threading
-
-    assert bounded(lambda: 7, 60) == 7
-    with pytest.raises(KeyError):
-        bounded(lambda: {}["missing"], 60)
-    with pytest.raises(TimeoutError):
-        bounded(threading.Event().wait, 0.01)
