@@ -10,6 +10,7 @@ from typing import Any
 
 from pvekit.errors import Transient, UnreadableAnswer
 from pvekit.inventory.model import Member
+from pvekit.pve import ending
 from pvekit.pve.numbers import decimal, whole
 
 # PVE 8 writes `pve2-node/NAME` and `pve2.3-vm/ID`, PVE 9 `pve-node-9.0/NAME`; the fields that
@@ -65,7 +66,11 @@ class NodeReading:
 
 
 def parse(text: str) -> NodeReading:
-    """Read the script's output; raises :class:`Transient` if ``/etc/pve`` was not readable."""
+    """Read the script's output.
+
+    Raises :class:`Transient` if ``/etc/pve`` was not readable, and :class:`UnreadableAnswer` if
+    there is no end: VMs that are missing would count as gone.
+    """
     files: dict[str, list[str]] = {}
     facts: dict[str, list[str]] = {}
     # Only "\n" ends a line: a note may hold any other separator that Unicode knows.
@@ -76,10 +81,12 @@ def parse(text: str) -> NodeReading:
         elif line.startswith("fact "):
             _, key, value = (*line.split(" ", 2), "")[:3]
             facts.setdefault(key, []).append(value)
-    return _reading(
+    found = _reading(
         {path: "".join(f"{line}\n" for line in lines) for path, lines in files.items()},
         {key: tuple(values) for key, values in facts.items()},
     )
+    ending.lines(text)
+    return found
 
 
 def _reading(files: Mapping[str, str], facts: Mapping[str, tuple[str, ...]]) -> NodeReading:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pvekit.plan import Ask, Check, Verdict, check
+from pvekit.pve import ending
 from pvekit.pve.scripts import script
 from pvekit.shell import Query
 
@@ -18,5 +19,5 @@ def absent(node: str, path: str) -> Check:
 
 
 def _asked(node: str, path: str) -> Ask[bool]:
-    query = Query(script("files"), lambda out: f"file {path}" in out.splitlines())
+    query = Query(script("files"), lambda out: f"file {path}" in ending.lines(out))
     return Ask(node, query, topic=path)

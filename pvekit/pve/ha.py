@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pvekit.plan import Ask, Change, Check, Guard, Verdict, check
+from pvekit.pve import ending
 from pvekit.pve.numbers import whole
 from pvekit.pve.scripts import script
 from pvekit.shell import Command, Query
@@ -14,7 +15,7 @@ def managed(node: str) -> Ask[frozenset[int]]:
 
 
 def _read(out: str) -> frozenset[int]:
-    words = (line.split() for line in out.split("\n"))
+    words = (line.split() for line in ending.lines(out))
     found = (whole(each[1]) for each in words if len(each) > 1 and each[0] == "ha")
     return frozenset(vmid for vmid in found if vmid is not None)
 

@@ -136,6 +136,7 @@ def read(root: Path, files: dict[str, str]) -> reading.NodeReading:
         file = root / path.lstrip("/")
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
+    (root / "etc/pve/local").mkdir(exist_ok=True)
     return reading.parse(run_script(root))
 
 
@@ -331,6 +332,14 @@ def test_two_standalone_hosts_may_both_be_called_pve(tmp_path):
     assert [found.node_of(vm).alias for vm in found.find(100)] == ["mac", "mini"]
 
 
+def test_an_answer_that_was_cut_is_none(tmp_path):
+    assert read(tmp_path, FILES).guests
+    lines = run_script(tmp_path).splitlines(keepends=True)
+    for length in range(len(lines)):
+        with pytest.raises(Transient):
+            reading.parse("".join(lines[:length]))
+
+
 def test_no_answer_at_all():
     found = assemble({"one": Unreachable("no route to host")})
     assert (found.domains, found.vms, len(found.nodes)) == ((), (), 1)
@@ -347,7 +356,7 @@ def test_no_output_makes_the_reader_crash(text):
 @given(st.text(st.characters(blacklist_categories=("Cs",), blacklist_characters="\n")))
 def test_no_note_in_a_config_looks_like_another_file(note):
     path = "/etc/pve/nodes/pve1/qemu-server/101.conf"
-    output = f"/etc/pve/.members:{json.dumps({'nodename': 'pve1'})}\n{path}:#{note}\n"
+    output = f"/etc/pve/.members:{json.dumps({'nodename': 'pve1'})}\n{path}:#{note}\nend\n"
     found = reading.parse(output)
     assert found.files[path] == f"#{note}\n"
     assert found.facts == {}

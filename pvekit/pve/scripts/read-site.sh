@@ -1,6 +1,7 @@
 # Reads all that an inventory needs from one node, without a Perl start and without a change.
 # Usage: sh -s -- IMAGE_DIR
-# Prints "PATH:LINE" for each line of a file and "fact KEY VALUE..." for what no file tells.
+# Prints "PATH:LINE" for each line of a file and "fact KEY VALUE..." for what no file tells. "end" is
+# the last line, and missing where the cluster file system went away meanwhile.
 
 dir=/${1#/}
 while [ ! -d "$dir" ] && [ "$dir" ]; do
@@ -44,4 +45,5 @@ done
 if [ $# -gt 0 ]; then
     grep -aHso '^[a-zA-Z0-9/_-]*.-id.[0-9]*' "$@"
 fi
+[ ! -d /etc/pve/local/ ] || echo end
 exit 0
