@@ -8,7 +8,7 @@ from typing import Any
 from urllib.error import HTTPError
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
-from pvekit.llm.port import MOST_TOKENS, Address, ModelFailed, Question, Reply, response_format
+from pvekit.llm.port import Address, ModelFailed, Question, Reply, response_format
 
 _MOST_BYTES = 1_000_000
 
@@ -49,7 +49,7 @@ def _request(address: Address, question: Question) -> Request:
     body: dict[str, Any] = {
         "model": address.model.partition("/")[2] or address.model,
         "messages": list(question.messages),
-        "max_tokens": MOST_TOKENS,
+        "max_tokens": question.most_tokens,
         "temperature": 0,
     }
     if question.schema is not None:

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from pvekit.shell import Secret
 
 MOST_TOKENS = 300
-"""An answer is three numbers and a sentence."""
+"""A size is three numbers and a sentence."""
 
 Message = Mapping[str, str]
 
@@ -38,10 +38,14 @@ class Address:
 
 @dataclass(frozen=True)
 class Question:
-    """Messages, and the JSON Schema that the answer has to fit, if the server can be told so."""
+    """Messages, and the JSON Schema that the answer has to fit, if the server can be told so.
+
+    ``most_tokens`` is how long the answer may be.
+    """
 
     messages: Sequence[Message]
     schema: Mapping[str, Any] | None = None
+    most_tokens: int = MOST_TOKENS
 
 
 @dataclass(frozen=True)
@@ -68,7 +72,7 @@ class Port(Protocol):
 
 def response_format(schema: Mapping[str, Any]) -> dict[str, Any]:
     """Return how OpenAI's interface is told what an answer has to fit."""
-    shape = {"name": "size", "strict": True, "schema": schema}
+    shape = {"name": "answer", "strict": True, "schema": schema}
     return {"type": "json_schema", "json_schema": shape}
 
 

@@ -11,7 +11,6 @@ from typing import Any
 
 from pvekit import masking
 from pvekit.llm.port import (
-    MOST_TOKENS,
     Address,
     ModelFailed,
     Question,
@@ -43,7 +42,7 @@ class Providers:
             answer = litellm.completion(
                 model=address.model,
                 messages=list(question.messages),
-                max_tokens=MOST_TOKENS,
+                max_tokens=question.most_tokens,
                 temperature=0,
                 timeout=seconds,
                 max_retries=0,
@@ -72,7 +71,7 @@ class Providers:
             both = litellm.cost_per_token(
                 model=address.model,
                 prompt_tokens=characters(question) // 2,
-                completion_tokens=MOST_TOKENS,
+                completion_tokens=question.most_tokens,
             )
         except Exception:  # noqa: BLE001 - a model whose price nobody has told
             return None

@@ -1,16 +1,16 @@
-"""Asking for a proposal until it is valid: at most so many rounds, within time and money."""
+"""Asking until an answer is valid: at most so many rounds, within time and money."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from pvekit.deadlines import begun
 from pvekit.llm import proposal
 from pvekit.llm.facts import Told, messages
-from pvekit.llm.port import Address, Message, ModelFailed, Port, Question, Reply
+from pvekit.llm.port import Address, ModelFailed, Port, Question, Reply
 from pvekit.llm.proposal import Proposal
 from pvekit.llm.review import findings
 from pvekit.run.clock import Clock
@@ -51,7 +51,7 @@ class Book:
 
 @dataclass
 class Rounds:
-    """One conversation about one size."""
+    """One conversation."""
 
     port: Port
     address: Address
@@ -63,35 +63,49 @@ class Rounds:
     _with_schema: bool = True
 
     def propose(self, told: Told, room: Size) -> Proposal | None:
-        """Return a valid proposal, or None; ``log`` says what happened."""
+        """Return a valid proposal of a size, or None; ``log`` says what happened."""
+
+        def judged(text: str) -> Proposal | list[str]:
+            found = proposal.parse(text)
+            if not isinstance(found, Proposal):
+                return [found]
+            return findings(found.size, told.bounds, room) or found
+
+        return self.converse(Question(messages(told), proposal.SCHEMA), judged)
+
+    def converse(self, first: Question, judged: Callable[[str], T | list[str]]) -> T | None:
+        """Return the first valid answer, or None; ``log`` says what happened.
+
+        ``judged`` returns what a reply is, or what is wrong with it, which goes back.
+        """
         self._began = self.clock.now()
-        asked: tuple[Message, ...] = messages(told)
+        question = first
         for number in range(1, self.limits.rounds + 1):
             try:
-                reply = self._answer(asked)
+                reply = self._answer(question)
             except ModelFailed as error:
                 self.log.append(f"round {number}: {error}")
                 return None
-            found = proposal.parse(reply.text)
-            wrong = (
-                findings(found.size, told.bounds, room) if isinstance(found, Proposal) else [found]
-            )
-            if isinstance(found, Proposal) and not wrong:
+            found = judged(reply.text)
+            if not isinstance(found, list):
                 return found
-            self.log.append(f"round {number}: {'; '.join(wrong)}")
+            wrong = "; ".join(found)
+            self.log.append(f"round {number}: {wrong}")
             said = {"role": "assistant", "content": reply.text[:2000]}
-            back = f"This was refused: {'; '.join(wrong)}. Answer again, with the JSON object only."
-            asked = (*asked, said, {"role": "user", "content": back})
+            back = f"This was refused: {wrong}. Answer again, with the JSON object only."
+            messages_so_far = (*question.messages, said, {"role": "user", "content": back})
+            question = replace(question, messages=messages_so_far)
         return None
 
     def _left(self) -> float:
         return self.limits.seconds - (self.clock.now() - self._began)
 
-    def _answer(self, asked: tuple[Message, ...]) -> Reply:
+    def _answer(self, question: Question) -> Reply:
         """Ask once, and again where that may help; raises :class:`ModelFailed`."""
         pauses = iter(_PAUSES)
         while True:
-            question = Question(asked, proposal.SCHEMA if self._with_schema else None)
+            if not self._with_schema:
+                question = replace(question, schema=None)
             if reply := self.book.kept(question):
                 return reply
             try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -37,12 +38,32 @@ class Asking:
     inventory: Inventory
     history: History
     llm: LlmConfig
+    seconds: Callable[[], float]
 
 
-def link(desk: Desk, inventory: Inventory, history: History) -> Link:
-    """Return the link; the configuration names a model."""
-    asking = Asking(desk, inventory, history, desk.config.llm)
+def link(
+    desk: Desk, inventory: Inventory, history: History, seconds: Callable[[], float] | None = None
+) -> Link:
+    """Return the link; the configuration names a model.
+
+    ``seconds`` is the time that is left, without it as configured.
+    """
+    llm = desk.config.llm
+    asking = Asking(desk, inventory, history, llm, seconds or (lambda: llm.timeout_seconds))
     return lambda need, so_far: _answer(asking, need, so_far)
+
+
+def conversation(desk: Desk, seconds: float) -> Rounds:
+    """Return a new conversation with the configured model, within its budget.
+
+    Raises :class:`PvekitError` for a key that cannot be had.
+    """
+    llm = desk.config.llm
+    address = Address(llm.model or "", llm.api_base or "", _key(desk))
+    port: Port = Providers() if installed() else Direct()
+    budget = Budget(llm.max_cost_usd.call, llm.max_cost_usd.day)
+    ledger = Ledger(directory(os.environ, Path.home()), address, port, budget)
+    return Rounds(port, address, Limits(seconds, llm.max_rounds), desk.clock, ledger.book())
 
 
 def _answer(asking: Asking, need: Need, so_far: Sized) -> Sized:
@@ -53,15 +74,9 @@ def _answer(asking: Asking, need: Need, so_far: Sized) -> Sized:
 
 
 def _proposed(asking: Asking, need: Need, so_far: Sized) -> Sized:
-    llm, desk = asking.llm, asking.desk
-    address = Address(llm.model or "", llm.api_base or "", _key(desk))
-    port: Port = Providers() if installed() else Direct()
+    llm = asking.llm
     told = _told(asking, need, so_far)
-    budget = Budget(llm.max_cost_usd.call, llm.max_cost_usd.day)
-    ledger = Ledger(directory(os.environ, Path.home()), address, port, budget)
-    rounds = Rounds(
-        port, address, Limits(llm.timeout_seconds, llm.max_rounds), desk.clock, ledger.book()
-    )
+    rounds = conversation(asking.desk, asking.seconds())
     found = rounds.propose(told, room(asking.inventory, so_far.size))
     sent = f"sent to {llm.model}: {facts.messages(told)[1]['content']}"
     if found is None:
