@@ -69,15 +69,20 @@ class History:
         return vms, *self._read[key]
 
 
-def read(desk: Desk, inventory: Inventory, vms: Sequence[Vm]) -> Read:
-    """Return what VMs have used, by domain and vmid, and why some nodes did not say."""
+def read(
+    desk: Desk, inventory: Inventory, vms: Sequence[Vm], span_seconds: float = use.WEEK
+) -> Read:
+    """Return what VMs have used, by domain and vmid, and why some nodes did not say.
+
+    It is what is known of at least the last ``span_seconds``, as finely as that is kept.
+    """
     by_node: dict[tuple[str, str, str], list[int]] = defaultdict(list)
     for vm in vms:
         node = inventory.node_of(vm)
         if node is not None and node.configured and node.online:
             by_node[node.alias, vm.domain, vm.node].append(vm.vmid)
     asks = {
-        alias: Ask(alias, use.query(name, tuple(vmids)))
+        alias: Ask(alias, use.query(name, tuple(vmids), span_seconds))
         for (alias, _, name), vmids in by_node.items()
     }
     answers = gather(desk.site, asks, desk.clock, once=True)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import re
+import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from labsite import Cut, Killed, desk_for, lab_site
 
+import pvekit
 from pvekit.lab.site import SiteSpec
 from pvekit.operations import creating, fitting, placing, templates
-from pvekit.operations.size_history import demand
+from pvekit.operations.size_history import demand, read
 from pvekit.operations.vm_wishes import Request
 from pvekit.pve.use import Use, parse
 from pvekit.shell import LinkLost
@@ -42,7 +47,10 @@ def placed(desk, request):
 
 
 def asked_of_history(site):
-    return [argv for argv in site.programs() if "rrddata" in " ".join(argv)]
+    """Return what was asked of the records: always the highest of each interval."""
+    asked = [argv for argv in site.programs() if "rrddata" in " ".join(argv)]
+    assert all(argv[argv.index("--cf") + 1] == "MAX" for argv in asked), asked
+    return asked
 
 
 def test_a_size_comes_from_similar_vms_and_says_so(site, tmp_path):
@@ -138,6 +146,48 @@ def test_a_run_that_was_broken_off_keeps_the_size_that_it_decided(site, tmp_path
     assert decided.decisions == ((spec, at),)
 
 
+@pytest.mark.parametrize(
+    ("hours", "of8", "of9"),
+    [
+        (1, ("hour", 60), ("hour", 60)),
+        (24, ("day", 1800), ("day", 60)),
+        (30, ("day", 1800), ("week", 1800)),
+        (7 * 24, ("week", 10800), ("month", 1800)),
+        (8 * 24, ("week", 10800), ("month", 1800)),
+        (29 * 24, ("month", 43200), ("month", 1800)),
+        (90 * 24, ("year", 604800), ("year", 21600)),
+    ],
+)
+def test_the_finest_archive_that_covers_a_span_is_read(site, tmp_path, hours, of8, of9):
+    desk = desk_for(site, tmp_path)
+    inventory = desk.inventory()
+    vms = [vm for vm in inventory.vms if vm.ours and not vm.is_template]
+    site.forget_programs()
+    uses, problems = read(desk, inventory, vms, hours * 3600)
+    frame, step = of9 if site.lab.site.spec.pve == "9.2" else of8
+    asked = asked_of_history(site)
+    assert [argv[argv.index("--timeframe") + 1] for argv in asked] == [frame] * len(vms)
+    assert problems == ()
+    for used in uses.values():
+        assert used.step_seconds == step
+        assert len(used.cpu) == len(used.memory_mb)
+        assert len(used.cpu) * step >= hours * 3600
+        assert len(used.pressure) == (len(used.cpu) if site.lab.site.spec.pve == "9.2" else 0)
+        assert abs(used.end - time.time()) <= step + 60
+        assert len(used.last(3600 * 24).cpu) == min(len(used.cpu), max(1, 86400 // step))
+
+
+def test_all_that_reads_records_asks_for_the_highest():
+    """The mean of half an hour hides the peaks that count: nobody may ask for it."""
+    package = Path(pvekit.__file__).parent
+    texts = {path: path.read_text() for path in (*package.rglob("*.py"), *package.rglob("*.sh"))
+             if "lab" not in path.relative_to(package).parts}  # fmt: skip
+    asking = {path.name: text for path, text in texts.items() if "/rrddata" in text}
+    assert asking.keys() == {"use.sh"}
+    for command in re.findall(r"pvesh get [^|]*/rrddata[^|]*", asking["use.sh"]):
+        assert "--cf MAX" in command
+
+
 # What a node answers
 
 
@@ -157,8 +207,31 @@ def test_an_answer_is_read():
         f"rrd 100 {rows(None, 0.25, 0.5)}\nmeminfo 100 {MEMINFO}\nrrd 101 \nmeminfo 101 \n"
     )
     assert found == {
-        100: Use(1800, (None, 2.0, 2.0), (None, 1024.0, 2048.0), 4096.0, 1024.0),
+        100: Use(1800, (None, 2.0, 2.0), (None, 1024.0, 2048.0), 4096.0, 1024.0, (), 3600.0),
     }
+
+
+def test_rows_from_before_an_upgrade_to_9_are_laid_out_in_the_finer_steps():
+    """Proxmox VE 9 puts rows of its old archive, further apart, before those of the new one."""
+    times = (0, 10800, 21600, 23400, 25200)
+    told = [{"time": at, "cpu": n / 10, "maxcpu": 10} for n, at in enumerate(times)]
+    used = parse(f"rrd 100 {json.dumps(told)}")[100]
+    assert (used.step_seconds, used.end) == (1800, 25200.0)
+    assert used.cpu == (0,) * 6 + (1,) * 6 + (2, 3, 4)
+
+
+def test_pressure_is_read_where_it_is_counted():
+    told = [{"time": 60 * n, "cpu": 0.5, "maxcpu": 1} for n in range(3)]
+    assert parse(f"rrd 100 {json.dumps(told)}")[100].pressure == ()
+    told[1]["pressurememoryfull"] = 0.25
+    assert parse(f"rrd 100 {json.dumps(told)}")[100].pressure == (None, 0.25, None)
+
+
+def test_times_that_are_absurd_take_neither_time_nor_memory():
+    told = [{"time": at, "cpu": 1, "maxcpu": 1} for at in (0, 1, 10**10, 10**10 + 1, 10**300)]
+    used = parse(f"rrd 100 {json.dumps(told)}")[100]
+    assert len(used.cpu) <= 50_000
+    assert used.cpu[-2:] == (1, 1)
 
 
 @pytest.mark.parametrize(
@@ -172,7 +245,7 @@ def test_what_is_no_record_is_none(text):
 
 def test_figures_that_are_none_are_missing():
     text = 'rrd 100 [{"time":0,"cpu":-1,"maxcpu":2,"mem":true},{"time":60,"cpu":1e999,"mem":"x"}]'
-    assert parse(text)[100] == Use(60, (None, None), (None, None))
+    assert parse(text)[100] == Use(60, (None, None), (None, None), end=60.0)
 
 
 def test_page_cache_is_left_out_by_what_the_guest_says_now():

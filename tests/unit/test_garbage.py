@@ -105,7 +105,7 @@ READERS: dict[str, tuple[Callable[[str], object], str, str]] = {
     "volumes": (stored.read, "volumes local-lvm", ""),
     "storages": (storage_states._read, "storages", ""),
     "tasklog": (tasklog.read, "", f"task {UPID}\nlog clone failed\n"),
-    "use": (use.parse, "use pve1 100", ""),
+    "use": (use.parse, "use pve1 week month 100", ""),
     "ha": (ha._read, "", "ha 100\nha 101\nend\n"),
     "jobs": (act.jobs, "", "job a1 done 0\nout a1 hello\nerr a1 x\njob b2 running\n"),
     "holders": (held, "", f"lock 100 clone\ntask {UPID}\n"),

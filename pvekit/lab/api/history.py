@@ -29,7 +29,7 @@ _ARCHIVES_9 = {
     "day": (60, 1440),
     "week": (1800, 336),
     "month": (1800, 1440),
-    "year": (21600, 1460),
+    "year": (21600, 1440),
     "decade": (604800, 570),
 }
 """Seconds between two rows, and how many rows there are."""

@@ -213,7 +213,13 @@ script_ok() {
       [ "${2-}" = - ] || url "$2"
       [ "${3-}" = - ] || base64_text "$3"
       ;;
-    use) word "${1-}" && shift && for each; do vmid "$each"; done ;;
+    use)
+      word "${1-}"
+      one_of "${2-}" hour day week month year
+      one_of "${3-}" hour day week month year
+      shift 3
+      for each; do vmid "$each"; done
+      ;;
     symptoms) for each; do vmid "$each"; done ;;
     tasklog)
       for each; do
