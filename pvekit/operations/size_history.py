@@ -16,7 +16,7 @@ from pvekit.run.gather import gather
 from pvekit.sizing import Demand, Need, Recommendation, Series, Size, recommend
 from pvekit.sizing import History as Known
 from pvekit.sizing.choice import Sized
-from pvekit.sizing.demand import Evidence
+from pvekit.sizing.demand import DAY_SECONDS, Evidence
 from pvekit.sizing.similar import similar
 from pvekit.sizing.workload import at_least
 
@@ -25,6 +25,7 @@ Read = tuple[Uses, tuple[str, ...]]
 """What VMs have used by domain and vmid, and why some nodes did not say."""
 
 _ENOUGH_DAYS = 1.0
+_PRESSURE_DAYS = 3
 _PAGE_CACHE = 0.85
 """Memory that never falls below this part of what there is says nothing: it is page cache."""
 
@@ -99,7 +100,9 @@ def read(
 
 def demand(used: Use) -> Demand:
     """Return a VM's samples as a recommendation reads them."""
-    return Demand(Series(used.step_seconds, used.cpu), _memory(used))
+    recent = used.last(_PRESSURE_DAYS * DAY_SECONDS).pressure
+    waited = any(recent)
+    return Demand(Series(used.step_seconds, used.cpu), _memory(used), waited)
 
 
 def _memory(used: Use) -> Series | None:

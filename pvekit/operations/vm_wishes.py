@@ -91,6 +91,7 @@ def sized(
         template_disk_gb=decide.template_disk_gb(found) or template.base_disk_gb,
         workload=request.workload,
         tags=(*role.tags, *request.tags),
+        template=template.name,
     )
     return choose(asked, config.sizes, workload_classes.known(config), links)
 

@@ -23,7 +23,8 @@ class Mark:
     """Who made a guest and what for; an empty value is left out of the line.
 
     ``fleet`` is the fleet whose file names the VM; a mark without one belongs to none. ``source``
-    is where the size in ``need`` came from, ``workload`` the class that it was chosen for.
+    is where the size in ``need`` came from, ``workload`` the class that it was chosen for,
+    ``template`` the name of what the VM was cloned from.
     """
 
     kind: Kind
@@ -38,6 +39,7 @@ class Mark:
     fleet: str = ""
     source: str = ""
     workload: str = ""
+    template: str = ""
 
     def to_line(self) -> str:
         """Return the mark's line; raises :class:`UsageError` for a value with blanks."""

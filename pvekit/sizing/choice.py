@@ -26,8 +26,8 @@ Source = Literal["model", "history", "preset", "given"]
 class SizeRequest:
     """What is asked for; None leaves a number to the preset. Memory in MiB, disk in GiB.
 
-    ``workload`` is a text of the user's. ``template_disk_gb`` is the disk of the template, below
-    which no clone can go.
+    ``workload`` is a text of the user's. ``template`` is the name of what is cloned,
+    ``template_disk_gb`` its disk, below which no clone can go.
     """
 
     role: str
@@ -38,6 +38,7 @@ class SizeRequest:
     template_disk_gb: int = 0
     workload: str = ""
     tags: tuple[str, ...] = ()
+    template: str = ""
 
     @property
     def given(self) -> dict[str, int]:

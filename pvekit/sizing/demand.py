@@ -51,10 +51,14 @@ class Series:
 
 @dataclass(frozen=True)
 class Demand:
-    """What one machine used; None or an empty series where nothing is known of a resource."""
+    """What one machine used; None or an empty series where nothing is known of a resource.
+
+    ``memory_pressure``: within the last 3 days all of its tasks waited for memory, however shortly.
+    """
 
     cpu: Series | None = None
     memory: Series | None = None
+    memory_pressure: bool = False
 
 
 @dataclass(frozen=True)

@@ -55,9 +55,9 @@ def recommend(
     """Return the size that a machine's history or its siblings' calls for, None if there is none.
 
     Pure and deterministic. Memory is at least the peak that was seen, unless ``risk`` is
-    ``cost``; it shrinks only after 7 days of the machine's own history; small changes of what a
-    machine has are not worth a restart and are left out. ``learnt`` are models to use instead of
-    those that come with pvekit.
+    ``cost``; it shrinks only after 7 days of the machine's own history, and not where tasks waited
+    for memory; small changes of what a machine has are not worth a restart and are left out.
+    ``learnt`` are models to use instead of those that come with pvekit.
     """
     cpu = _cpu(history, risk, learnt)
     memory = _memory(history, risk, learnt)
@@ -126,6 +126,8 @@ def _memory(history: History, risk: Risk, learnt: _Models) -> _Wanted | None:
     if wanted.amount < has and not (_is_own(wanted) and wanted.evidence.days >= ENOUGH_DAYS):
         days = f"fewer than {ENOUGH_DAYS:g} days of its own history"
         return _kept(wanted, has, f"memory stays at {has} MiB: {days}")
+    if wanted.amount < has and history.own.memory_pressure:
+        return _kept(wanted, has, f"memory stays at {has} MiB: its tasks waited for memory")
     return wanted
 
 

@@ -16,7 +16,7 @@ def similar(need: Need, vms: Iterable[Vm]) -> tuple[Vm, ...]:
     """Return the running machines of ours that are most like what is to be sized, best first.
 
     Where a text names a workload class, only machines of that class are like it; else those of
-    the same role, or of the role's class. Tags that they share tell more.
+    the same role, or of the role's class. Tags that they share and the same template tell more.
     """
     scored = [(_score(need, vm), vm) for vm in vms if _is_known(vm)]
     found = [(score, vm) for score, vm in scored if score]
@@ -37,4 +37,5 @@ def _score(need: Need, vm: Vm) -> int:
     if not same_class and (need.described.workload is not None or not same_role):
         return 0
     tags = len({*request.tags} & {*vm.tags})
-    return 8 * same_class + 4 * same_role + min(tags, 3)
+    same_template = bool(mark.template) and mark.template == request.template
+    return 16 * same_class + 8 * same_role + min(tags, 3) + 2 * same_template

@@ -168,6 +168,7 @@ def mark_of(spec: VmSpec, at: Placement) -> Mark:
         fleet=spec.fleet,
         source=spec.source,
         workload=spec.workload,
+        template=spec.template,
     )
 
 

@@ -248,6 +248,7 @@ def _spec(wishes: Wishes, name: str, ip: str, choice: Choice) -> VmSpec:
         fleet=wishes.fleet,
         notes=wishes.notes,
         start=wishes.start,
+        template=wishes.template,
     )
 
 

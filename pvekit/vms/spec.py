@@ -14,7 +14,8 @@ class VmSpec:
 
     ``source``, ``because``, ``evidence`` and ``confidence`` say where the size comes from,
     ``workload`` is the class that it was chosen for. ``fleet`` is the fleet that it belongs to,
-    ``notes`` its description for people; without ``start`` it is made and stays off.
+    ``notes`` its description for people; without ``start`` it is made and stays off. ``template``
+    is the name of what it is cloned from.
     """
 
     name: str
@@ -43,6 +44,7 @@ class VmSpec:
     fleet: str = ""
     notes: str = ""
     start: bool = True
+    template: str = ""
 
     @property
     def subject(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -54,6 +55,19 @@ def test_memory_shrinks_only_after_seven_days():
     assert early.memory_mb == 8192
     assert "fewer than 7 days" in early.because
     assert recommend(History(steady(0.5, 900, 7), current=has)).memory_mb < 8192
+
+
+@pytest.mark.parametrize("risk", ["safe", "normal", "cost"])
+def test_memory_does_not_shrink_where_tasks_waited_for_it(risk):
+    has = Allocation(4, 8192)
+    waited = replace(steady(0.5, 900, 8), memory_pressure=True)
+    found = recommend(History(waited, current=has), risk)
+    assert found.memory_mb == 8192
+    assert "waited for memory" in found.because
+    # It may still grow, and CPU has nothing to do with it.
+    assert found.cpus < 4
+    full = replace(steady(0.5, 8190, 8), memory_pressure=True)
+    assert recommend(History(full, current=has), risk).memory_mb > 8192
 
 
 def test_a_machine_that_was_off_for_long_is_known_by_what_it_used_before():
