@@ -42,12 +42,12 @@ class Ledger:
         return Book(self.kept, self.allowed, self.spent)
 
     def kept(self, question: Question) -> Reply | None:
-        """Return the answer to the same question, if one came within the last hour."""
+        """Return the answer to the same question or one like it, if it came within the hour."""
         path = self._answer(question)
         try:
             data = json.loads(path.read_text(encoding="utf-8"))
             if 0 <= self.now() - float(data["time"]) < KEPT_SECONDS:
-                return Reply(str(data["text"]))
+                return Reply(str(data["text"]), fault=str(data["fault"]))
             path.unlink(missing_ok=True)
         except (OSError, ValueError, LookupError, TypeError):
             return None
@@ -82,7 +82,8 @@ class Ledger:
             private.directory(self.directory, _STATE)
             _append(self._day(), json.dumps(line) + "\n")
             if reply is not None and reply.text:
-                kept = {"time": self.now(), "text": reply.text}
+                kept = {"time": self.now(), "text": reply.text, "fault": reply.fault}
+                self._forget()
                 _replace(self._answer(question), json.dumps(kept))
         except OSError:
             return
@@ -95,11 +96,18 @@ class Ledger:
             return 0.0
         return sum(_cost(line) for line in lines)
 
+    def _forget(self) -> None:
+        """Remove answers that are too old to be given again."""
+        for path in self.directory.glob("answer-*.json"):
+            if self.now() - path.stat().st_mtime > KEPT_SECONDS:
+                path.unlink(missing_ok=True)
+
     def _day(self) -> Path:
         return self.directory / f"{time.strftime('%Y-%m-%d', time.gmtime(self.now()))}.jsonl"
 
     def _answer(self, question: Question) -> Path:
-        asked = [self.address.model, self.address.api_base, list(question.messages)]
+        what = question.like or list(question.messages)
+        asked = [self.address.model, self.address.api_base, what]
         digest = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
         return self.directory / f"answer-{digest[:32]}.json"
 

@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import json
+import time
 from http.client import HTTPException
 from typing import Any
 from urllib.error import HTTPError
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
-from pvekit.llm.port import Address, ModelFailed, Question, Reply, response_format
+from pvekit import masking
+from pvekit.llm.port import (
+    MOST_BYTES,
+    Address,
+    ModelFailed,
+    Question,
+    Reply,
+    fault,
+    one_line,
+    response_format,
+    seconds_of,
+)
 
-_MOST_BYTES = 1_000_000
+_MOST_OF_ERROR = 20_000
+_MOST_WORDS = 200
 
 
 class _NoRedirects(HTTPRedirectHandler):
@@ -31,10 +44,10 @@ class Direct:
             with build_opener(_NoRedirects).open(
                 _request(address, question), timeout=seconds
             ) as answer:
-                content = answer.read(_MOST_BYTES)
+                content = answer.read(MOST_BYTES + 1)
         except HTTPError as error:
-            error.close()
-            raise ModelFailed(f"the server answered {error.code}", status=error.code) from None
+            with error:
+                raise _refusal(error) from None
         except (OSError, HTTPException, ValueError) as error:
             reason = getattr(error, "reason", None) or error
             raise ModelFailed(f"the server cannot be asked: {reason}") from None
@@ -65,11 +78,30 @@ def _request(address: Address, question: Question) -> Request:
     )
 
 
+def _refusal(error: HTTPError) -> ModelFailed:
+    """Return what a server answered instead: its status, and its own words in short."""
+    try:
+        said = json.loads(error.read(_MOST_OF_ERROR))["error"]
+        words = said if isinstance(said, str) else said["message"]
+        told = f": {one_line(masking.masked(words))[:_MOST_WORDS]}"
+    except (OSError, HTTPException, ValueError, LookupError, TypeError, AttributeError):
+        told = ""
+    after = seconds_of(error.headers.get("Retry-After"), time.time())
+    return ModelFailed(f"the server answered {error.code}{told}", status=error.code, after=after)
+
+
 def _reply(content: bytes) -> Reply:
+    if len(content) > MOST_BYTES:
+        raise ModelFailed("the server's answer is too long")
     try:
         data = json.loads(content)
-        text = data["choices"][0]["message"]["content"]
-    except (ValueError, LookupError, TypeError):
+        choice = data["choices"][0]
+        message = choice["message"]
+        text = message.get("content")
+        wrong = fault(
+            choice.get("finish_reason"), message.get("refusal"), message.get("tool_calls")
+        )
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         raise ModelFailed("the server's answer is none of OpenAI's interface") from None
     usage = data.get("usage")
     counts = usage if isinstance(usage, dict) else {}
@@ -77,6 +109,7 @@ def _reply(content: bytes) -> Reply:
         text if isinstance(text, str) else "",
         _count(counts.get("prompt_tokens")),
         _count(counts.get("completion_tokens")),
+        fault=wrong,
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+from pvekit.llm.port import one_line
 from pvekit.sizing.size import Size
 from pvekit.sizing.workload import LARGEST
 
@@ -48,7 +49,8 @@ def parse(text: str) -> Proposal | str:
             return f"{name} is not within 1 and {most}"
     if not isinstance(data["reason"], str):
         return "reason is no text"
-    return Proposal(Size(**{name: data[name] for name in _NAMES}), _one_line(data["reason"]))
+    size = Size(**{name: data[name] for name in _NAMES})
+    return Proposal(size, one_line(data["reason"])[:MOST_REASON])
 
 
 def _objects(text: str) -> Iterator[dict[str, Any]]:
@@ -62,9 +64,3 @@ def _objects(text: str) -> Iterator[dict[str, Any]]:
             yield value
             return
         at = text.find("{", at + 1)
-
-
-def _one_line(text: str) -> str:
-    """Return what may be printed on anybody's terminal and kept in a journal."""
-    plain = "".join(char if char.isprintable() else " " for char in text)
-    return " ".join(plain.split())[:MOST_REASON]

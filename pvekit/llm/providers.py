@@ -6,18 +6,26 @@ import importlib
 import importlib.util
 import os
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from pvekit import masking
 from pvekit.llm.port import (
+    MOST_BYTES,
     Address,
     ModelFailed,
     Question,
     Reply,
     characters,
+    fault,
+    one_line,
     response_format,
+    seconds_of,
 )
+
+_MOST_WORDS = 200
 
 
 def installed() -> bool:
@@ -30,7 +38,7 @@ class Providers:
 
     def ask(self, address: Address, question: Question, seconds: float) -> Reply:
         """Return a model's reply; raises :class:`ModelFailed`."""
-        litellm = _litellm()
+        litellm = imported()
         options: dict[str, Any] = {"api_base": address.api_base} if address.api_base else {}
         if address.api_key is not None:
             options["api_key"] = address.api_key.value
@@ -49,24 +57,23 @@ class Providers:
                 drop_params=True,
                 **options,
             )
-            text = answer.choices[0].message.content
+            choice = answer.choices[0]
+            text = choice.message.content
         except Exception as error:  # noqa: BLE001 - litellm raises whatever its providers do
-            status = getattr(error, "status_code", 0)
-            said = masking.masked(str(error).strip().partition("\n")[0])[:200]
-            raise ModelFailed(
-                f"{type(error).__name__}: {said}", status=status if isinstance(status, int) else 0
-            ) from None
+            raise _refusal(error) from None
+        message = choice.message
         usage = getattr(answer, "usage", None)
         return Reply(
             text if isinstance(text, str) else "",
             int(getattr(usage, "prompt_tokens", 0) or 0),
             int(getattr(usage, "completion_tokens", 0) or 0),
             _cost(litellm, answer),
+            fault(choice.finish_reason, _refused(message), getattr(message, "tool_calls", None)),
         )
 
     def highest_cost(self, address: Address, question: Question) -> float | None:
         """Return what a question may cost in USD at the most, None where prices are unknown."""
-        litellm = _litellm()
+        litellm = imported()
         try:
             both = litellm.cost_per_token(
                 model=address.model,
@@ -78,6 +85,24 @@ class Providers:
         return float(sum(both))
 
 
+def _refusal(error: Exception) -> ModelFailed:
+    """Return what an error of litellm's says: HTTP's status, and when to come back."""
+    status = getattr(error, "status_code", 0)
+    headers = getattr(error, "litellm_response_headers", None)
+    after = headers.get("retry-after") if headers is not None else None
+    said = one_line(masking.masked(str(error).strip().partition("\n")[0]))[:_MOST_WORDS]
+    return ModelFailed(
+        f"{type(error).__name__}: {said}",
+        status=status if isinstance(status, int) else 0,
+        after=seconds_of(after, time.time()),
+    )
+
+
+def _refused(message: Any) -> object:  # noqa: ANN401 - it is untyped
+    own = getattr(message, "provider_specific_fields", None)
+    return getattr(message, "refusal", None) or (own or {}).get("refusal")
+
+
 def _cost(litellm: Any, answer: Any) -> float | None:  # noqa: ANN401 - it is untyped
     try:
         return float(litellm.completion_cost(completion_response=answer))
@@ -85,7 +110,7 @@ def _cost(litellm: Any, answer: Any) -> float | None:  # noqa: ANN401 - it is un
         return None
 
 
-def _litellm() -> Any:  # noqa: ANN401 - it is untyped
+def imported() -> Any:  # noqa: ANN401 - it is untyped
     """Import litellm: without its look-up of prices on the net, and not one with a known worm."""
     planted = [path for path in map(Path, sys.path) if (path / "litellm_init.pth").exists()]
     if planted:
@@ -97,4 +122,31 @@ def _litellm() -> Any:  # noqa: ANN401 - it is untyped
         raise ModelFailed(f"litellm cannot be imported: {error}") from None
     litellm.suppress_debug_info = True
     litellm.telemetry = False
+    if litellm.client_session is None:
+        litellm.client_session = _client()
     return litellm
+
+
+def _client() -> Any:  # noqa: ANN401 - httpx is litellm's
+    """Return a client that follows nowhere and reads no more than an answer may be long."""
+    httpx: Any = importlib.import_module("httpx")
+
+    class Bounded(httpx.SyncByteStream):  # type: ignore[misc]
+        def __init__(self, stream: Any) -> None:  # noqa: ANN401
+            self.stream = stream
+
+        def __iter__(self) -> Iterator[bytes]:
+            total = 0
+            for part in self.stream:
+                total += len(part)
+                if total > MOST_BYTES:
+                    raise httpx.DecodingError("the answer is too long")
+                yield part
+
+        def close(self) -> None:
+            self.stream.close()
+
+    def bound(response: Any) -> None:  # noqa: ANN401
+        response.stream = Bounded(response.stream)
+
+    return httpx.Client(follow_redirects=False, event_hooks={"response": [bound]})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from concurrent.futures import wait
 from dataclasses import dataclass, field, replace
@@ -21,6 +22,7 @@ T = TypeVar("T")
 _PAUSES = (0.5, 1.0, 2.0)
 """Seconds before a question that was refused for the moment is asked again."""
 _LEAST_SECONDS = 0.05
+_MOST_SAID_BACK = 2000
 _REFUSES_SCHEMA = frozenset({400, 422})
 
 
@@ -89,12 +91,13 @@ class Rounds:
             found = judged(reply.text)
             if not isinstance(found, list):
                 return found
-            wrong = "; ".join(found)
+            wrong = reply.fault or "; ".join(found)
             self.log.append(f"round {number}: {wrong}")
-            said = {"role": "assistant", "content": reply.text[:2000]}
+            said = {"role": "assistant", "content": reply.text[:_MOST_SAID_BACK]}
             back = f"This was refused: {wrong}. Answer again, with the JSON object only."
             messages_so_far = (*question.messages, said, {"role": "user", "content": back})
-            question = replace(question, messages=messages_so_far)
+            like = question.like and json.dumps([question.like, reply.text])
+            question = replace(question, messages=messages_so_far, like=like)
         return None
 
     def _left(self) -> float:
@@ -111,14 +114,22 @@ class Rounds:
             try:
                 return self._once(question)
             except ModelFailed as error:
-                pause = next(pauses, None)
                 if self._with_schema and error.status in _REFUSES_SCHEMA:
                     self._with_schema = False  # the server knows no response_format
-                elif not error.again or pause is None or pause >= self._left():
-                    raise
-                else:
-                    self.log.append(f"{error}; asked again after {pause:g} s")
-                    self.clock.sleep(pause)
+                    continue
+                self._pause(error, next(pauses, None))
+
+    def _pause(self, error: ModelFailed, least: float | None) -> None:
+        """Wait before the same is asked again, or raise the error where that is no use."""
+        if not error.again or least is None:
+            raise error
+        pause = max(least, error.after)
+        if pause >= self._left():
+            if error.after > least:
+                raise ModelFailed(f"{error}, and again only after {error.after:g} s")
+            raise error
+        self.log.append(f"{error}; asked again after {pause:g} s")
+        self.clock.sleep(pause)
 
     def _once(self, question: Question) -> Reply:
         within(lambda: self.book.allowed(question), self._left())
@@ -130,7 +141,7 @@ class Rounds:
         except ModelFailed as error:
             self.book.spent(question, None, str(error))
             raise
-        self.book.spent(question, reply, "answered")
+        self.book.spent(question, reply, reply.fault or "answered")
         return reply
 
 

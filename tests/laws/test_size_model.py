@@ -6,15 +6,13 @@ import io
 import json
 import re
 import socket
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+import time
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 from labsite import desk_for, lab_site
+from model_server import FLOOD, Says, completion, served
 
 from pvekit.cli import creating
 from pvekit.lab.site import SiteSpec
@@ -25,87 +23,6 @@ from pvekit.operations.vm_wishes import Request
 AUTO = Request(role="worker", size="auto", wait=False)
 GOOD = {"cpus": 2, "memory_mb": 4096, "disk_gb": 60, "reason": "few pods"}
 SECRET = "sk-much-hidden-31"
-
-
-@dataclass
-class Server:
-    """A server of OpenAI's interface on loopback that plays what a test wants, the last for ever."""
-
-    plays: list[object]
-    asked: list[dict] = field(default_factory=list)
-    keys: list[str] = field(default_factory=list)
-    over: threading.Event = field(default_factory=threading.Event)
-    url: str = ""
-
-    def next(self, body: dict) -> object:
-        self.asked.append(body)
-        return self.plays.pop(0) if len(self.plays) > 1 else self.plays[0]
-
-    @property
-    def facts(self) -> dict:
-        return json.loads(self.asked[0]["messages"][1]["content"])
-
-
-def completion(text: object) -> bytes:
-    message = {"role": "assistant", "content": text}
-    return json.dumps(
-        {
-            "id": "x",
-            "object": "chat.completion",
-            "created": 1,
-            "model": "m",
-            "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
-            "usage": {"prompt_tokens": 700, "completion_tokens": 30, "total_tokens": 730},
-        }
-    ).encode()
-
-
-@contextmanager
-def served(*plays: object) -> Iterator[Server]:
-    server = Server(list(plays))
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            server.keys.append(self.headers.get("Authorization", ""))
-            play = server.next(body)
-            if play == "hang":
-                server.over.wait(30)
-            elif play == "cut":
-                self.send_response(200)
-                self.send_header("Content-Length", "5000")
-                self.end_headers()
-                self.wfile.write(b'{"choi')
-                self.connection.shutdown(socket.SHUT_RDWR)
-            elif isinstance(play, int):
-                self._say(play, b'{"error": {"message": "no"}}')
-            elif isinstance(play, bytes):
-                self._say(200, play)
-            else:
-                self._say(200, completion(play if isinstance(play, str) else json.dumps(play)))
-
-        def _say(self, status: int, content: bytes) -> None:
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(content)))
-            if status == 302:
-                self.send_header("Location", f"{server.url}/elsewhere")
-            self.end_headers()
-            self.wfile.write(content)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    http.daemon_threads = True
-    threading.Thread(target=http.serve_forever, args=(0.01,), daemon=True).start()
-    server.url = f"http://127.0.0.1:{http.server_port}/v1"
-    try:
-        yield server
-    finally:
-        server.over.set()
-        http.shutdown()
-        http.server_close()
 
 
 @pytest.fixture(scope="module")
@@ -135,16 +52,17 @@ def way(request, monkeypatch):
     """The same by the interface itself and, where it is installed, through litellm."""
     if request.param == "direct":
         monkeypatch.setattr(size_model, "installed", lambda: False)
+    else:
+        providers.imported()  # takes seconds, which are no part of what is tested here
     return request.param
 
 
 @pytest.fixture
 def ask(site, tmp_path, monkeypatch, way):
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    patience = 3 if way == "direct" else 20
 
     def ask(url, request=AUTO, **llm):
-        base = {"model": "openai/test", "api_base": url, "timeout_seconds": patience, **llm}
+        base = {"model": "openai/test", "api_base": url, "timeout_seconds": 10, **llm}
         said = []
         more = json.dumps({"llm": base})
         desk = replace(desk_for(site, tmp_path, more=more), warn=said.append)
@@ -245,32 +163,83 @@ def test_what_passes_is_waited_for(ask, status):
     assert len(server.asked) == 3
 
 
+def test_a_server_that_says_when_to_come_back_is_left_alone_so_long(ask):
+    with served(Says(429, headers={"Retry-After": "7"}), GOOD) as server:
+        found = ask(server.url, timeout_seconds=20)
+    assert (found["source"], len(server.asked)) == ("model", 2)
+    assert any(each.endswith("asked again after 7 s") for each in found["evidence"])
+
+
+@pytest.mark.parametrize("after", ["3600", "Fri, 01 Jan 2100 00:00:00 GMT"])
+def test_nobody_waits_longer_than_there_is_time(ask, after):
+    with served(Says(429, headers={"Retry-After": after})) as server:
+        found = ask(server.url, timeout_seconds=20)
+    assert (found["source"], len(server.asked)) == ("preset", 1)
+    assert "and again only after" in found["warned"][0]
+
+
 FAILURES = {
     "429 for ever": (429, 4), "500 for ever": (500, 4), "refused": (401, 1), "lost": (404, 1),
-    "moved": (302, None), "cut": ("cut", None), "no JSON": (b"<html>", None),
+    "moved": (302, 1), "moved for good": (308, 1), "cut": ("cut", None), "no JSON": (b"<html>", None),
     "another JSON": (b"[]", None), "no choices": (b'{"choices": []}', None), "empty": (b"", None),
+    "no message": (b'{"choices": [{}]}', None), "a flood": ("flood", None),
+    "deep": (b"[" * 100_000, None), "an answer without end": ("drip", 1), "a hang": ("hang", 1),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", FAILURES)
 def test_a_server_that_fails_costs_no_answer(ask, name, tmp_path):
     play, times = FAILURES[name]
+    began = time.monotonic()
+    patience = 0.3 if play in ("drip", "hang") else 20
     with served(play) as server:
-        found = ask(server.url, timeout_seconds=20)
+        found = ask(server.url, timeout_seconds=patience)
+        assert time.monotonic() - began < 20
     assert (found["source"], size_of(found)) == ("preset", (4, 8192, 80))
     assert len(found["warned"]) == 1
     assert found["evidence"][-1].startswith("no size from openai/test: ")
     assert times is None or len(server.asked) == times
+    assert server.strayed == []
+    assert server.sent < FLOOD / 2
     assert {line["tokens_in"] for line in lines_of(tmp_path)} == {None}
 
 
-def test_a_server_that_hangs_is_not_waited_for(ask, way):
-    if way == "litellm":
-        pytest.skip("its import alone takes longer")
-    with served("hang") as server:
-        found = ask(server.url, timeout_seconds=0.2)
-    assert found["source"] == "preset"
-    assert re.search(r"timed out|no answer within", found["warned"][0])
+INSTEAD = {
+    "it refuses": (completion(None, refusal="I may not"), "the model refused to answer"),
+    "it is filtered": (completion(None, "content_filter"), "the model refused to answer"),
+    "it is cut off": (completion('{"cpus": 2, "mem', "length"), "the answer was cut off"),
+    "it is too long": (completion("", "length"), "the answer was cut off"),
+    "it calls a tool": (
+        completion(None, "tool_calls", tool_calls=[
+            {"id": "a", "type": "function", "function": {"name": "rm", "arguments": "{}"}}
+        ]), "the answer calls a tool, and there is none",
+    ),
+    "it says nothing": (completion(None), "the answer has no JSON object"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", INSTEAD)
+def test_what_came_instead_of_an_answer_goes_back(ask, name, tmp_path):
+    play, why = INSTEAD[name]
+    with served(play) as server:
+        found = ask(server.url)
+    assert (found["source"], len(server.asked)) == ("preset", 2)
+    assert f"round 2: {why}" in found["warned"][0]
+    assert why in server.asked[1]["messages"][-1]["content"]
+    assert {line["tokens_in"] for line in lines_of(tmp_path)} == {700}
+    with served(play, GOOD) as server:
+        assert ask(server.url)["source"] == "model"
+
+
+def test_a_servers_own_words_are_told_in_short(ask, monkeypatch):
+    monkeypatch.setenv("SIZE_KEY", SECRET)
+    words = f"no model of this name for {SECRET}\x1b[31m" + "y" * 500
+    content = json.dumps({"error": {"message": words}}).encode()
+    with served(Says(404, content)) as server:
+        (warned,) = ask(server.url, api_key="env:SIZE_KEY")["warned"]
+    assert "no model of this name for ***" in warned
+    assert warned.isprintable()
+    assert len(warned) < 500
 
 
 def test_nobody_there(ask):

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import time
+from dataclasses import replace
+
 import pytest
 
 from pvekit.llm.book import Budget, Ledger
-from pvekit.llm.port import Address, ModelFailed, Question, Reply
+from pvekit.llm.port import Address, ModelFailed, Question, Reply, seconds_of
 
 QUESTION = Question(({"role": "user", "content": "x" * 100},))
 
@@ -60,6 +64,24 @@ def test_an_answer_is_kept_for_an_hour(tmp_path):
     assert kept.kept(QUESTION) is None
 
 
+def test_questions_that_are_alike_share_an_answer(tmp_path):
+    kept = ledger(tmp_path)
+    first, second = (Question(({"role": "user", "content": each},), like="a") for each in "xy")
+    kept.spent(first, Reply("said", fault="cut"), "cut")
+    assert kept.kept(second) == Reply("said", fault="cut")
+    assert kept.kept(replace(second, like="b")) is None
+
+
+def test_old_answers_are_removed(tmp_path):
+    kept = ledger(tmp_path, now=time.time)
+    kept.spent(QUESTION, Reply("said"), "answered")
+    (old,) = kept.directory.glob("answer-*")
+    os.utime(old, (0, 0))
+    kept.spent(replace(QUESTION, like="b"), Reply("said"), "answered")
+    assert len(list(kept.directory.glob("answer-*"))) == 1
+    assert not old.exists()
+
+
 def test_files_that_are_damaged_are_passed_over(tmp_path):
     kept = ledger(tmp_path, day=1.0)
     kept.spent(QUESTION, Reply("said", 1, 1, 0.5), "answered")
@@ -72,3 +94,15 @@ def test_files_that_are_damaged_are_passed_over(tmp_path):
 def test_a_state_directory_that_cannot_be_written_is_borne(tmp_path):
     (tmp_path / "pvekit").write_text("")
     ledger(tmp_path).spent(QUESTION, Reply("said"), "answered")
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("7", 7.0), ("0.5", 0.5), ("-3", 0.0), ("nan", 0.0), ("inf", 0.0), ("soon", 0.0),
+        ("", 0.0), (None, 0.0), (7, 0.0), ("Fri, 15 Jan 2027 08:00:30 GMT", 30.0),
+        ("Thu, 01 Jan 1970 00:00:00 GMT", 0.0), ("Fri, 99 Jan 2027 08:00:30 GMT", 0.0),
+    ],
+)  # fmt: skip
+def test_when_a_server_wants_to_be_asked_again(header, seconds):
+    assert seconds_of(header, 1_800_000_000.0) == seconds
