@@ -34,7 +34,7 @@ class Proposal:
 
 def parse(text: str) -> Proposal | str:
     """Return the proposal of an answer, with or without prose around it, or what is wrong."""
-    found = list(_objects(text[:20_000]))
+    found = list(objects(text[:20_000]))
     if not found:
         return "the answer has no JSON object"
     data = found[0]
@@ -53,7 +53,8 @@ def parse(text: str) -> Proposal | str:
     return Proposal(size, one_line(data["reason"])[:MOST_REASON])
 
 
-def _objects(text: str) -> Iterator[dict[str, Any]]:
+def objects(text: str) -> Iterator[dict[str, Any]]:
+    """Yield the first JSON object of a text, if it has one."""
     decoder, at = json.JSONDecoder(), text.find("{")
     while at >= 0:
         try:

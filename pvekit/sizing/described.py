@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from pvekit.sizing.workload import LARGEST, Catalogue, Workload
@@ -17,8 +17,11 @@ _TIMES = {"": 1.0, "k": 1e3, "thousand": 1e3, "million": 1e6}
 _GB = {"mb": 1 / 1024, "gb": 1.0, "tb": 1024.0}
 
 # What the words after a number mean. The first that fits counts: memory and disk come before data.
-_BYTES = re.compile(r"(?<![\w.])(\d{1,12}(?:\.\d{1,6})?)\s*([mgt])i?b?\b(?:\s+(?:of\s+)?([a-z]+))?")
+_BYTES = re.compile(
+    r"(?<![\w.])(\d{1,12}(?:\.\d{1,6})?)\s*([mgt])(?P<unit>i?b?)\b(?:\s+(?:of\s+)?([a-z]+))?"
+)
 _MEMORY = {"ram", "memory", "mem", "heap"}
+_DATA = {"data"}
 _DISK = {"disk", "ssd", "nvme", "volume", "storage"}
 _COUNTED = {
     "cpus": r"(?:v?cpus?|cores?|threads?)\b",
@@ -32,6 +35,7 @@ _COUNTED = {
     "jobs": r"(?:parallel\s+|concurrent\s+)?(?:jobs?|builds?|pipelines?|runners?)\b",
     "series": r"(?:active\s+)?(?:time\s*)?series\b",
 }
+_SIZES = {"cpus", "memory_mb", "disk_gb"}
 _PATTERNS = {key: re.compile(_NUMBER + words) for key, words in _COUNTED.items()}
 
 
@@ -51,12 +55,27 @@ class Described:
     others: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Mention:
+    """An amount in a text and where it stands: ``key`` is a unit, or the number of a size."""
+
+    start: int
+    end: int
+    key: str
+    value: float
+
+
+def normal(text: str) -> str:
+    """Return a text as it is read: lower case, single blanks, no commas within numbers."""
+    return _THOUSANDS.sub("", " ".join(text[:MOST_CHARACTERS].lower().split()))
+
+
 def describe(text: str, catalogue: Catalogue) -> Described:
     """Return what a text says; the class whose word stands first counts."""
-    plain = _THOUSANDS.sub("", " ".join(text[:MOST_CHARACTERS].lower().split()))
+    plain = normal(text)
     named = _named(plain, catalogue)
     workload = catalogue[named[0]] if named else None
-    amounts, asked = _amounts(plain)
+    amounts, asked = totals(mentions(plain))
     units = tuple(unit.unit for unit in workload.units) if workload else ()
     return Described(
         workload,
@@ -86,35 +105,41 @@ def _named(plain: str, catalogue: Catalogue) -> list[str]:
     return named
 
 
-def _amounts(plain: str) -> tuple[dict[str, float], dict[str, int]]:
+def mentions(plain: str) -> tuple[Mention, ...]:
+    """Return all amounts of a text as :func:`normal` returns it: bytes first, then by unit."""
+    counted = (
+        Mention(match.start(), match.end(), key, float(match[1]) * _TIMES[match[2] or ""])
+        for key, pattern in _PATTERNS.items()
+        for match in pattern.finditer(plain)
+    )
+    return (*_bytes(plain), *counted)
+
+
+def totals(found: Iterable[Mention]) -> tuple[dict[str, float], dict[str, int]]:
+    """Return amounts by unit and the numbers that are asked for: data adds up, else the first."""
     amounts: dict[str, float] = {}
     asked: dict[str, int] = {}
-    for key, value in _bytes(plain):
-        if key == "data_gb":
-            amounts[key] = amounts.get(key, 0.0) + value
-        else:
-            asked.setdefault(key, _whole(key, value))
-    for key, pattern in _PATTERNS.items():
-        if match := pattern.search(plain):
-            value = float(match[1]) * _TIMES[match[2] or ""]
-            if key == "cpus":
-                asked[key] = _whole(key, value)
-            elif value:
-                amounts[key] = value
+    for each in found:
+        if each.key in _SIZES:
+            asked.setdefault(each.key, _whole(each.key, each.value))
+        elif each.key == "data_gb":
+            amounts[each.key] = amounts.get(each.key, 0.0) + each.value
+        elif each.value:
+            amounts.setdefault(each.key, each.value)
     return amounts, asked
 
 
-def _bytes(plain: str) -> Iterator[tuple[str, float]]:
+def _bytes(plain: str) -> Iterator[Mention]:
     for match in _BYTES.finditer(plain):
         gb = float(match[1]) * _GB[f"{match[2]}b"]
         if not gb:
             continue
-        if match[3] in _MEMORY:
-            yield "memory_mb", gb * 1024
-        elif match[3] in _DISK:
-            yield "disk_gb", gb
+        if match[4] in _MEMORY:
+            key, value = "memory_mb", gb * 1024
         else:
-            yield "data_gb", gb
+            key, value = "disk_gb" if match[4] in _DISK else "data_gb", gb
+        told = match[4] in _MEMORY | _DISK | _DATA
+        yield Mention(match.start(), match.end() if told else match.end("unit"), key, value)
 
 
 def _whole(key: str, value: float) -> int:

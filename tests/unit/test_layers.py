@@ -23,6 +23,7 @@ LAYERS = (
     ("kubernetes", "exports", "monitoring", "backups", "leftovers", "doctor", "reviews"),
     ("templates",),
     ("vms",),
+    ("asked",),
     ("sizing", "placement"),
     ("inventory",),
     ("run",),
