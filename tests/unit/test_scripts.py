@@ -652,7 +652,7 @@ def test_a_download_that_breaks_leaves_nothing(node):
 def test_files_names_those_that_are_there(node):
     there, missing = node.path("/a file"), node.path("/missing")
     there.touch()
-    assert node.run(script("files", str(there), str(missing))).out == "file /a file\n"
+    assert node.run(script("files", str(there), str(missing))).out == "file /a file\nend\n"
 
 
 _QM = """\
