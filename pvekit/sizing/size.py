@@ -28,6 +28,12 @@ class Size:
         return f"{self.cpus} vCPU, {self.memory_mb} MiB, {self.disk_gb} GiB"
 
 
+def parse_need(text: str) -> Size | None:
+    """Return the size of a mark, such as ``2c4096m40g``; None for what is none."""
+    found = re.fullmatch(r"([1-9][0-9]{0,3})c([1-9][0-9]{0,8})m([1-9][0-9]{0,6})g", text)
+    return Size(int(found[1]), int(found[2]), int(found[3])) if found else None
+
+
 def parse_memory(text: str) -> int:
     """Return MiB for ``4096``, ``4G``, ``4GiB`` or ``512M``; a bare number is MiB."""
     memory_mb = _mib(text, "M", "memory, such as 4096 (MiB) or 4G")

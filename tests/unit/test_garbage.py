@@ -33,6 +33,7 @@ from pvekit.pve import (
     holders,
     local,
     mark,
+    signs,
     state,
     storage_states,
     stored,
@@ -96,6 +97,11 @@ def configured(out: str) -> object:
     return mark.from_description(found.description), volumes.volumes(found), found.has("net0", "x")
 
 
+UP = "100.00 90.00\nfull avg10=0.00 avg60=0.00 avg300=1.50 total=7\n"
+KILLED = "[   90.000000] Out of memory: Killed process 7 (java) total-vm:1kB\n"
+SIGNS = json.dumps({"exitcode": 0, "exited": 1, "out-data": UP + KILLED})
+
+
 READERS: dict[str, tuple[Callable[[str], object], str, str]] = {
     # name: reader, what starts it on a node, and an answer where the lab's is not asked for
     "read-site": (inventoried, "read-site /var/lib/vz/pvekit", ""),
@@ -105,6 +111,7 @@ READERS: dict[str, tuple[Callable[[str], object], str, str]] = {
     "volumes": (stored.read, "volumes local-lvm", ""),
     "storages": (storage_states._read, "storages", ""),
     "tasklog": (tasklog.read, "", f"task {UPID}\nlog clone failed\n"),
+    "signs": (lambda out: signs.parse(out, 86400), "", f"signs 100 {SIGNS}\nsigns 101 \n"),
     "use": (use.parse, "use pve1 week month 100", ""),
     "ha": (ha._read, "", "ha 100\nha 101\nend\n"),
     "jobs": (act.jobs, "", "job a1 done 0\nout a1 hello\nerr a1 x\njob b2 running\n"),

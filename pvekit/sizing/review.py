@@ -1,0 +1,205 @@
+"""How well a machine's size fits what it used, and which size would: its own history and signs."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from pvekit.pve.signs import Signs
+from pvekit.sizing.demand import (
+    Allocation,
+    Confidence,
+    Demand,
+    Evidence,
+    History,
+    Recommendation,
+    Series,
+    evidence,
+)
+from pvekit.sizing.history import memory_steps, recommend
+from pvekit.sizing.size import Size
+
+Sign = Literal["oom", "cgroup-oom", "memory-pressure", "memory-saturated", "cpu-saturated"]
+"""What tells of too small a size. ``cgroup-oom`` does not: a limit inside the guest was reached."""
+
+AT_LIMIT = 0.98
+"""What is used from this part of a size on is all of it."""
+
+GROWN_FOR_OOM = 1.3
+"""So much more memory gets a machine whose kernel killed for want of it."""
+
+NO_FLOOR = Size(1, 512, 1)
+
+_MOST_SATURATED = 100
+_ENOUGH_DAYS = 1.0
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What was used of one resource, and whether all of it was.
+
+    ``slack`` is the part of the size above p99, in percent; negative where there was more once.
+    """
+
+    used: Evidence
+    slack: float
+    saturated: bool
+
+
+@dataclass(frozen=True)
+class Reviewable:
+    """A machine that runs.
+
+    ``lately`` is what it used in the time that is looked at, ``demand`` what is known in all.
+    ``limited``: its CPUs have a limit that is not theirs to give. Below ``floor``, that of its
+    workload class, nothing shrinks.
+    """
+
+    has: Allocation
+    lately: Demand
+    demand: Demand
+    signs: Signs | None = None
+    floor: Size = NO_FLOOR
+    limited: bool = False
+
+
+@dataclass(frozen=True)
+class Review:
+    """How a size fits, and which size would: whole ``cpus``, ``memory_mb`` in MiB.
+
+    A resource of which nothing is known is None, and stays as it is.
+    """
+
+    cpu: Measured | None
+    memory: Measured | None
+    signs: tuple[Sign, ...]
+    cpus: int
+    memory_mb: int
+    confidence: Confidence
+    because: str
+
+    @property
+    def days(self) -> float:
+        """Of how many days there are samples, at the most."""
+        return max((one.used.days for one in (self.cpu, self.memory) if one), default=0.0)
+
+
+def last(series: Series | None, seconds: float) -> Series | None:
+    """Return the samples of the last so many seconds."""
+    if series is None:
+        return None
+    count = max(1, math.ceil(seconds / series.step_seconds))
+    return Series(series.step_seconds, series.values[-count:])
+
+
+def lately(demand: Demand, seconds: float) -> Demand:
+    """Return what was used in the last so many seconds."""
+    return Demand(last(demand.cpu, seconds), last(demand.memory, seconds))
+
+
+def review(machine: Reviewable) -> Review:
+    """Review one machine. Pure and deterministic.
+
+    Memory never shrinks below the highest use that was seen, nor where tasks waited for it; CPUs
+    never by less than a day of samples. A kernel that killed for want of memory makes it grow.
+    """
+    cpu = _cpu(machine)
+    memory = _memory(machine)
+    found = recommend(History(own=machine.demand, current=machine.has))
+    cpus, why_cpus = _cpus(machine, found)
+    memory_mb, why_memory = _memory_mb(machine, found)
+    told = found.because if found else "nothing is recorded of what it used"
+    return Review(
+        cpu=cpu,
+        memory=memory,
+        signs=_signs(machine.signs, cpu, memory),
+        cpus=cpus,
+        memory_mb=memory_mb,
+        confidence=_confidence(machine, found),
+        because="; ".join(part for part in (why_cpus, why_memory, told) if part),
+    )
+
+
+def _cpu(machine: Reviewable) -> Measured | None:
+    series, has = machine.lately.cpu, machine.has.cpus
+    return _measured(series, has, at_limit=_is_saturated(series, has))
+
+
+def _is_saturated(series: Series | None, has: float) -> bool:
+    """Whether CPUs were at their limit for more than 1 % of the samples, and more than once."""
+    seen = series.seen if series else ()
+    at_limit = sum(value >= has * AT_LIMIT for value in seen)
+    return at_limit > math.ceil(len(seen) / _MOST_SATURATED)
+
+
+def _memory(machine: Reviewable) -> Measured | None:
+    series, has = machine.lately.memory, machine.has.memory_mb
+    return _measured(series, has, at_limit=_peak(series) >= has * AT_LIMIT)
+
+
+def _measured(series: Series | None, has: float, *, at_limit: bool) -> Measured | None:
+    used = evidence("own", [series] if series else [])
+    if used is None:
+        return None
+    return Measured(used, (has - used.p99) / has * 100, at_limit)
+
+
+def _peak(series: Series | None) -> float:
+    return max(series.seen if series else (), default=0.0)
+
+
+def _signs(told: Signs | None, cpu: Measured | None, memory: Measured | None) -> tuple[Sign, ...]:
+    shown: dict[Sign, bool] = {
+        "oom": bool(told and told.kills),
+        "cgroup-oom": bool(told and told.cgroup_kills),
+        "memory-pressure": bool(told and told.pressure),
+        "memory-saturated": bool(memory and memory.saturated),
+        "cpu-saturated": bool(cpu and cpu.saturated),
+    }
+    return tuple(sign for sign, there in shown.items() if there)
+
+
+def _cpus(machine: Reviewable, found: Recommendation | None) -> tuple[int, str]:
+    """Return how many CPUs, and why that is not what history alone says."""
+    has = math.ceil(machine.has.cpus)
+    wanted = found.cpus if found and found.cpus else has
+    if machine.limited:
+        return has, f"CPUs stay: they have a limit of {machine.has.cpus:g} (cpulimit)"
+    if wanted >= has:
+        return wanted, ""
+    if machine.demand.cpu is None or machine.demand.cpu.days < _ENOUGH_DAYS:
+        return has, "CPUs stay: there is less than a day of samples"
+    least = min(has, machine.floor.cpus)
+    return _floored(wanted, least, f"no fewer CPUs than {least}, the least of its workload class")
+
+
+def _memory_mb(machine: Reviewable, found: Recommendation | None) -> tuple[int, str]:
+    """Return how much memory, and why that is not what history alone says."""
+    has, told = machine.has.memory_mb, machine.signs
+    wanted = found.memory_mb if found and found.memory_mb else has
+    if wanted == memory_steps(has):  # what stays is rounded up, too
+        wanted = has
+    if told and told.kills:
+        whom = f" ({', '.join(told.killed)})" if told.killed else ""
+        grown = max(wanted, memory_steps(has * GROWN_FOR_OOM))
+        return grown, f"the kernel killed {told.kills} processes{whom} for want of memory"
+    if wanted >= has:
+        return wanted, ""
+    if told and told.pressure:
+        return has, f"memory stays: tasks waited for it {told.pressure:g} % of the time"
+    peak = max(_peak(machine.demand.memory), _peak(machine.lately.memory))
+    if memory_steps(peak) > wanted:
+        return min(has, memory_steps(peak)), f"no less memory than the {peak:.0f} MiB that it used"
+    least = min(has, machine.floor.memory_mb)
+    return _floored(wanted, least, f"no less memory than {least} MiB, as its workload class needs")
+
+
+def _floored(wanted: int, least: int, because: str) -> tuple[int, str]:
+    return (wanted, "") if wanted >= least else (least, because)
+
+
+def _confidence(machine: Reviewable, found: Recommendation | None) -> Confidence:
+    known = (machine.demand.cpu, machine.demand.memory)
+    days = max((series.days for series in known if series), default=0.0)
+    return found.confidence if found and days >= _ENOUGH_DAYS else "low"
