@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import time
 
 from pvekit.cli import say
 from pvekit.cli.app import App
+from pvekit.cli.durations import age
 from pvekit.cli.output import Form, View, emit
-from pvekit.errors import UsageError
 from pvekit.operations import runs
 from pvekit.operations.runs import Run
 
@@ -21,16 +20,10 @@ PRUNED = View(
     empty="No run that has ended is older than that.",
 )
 
-_AGE = re.compile(r"(\d+)([hdw])")
-_SECONDS = {"h": 3600.0, "d": 86400.0, "w": 604800.0}
-
 
 def prune(app: App, older_than: str, form: Form, *, dry_run: bool) -> None:
     """Remove old journals and say so."""
-    match = _AGE.fullmatch(older_than)
-    if match is None:
-        raise UsageError(f"{older_than!r} is no age: give a number with h, d or w, such as 30d.")
-    seconds = int(match[1]) * _SECONDS[match[2]]
+    seconds = age(older_than)
     pruned = runs.prune(app.store, seconds, now=time.time(), dry_run=dry_run)
     rows = [
         _row(run, pruned="would be removed" if dry_run else "removed") for run in pruned.removed

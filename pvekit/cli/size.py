@@ -6,6 +6,7 @@ import click
 
 from pvekit.cli import names as known
 from pvekit.cli.app import App, pass_app
+from pvekit.cli.lazy import Entry, LazyGroup
 from pvekit.cli.output import Form, View, emit, emit_one, format_option
 
 SIZES = View(
@@ -13,9 +14,18 @@ SIZES = View(
 )
 
 
-@click.group()
+TABLE = {
+    "list": Entry("pvekit.cli.size:list_sizes", "List the sizes, and the roles that get each."),
+    "show": Entry("pvekit.cli.size:show", "Show one size."),
+    "review": Entry(
+        "pvekit.cli.size_review:review", "Say whether VMs have the sizes that they need."
+    ),
+}
+
+
+@click.group(cls=LazyGroup, table=TABLE)
 def size() -> None:
-    """Look at the sizes that VMs may have: presets, and those of the configuration."""
+    """Look at the sizes that VMs may have, and at whether VMs have those that they need."""
 
 
 @size.command(name="list")

@@ -17,6 +17,8 @@ from pvekit.operations.migrating import Migrate
 from pvekit.operations.orders import AnyOrder, AnyWork, Work
 from pvekit.operations.rebooting import Reboot
 from pvekit.operations.resizing import Resize
+from pvekit.operations.reviewing_order import KIND as SIZE_REVIEW
+from pvekit.operations.reviewing_order import Follow
 from pvekit.operations.selecting import Wanted, find, selection, thawed
 from pvekit.plan import Plan
 from pvekit.run.apply import Preview, preview
@@ -44,6 +46,7 @@ ORDERS: Mapping[str, type[AnyOrder[Any]]] = {
     "vm migrate": Migrate,
     "vm reboot": Reboot,
     "vm resize": Resize,
+    SIZE_REVIEW: Follow,
     "vm snapshot create": snapshots.Take,
     "vm snapshot delete": snapshots.Remove,
     "vm snapshot rollback": snapshots.RollBack,

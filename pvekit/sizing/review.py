@@ -52,8 +52,8 @@ class Reviewable:
     """A machine that runs.
 
     ``lately`` is what it used in the time that is looked at, ``demand`` what is known in all.
-    ``limited``: its CPUs have a limit that is not theirs to give. Below ``floor``, that of its
-    workload class, nothing shrinks.
+    ``behind_limit`` are its virtual CPUs where a limit lets it use only a part of them, 0 without
+    one. Below ``floor``, that of its workload class, nothing shrinks.
     """
 
     has: Allocation
@@ -61,7 +61,7 @@ class Reviewable:
     demand: Demand
     signs: Signs | None = None
     floor: Size = NO_FLOOR
-    limited: bool = False
+    behind_limit: int = 0
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ def review(machine: Reviewable) -> Review:
     return Review(
         cpu=cpu,
         memory=memory,
-        signs=_signs(machine.signs, cpu, memory),
+        signs=_signs(machine, cpu, memory),
         cpus=cpus,
         memory_mb=memory_mb,
         confidence=_confidence(machine, found),
@@ -149,11 +149,12 @@ def _peak(series: Series | None) -> float:
     return max(series.seen if series else (), default=0.0)
 
 
-def _signs(told: Signs | None, cpu: Measured | None, memory: Measured | None) -> tuple[Sign, ...]:
+def _signs(machine: Reviewable, cpu: Measured | None, memory: Measured | None) -> tuple[Sign, ...]:
+    told = machine.signs
     shown: dict[Sign, bool] = {
         "oom": bool(told and told.kills),
         "cgroup-oom": bool(told and told.cgroup_kills),
-        "memory-pressure": bool(told and told.pressure),
+        "memory-pressure": machine.demand.memory_pressure or bool(told and told.pressure),
         "memory-saturated": bool(memory and memory.saturated),
         "cpu-saturated": bool(cpu and cpu.saturated),
     }
@@ -164,8 +165,11 @@ def _cpus(machine: Reviewable, found: Recommendation | None) -> tuple[int, str]:
     """Return how many CPUs, and why that is not what history alone says."""
     has = math.ceil(machine.has.cpus)
     wanted = found.cpus if found and found.cpus else has
-    if machine.limited:
-        return has, f"CPUs stay: they have a limit of {machine.has.cpus:g} (cpulimit)"
+    if machine.behind_limit:
+        return (
+            machine.behind_limit,
+            f"CPUs stay: they have a limit of {machine.has.cpus:g} (cpulimit)",
+        )
     if wanted >= has:
         return wanted, ""
     if machine.demand.cpu is None or machine.demand.cpu.days < _ENOUGH_DAYS:

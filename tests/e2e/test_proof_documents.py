@@ -47,6 +47,7 @@ def test_all_documents_are_as_described(live: Live):
     told(*CREATE, "--name", "web")
     told(*CREATE, "--name", "web")
     told("vm", "show", "web")
+    assert told("size", "review")["items"]
     told("vm", "stop", "web")
     told("vm", "start", "web")
     told("vm", "wait", "web")

@@ -98,8 +98,8 @@ def test_nothing_shrinks_below_the_floor_of_its_class_nor_grows_to_it():
 
 
 def test_a_limit_on_cpus_is_left_to_who_set_it():
-    found = reviewed(has=Allocation(1.5, 4096), limited=True)
-    assert found.cpus == 2
+    found = reviewed(has=Allocation(1.5, 4096), behind_limit=4)
+    assert found.cpus == 4
     assert "they have a limit of 1.5" in found.because
 
 

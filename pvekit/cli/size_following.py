@@ -1,0 +1,78 @@
+"""Following a review of sizes, as a conversation: the plan, a question, and how it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from pvekit.cli import previewing, say, size_reviewing
+from pvekit.cli.app import App
+from pvekit.cli.asking import may_ask
+from pvekit.cli.changing import CHANGED, ended
+from pvekit.cli.output import emit
+from pvekit.cli.progress import Progress
+from pvekit.cli.size_reviewing import Manner
+from pvekit.operations import changing, reviewing_due
+from pvekit.operations.reviewing import Found
+from pvekit.operations.reviewing_due import Due
+from pvekit.operations.reviewing_order import Follow
+from pvekit.operations.selecting import Selection
+
+
+def follow(app: App, chosen: Selection, order: Follow, manner: Manner) -> int:
+    """Review VMs and give them the sizes that fit after a question, or go on with that."""
+    progress = Progress()
+    desk = replace(app.desk(progress), parallel=manner.parallel)
+    journal = reviewing_due.unfinished(desk, order, chosen)
+    unseen = 0
+    if journal is not None and manner.dry_run:
+        journal.close()
+        say.note(f"would go on with run {journal.run}")
+        _, _, preview = changing.foresee(desk, order, chosen)
+        previewing.show(preview, manner.form)
+        return 0
+    if journal is not None:
+        say.note(f"resuming run {journal.run}")
+    else:
+        found = size_reviewing.looked(desk, chosen, manner)
+        unseen = size_reviewing.status(found)
+        _tell(found, manner)
+        restarts = order.allow_restart or manner.dry_run or (may_ask() and not manner.yes)
+        due = reviewing_due.due(found, restarts=restarts)
+        _present(due, manner)
+        if manner.dry_run:
+            previewing.show(reviewing_due.foreseen(desk, order, due), manner.form)
+            return unseen
+        if not due.works:
+            emit(manner.form, CHANGED, [], run=None, text=lambda: say.note("Nothing to do."))
+            return unseen
+        app.confirm(_question(due), yes=manner.yes)
+        journal = changing.begin(desk, order, chosen, due.works)
+    targets, report = changing.carry_out(desk, journal)
+    progress.close()
+    ended(order.verb, targets, report, manner.form)
+    return app.told_ways(report) or unseen
+
+
+def _tell(found: Found, manner: Manner) -> None:
+    """Print the review for people: data on stdout is what became of the VMs."""
+    if manner.form.is_text and not manner.form.quiet:
+        size_reviewing.show(found, manner.form)
+    size_reviewing.aside(found)
+
+
+def _present(due: Due, manner: Manner) -> None:
+    """Say what each VM would get, and how; whoever is asked has to see it."""
+    tell = say.note if manner.yes or manner.dry_run else say.present
+    for work in due.works:
+        how = "needs a restart" if work.aim.restart else "hot-plug"
+        vm = work.vm
+        tell(f"{vm.name}: VM {vm.vmid} on {vm.node}: {', '.join(work.aim.told)} ({how})")
+    for name, why in due.left_out:
+        say.note(f"left out: {name}: {why}")
+
+
+def _question(due: Due) -> str:
+    restarts: Sequence[str] = [work.vm.name for work in due.works if work.aim.restart]
+    what = f"Resize {len(due.works)} VM{'s' * (len(due.works) > 1)}"
+    return f"{what} and restart {', '.join(restarts)}?" if restarts else f"{what}?"
