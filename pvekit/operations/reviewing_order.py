@@ -43,6 +43,7 @@ class Follow(AnyOrder[Resizing]):
         raise Conflict(
             "The run ended before it had decided which VM gets what.",
             hint="Nothing was sent. Review again: pvekit size review --apply.",
+            id="RUN-OVER",
         )
 
     def plan(self, desk: Desk, work: Work[Resizing]) -> Plan:

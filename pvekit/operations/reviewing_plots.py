@@ -25,13 +25,16 @@ def prepare(directory: Path) -> None:
         raise UsageError(
             "--plot needs matplotlib, which is not installed.",
             hint="Install it: pip install 'pvekit[plot]'. The chart in the table needs nothing.",
+            id="PLOT-UNAVAILABLE",
         )
     try:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UsageError(f"--plot cannot make {directory}: {error.strerror}.") from None
+        raise UsageError(
+            f"--plot cannot make {directory}: {error.strerror}.", id="PLOT-UNWRITABLE"
+        ) from None
     if not os.access(directory, os.W_OK | os.X_OK):
-        raise UsageError(f"--plot cannot write into {directory}.")
+        raise UsageError(f"--plot cannot write into {directory}.", id="PLOT-UNWRITABLE")
 
 
 def draw(found: Found, directory: Path) -> list[Path]:
@@ -71,7 +74,7 @@ def _draw(finding: Finding, directory: Path) -> Path:
         canvas.print_png(str(new))
         new.replace(path)
     except OSError as error:
-        raise PvekitError(f"Cannot write {path}: {error.strerror}.") from None
+        raise PvekitError(f"Cannot write {path}: {error.strerror}.", id="PLOT-UNWRITABLE") from None
     finally:
         new.unlink(missing_ok=True)
     return path
