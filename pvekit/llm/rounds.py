@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from pvekit.deadlines import begun
 from pvekit.llm import proposal
-from pvekit.llm.facts import Told, messages
+from pvekit.llm.facts import Told, like, messages
 from pvekit.llm.port import Address, ModelFailed, Port, Question, Reply
 from pvekit.llm.proposal import Proposal
 from pvekit.llm.review import findings
@@ -73,7 +73,7 @@ class Rounds:
                 return [found]
             return findings(found.size, told.bounds, room) or found
 
-        return self.converse(Question(messages(told), proposal.SCHEMA), judged)
+        return self.converse(Question(messages(told), proposal.SCHEMA, like=like(told)), judged)
 
     def converse(self, first: Question, judged: Callable[[str], T | list[str]]) -> T | None:
         """Return the first valid answer, or None; ``log`` says what happened.
@@ -96,8 +96,8 @@ class Rounds:
             said = {"role": "assistant", "content": reply.text[:_MOST_SAID_BACK]}
             back = f"This was refused: {wrong}. Answer again, with the JSON object only."
             messages_so_far = (*question.messages, said, {"role": "user", "content": back})
-            like = question.like and json.dumps([question.like, reply.text])
-            question = replace(question, messages=messages_so_far, like=like)
+            so_far = question.like and json.dumps([question.like, reply.text])
+            question = replace(question, messages=messages_so_far, like=so_far)
         return None
 
     def _left(self) -> float:

@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 
 from pvekit.errors import PvekitError
 from pvekit.inventory.model import Inventory, Vm
 from pvekit.operations.desk import Desk
+from pvekit.operations.size_reviews import Reviews
 from pvekit.plan import Ask
 from pvekit.pve import use
 from pvekit.pve.use import Use
+from pvekit.reviews import recall
 from pvekit.run.gather import gather
 from pvekit.sizing import Demand, Need, Recommendation, Series, Size, recommend
 from pvekit.sizing import History as Known
 from pvekit.sizing.choice import Sized
-from pvekit.sizing.demand import DAY_SECONDS, Evidence
+from pvekit.sizing.demand import DAY_SECONDS, Confidence, Evidence
 from pvekit.sizing.similar import similar
 from pvekit.sizing.workload import at_least
 
@@ -24,6 +27,8 @@ Uses = Mapping[tuple[str, int], Use]
 Read = tuple[Uses, tuple[str, ...]]
 """What VMs have used by domain and vmid, and why some nodes did not say."""
 
+_MEASURED = frozenset({"cpus", "memory_mb"})
+_RANK: tuple[Confidence, ...] = ("low", "medium", "high")
 _ENOUGH_DAYS = 1.0
 _PRESSURE_DAYS = 3
 _PAGE_CACHE = 0.85
@@ -39,26 +44,51 @@ class History:
     _read: dict[tuple[tuple[str, int], ...], Read] = field(default_factory=dict)
 
     def link(self, need: Need, so_far: Sized) -> Sized | None:
-        """Return the answer of history; each node that has similar VMs is asked once."""
+        """Return the answer of history; each node that has similar VMs is asked once.
+
+        What the running ones do not tell is taken from reviews, also of VMs that are gone.
+        """
         vms, uses, problems = self._of(need)
-        if not vms:
-            return None
-        found = recommend(Known(siblings=tuple(map(demand, uses.values()))))
-        numbers = _numbers(found, counted_of(need)) if found else {}
-        if found is None or not numbers:
+        wanted = _MEASURED - counted_of(need)
+        names = [vm.name for vm in vms if (vm.domain, vm.vmid) in uses]
+        running = [self._reinforced(vm, demand) for vm, demand in self.used(need)]
+        told = [_told("", "similar VMs", names, running, wanted)]
+        if left := wanted - told[0].numbers.keys():
+            past = self.reviews.best(need)
+            told.append(
+                _told(
+                    "reviews of earlier VMs: ",
+                    "reviewed VMs",
+                    [each.name for each in past],
+                    [recall.demand(each) for each in past],
+                    left,
+                )
+            )
+        told = [each for each in told if each.numbers]
+        if not told:
             return replace(so_far, evidence=(*so_far.evidence, *problems)) if problems else None
+        numbers = {key: value for each in told for key, value in each.numbers.items()}
         size = at_least(replace(so_far.size, **numbers), need.workload.floor)
         kept = [each.name for each in fields(Size) if each.name not in numbers]
-        names = ", ".join(vm.name for vm in vms if (vm.domain, vm.vmid) in uses)
-        because = f"{found.because}; {' and '.join(kept)} of {so_far.because}"
-        evidence = (f"similar VMs: {names}", *_evidence(found), *so_far.evidence, *problems)
-        return Sized(size, "history", because, evidence, found.confidence, so_far.workload)
+        reasons = [*(each.because for each in told), f"{' and '.join(kept)} of {so_far.because}"]
+        evidence = (*(line for each in told for line in each.evidence), *so_far.evidence, *problems)
+        confidence = min((each.confidence for each in told), key=_RANK.index)
+        return Sized(size, "history", "; ".join(reasons), evidence, confidence, so_far.workload)
 
     def used(self, need: Need) -> tuple[tuple[Vm, Demand], ...]:
         """Return the similar VMs of which something is known, each with what it has used."""
         vms, uses, _ = self._of(need)
         known = [(vm, uses.get((vm.domain, vm.vmid))) for vm in vms]
         return tuple((vm, demand(each)) for vm, each in known if each is not None)
+
+    def _reinforced(self, vm: Vm, used: Demand) -> Demand:
+        review = self.reviews.of(vm)
+        return recall.reinforced(used, review) if review else used
+
+    @cached_property
+    def reviews(self) -> Reviews:
+        """What reviews found of this site's VMs."""
+        return Reviews(self.desk)
 
     def _of(self, need: Need) -> tuple[tuple[Vm, ...], Uses, tuple[str, ...]]:
         vms = similar(need, self.inventory.vms)
@@ -133,7 +163,34 @@ def counted_of(need: Need) -> frozenset[str]:
     return frozenset(settled)
 
 
-def _numbers(found: Recommendation, counted: frozenset[str]) -> dict[str, int]:
+@dataclass(frozen=True)
+class _Told:
+    """What some machines say: the numbers that they settle, and why."""
+
+    numbers: Mapping[str, int]
+    because: str = ""
+    confidence: Confidence = "low"
+    evidence: tuple[str, ...] = ()
+
+
+def _told(
+    how: str, whose: str, names: Sequence[str], demands: Sequence[Demand], wanted: frozenset[str]
+) -> _Told:
+    """Return what machines say of the numbers that are wanted; some may say nothing."""
+    found = recommend(Known(siblings=tuple(_part(each, wanted) for each in demands)))
+    numbers = _numbers(found) if found else {}
+    if found is None or not numbers:
+        return _Told({})
+    evidence = (f"{whose}: {', '.join(names)}", *_evidence(found, whose))
+    return _Told(numbers, f"{how}{found.because}", found.confidence, evidence)
+
+
+def _part(used: Demand, wanted: frozenset[str]) -> Demand:
+    cpu = used.cpu if "cpus" in wanted else None
+    return replace(used, cpu=cpu, memory=used.memory if "memory_mb" in wanted else None)
+
+
+def _numbers(found: Recommendation) -> dict[str, int]:
     told = {
         "cpus": (found.cpus, found.cpu_evidence),
         "memory_mb": (found.memory_mb, found.memory_evidence),
@@ -141,13 +198,13 @@ def _numbers(found: Recommendation, counted: frozenset[str]) -> dict[str, int]:
     return {
         key: value
         for key, (value, seen) in told.items()
-        if value is not None and seen and seen.days >= _ENOUGH_DAYS and key not in counted
+        if value is not None and seen and seen.days >= _ENOUGH_DAYS
     }
 
 
-def _evidence(found: Recommendation) -> list[str]:
+def _evidence(found: Recommendation, whose: str) -> list[str]:
     told = (("cpus", found.cpu_evidence), ("memory_mb", found.memory_evidence))
-    return [f"{name} of similar VMs: {_figures(seen)}" for name, seen in told if seen]
+    return [f"{name} of {whose}: {_figures(seen)}" for name, seen in told if seen]
 
 
 def _figures(seen: Evidence) -> str:

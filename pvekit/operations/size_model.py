@@ -21,6 +21,7 @@ from pvekit.llm.providers import Providers, installed
 from pvekit.llm.review import bounds, room
 from pvekit.llm.rounds import Limits, Rounds
 from pvekit.operations.desk import Desk
+from pvekit.operations.size_earlier import earlier
 from pvekit.operations.size_history import History, counted_of
 from pvekit.shell import Secret
 from pvekit.sizing import Link, Need
@@ -97,8 +98,9 @@ def _told(asking: Asking, need: Need, so_far: Sized) -> Told:
         large=sizes["large"],
         floor=need.workload.floor,
     )
-    used = asking.history.used(need)
-    return Told(need, so_far, asking.inventory, used, sizes, within, asking.llm.send_names)
+    known, site = asking.history, asking.inventory
+    rows = earlier(need, site, known.used(need), known.reviews)
+    return Told(need, so_far, site, rows, sizes, within, asking.llm.send_names)
 
 
 def _statistical(need: Need, so_far: Sized) -> frozenset[str]:

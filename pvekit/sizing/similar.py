@@ -18,7 +18,7 @@ def similar(need: Need, vms: Iterable[Vm]) -> tuple[Vm, ...]:
     Where a text names a workload class, only machines of that class are like it; else those of
     the same role, or of the role's class. Tags that they share and the same template tell more.
     """
-    scored = [(_score(need, vm), vm) for vm in vms if _is_known(vm)]
+    scored = [(likeness_of(need, vm), vm) for vm in vms if _is_known(vm)]
     found = [(score, vm) for score, vm in scored if score]
     found.sort(key=lambda each: (-each[0], -each[1].vmid))
     return tuple(vm for _, vm in found[:MOST])
@@ -28,14 +28,21 @@ def _is_known(vm: Vm) -> bool:
     return vm.kind == "qemu" and vm.ours and not vm.is_template and bool(vm.running) and not vm.lock
 
 
-def _score(need: Need, vm: Vm) -> int:
-    mark, request = vm.mark, need.request
-    if mark is None:
-        return 0
-    same_role = mark.role == request.role
-    same_class = need.workload.name != OTHER and mark.workload == need.workload.name
+def likeness(
+    need: Need, role: str, workload: str, tags: Iterable[str] = (), template: str = ""
+) -> int:
+    """Return how much a machine is like what is to be sized: 0 for one that says nothing of it."""
+    request = need.request
+    same_role = role == request.role
+    same_class = need.workload.name != OTHER and workload == need.workload.name
     if not same_class and (need.described.workload is not None or not same_role):
         return 0
-    tags = len({*request.tags} & {*vm.tags})
-    same_template = bool(mark.template) and mark.template == request.template
-    return 16 * same_class + 8 * same_role + min(tags, 3) + 2 * same_template
+    shared = len({*request.tags} & {*tags})
+    same_template = bool(template) and template == request.template
+    return 16 * same_class + 8 * same_role + min(shared, 3) + 2 * same_template
+
+
+def likeness_of(need: Need, vm: Vm) -> int:
+    """Return how much a machine of the site is like what is to be sized."""
+    mark = vm.mark
+    return likeness(need, mark.role, mark.workload, vm.tags, mark.template) if mark else 0
