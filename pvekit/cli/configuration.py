@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from pvekit.cli import names as known
+from pvekit.cli import say
 from pvekit.cli.app import App, pass_app
 from pvekit.cli.output import Form, View, emit, format_option
 
@@ -32,9 +33,12 @@ def validate(app: App) -> None:
     """Say everything that is wrong with the configuration, or that nothing is."""
     from pvekit.config.faults import ConfigFaults
     from pvekit.config.load import validate
+    from pvekit.operations.model_prices import unpriced
 
     if faults := validate(app.sources):
         raise ConfigFaults(faults)
+    if doubt := unpriced(app.config):
+        say.warn(doubt)
     click.echo(f"{app.sources} is valid.")
 
 

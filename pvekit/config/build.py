@@ -19,6 +19,7 @@ from pvekit.config.model import (
     Naming,
     NodeEntry,
     Placement,
+    Price,
     Readiness,
     RoleConfig,
     TemplateConfig,
@@ -62,7 +63,9 @@ def config(source: Path | None, data: Section, presets: Mapping[str, Size]) -> C
 
 def _llm(section: Section) -> LlmConfig:
     most = MaxCost(**section.get("max_cost_usd", {}))
-    return LlmConfig(**{**section, "max_cost_usd": most})
+    told = section.get("price_per_million", {})
+    price = Price(question=told.get("input"), answer=told.get("output"))
+    return LlmConfig(**{**section, "max_cost_usd": most, "price_per_million": price})
 
 
 def _frozen(section: Section) -> dict[str, Any]:

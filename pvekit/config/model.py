@@ -201,6 +201,17 @@ class MaxCost:
 
 
 @dataclass(frozen=True)
+class Price:
+    """What a million tokens cost, in USD: those of a question, and those of an answer.
+
+    With one of them alone nothing is known of costs.
+    """
+
+    question: float | None = None
+    answer: float | None = None
+
+
+@dataclass(frozen=True)
 class LlmConfig:
     """The model that proposes sizes for `--size auto`; without a `model` none is asked.
 
@@ -214,6 +225,7 @@ class LlmConfig:
     max_rounds: int = 2
     send_names: bool = False
     max_cost_usd: MaxCost = field(default_factory=MaxCost)
+    price_per_million: Price = field(default_factory=Price)
 
 
 OnFailure = Literal["keep", "rollback"]

@@ -13,6 +13,7 @@ Check = Callable[[View], Iterator[Finding]]
 CHECKS: tuple[Check, ...] = (
     here.public_key,
     here.agent,
+    here.model,
     nodes.reached,
     nodes.shells,
     nodes.permissions,

@@ -1,4 +1,4 @@
-"""The keys of this machine, with which guests and nodes are logged in to."""
+"""What this machine has: keys, with which guests and nodes are logged in to, and a model."""
 
 from __future__ import annotations
 
@@ -34,3 +34,10 @@ def agent(view: View) -> Iterator[Finding]:
     else:
         says = f"{here.keys} private key{'s' if here.keys > 1 else ''} can be used; {here.agent}"
         yield Finding("ssh-agent", HERE, "ok", says)
+
+
+def model(view: View) -> Iterator[Finding]:
+    """Check that what may be spent on a model is limited, if that is wished for."""
+    if view.here.unpriced:
+        mend = "set llm.price_per_million, to 0 for a server of your own"
+        yield Finding("model-price", HERE, "warn", view.here.unpriced, mend)

@@ -67,7 +67,8 @@ class Here:
     """What this machine has: keys, agent, runs.
 
     ``public_key`` says what is wrong with the configured one, ``private_half`` whether its other
-    half can be used here; ``unfinished`` and ``dead`` are runs that can be gone on with.
+    half can be used here; ``unfinished`` and ``dead`` are runs that can be gone on with;
+    ``unpriced`` says why a model's costs cannot be limited.
     """
 
     public_key: str = ""
@@ -77,6 +78,7 @@ class Here:
     keys: int = 1
     unfinished: tuple[str, ...] = ()
     dead: frozenset[str] = frozenset()
+    unpriced: str = ""
 
 
 @dataclass(frozen=True)

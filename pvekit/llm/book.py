@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from pvekit import private
-from pvekit.llm.port import Address, ModelFailed, Port, Question, Reply
+from pvekit.llm.port import Address, ModelFailed, Port, Question, Reply, characters
 from pvekit.llm.rounds import Book
 
 KEPT_SECONDS = 3600.0
 _STATE = "The state directory"
+_TOKEN = 4
+"""A token has about so many characters."""
 
 
 @dataclass(frozen=True)
@@ -28,14 +30,32 @@ class Budget:
 
 
 @dataclass(frozen=True)
+class Rates:
+    """What a million tokens of questions and of answers cost, in USD."""
+
+    question: float
+    answer: float
+
+    def cost(self, tokens_in: int, tokens_out: int) -> float:
+        """Return what so many tokens cost, in USD."""
+        return (tokens_in * self.question + tokens_out * self.answer) / 1e6
+
+
+@dataclass(frozen=True)
 class Ledger:
-    """The directory ``llm`` in the state directory: a file of lines per day, and kept answers."""
+    """The directory ``llm`` in the state directory: a file of lines per day, and kept answers.
+
+    ``rates`` win over what ``port`` knows of prices. ``warn`` is told, once a day, that nobody
+    knows the price of what is limited.
+    """
 
     directory: Path
     address: Address
     port: Port
     budget: Budget
     now: Callable[[], float] = time.time
+    rates: Rates | None = None
+    warn: Callable[[str], None] = lambda _: None
 
     def book(self) -> Book:
         """Return what a conversation needs of it."""
@@ -57,7 +77,10 @@ class Ledger:
         """Raise :class:`ModelFailed` where the question may cost more than is allowed."""
         if self.budget.call is None and self.budget.day is None:
             return
-        cost = self.port.highest_cost(self.address, question) or 0.0
+        known = highest_cost(self.port, self.address, question, self.rates)
+        if known is None and not self._day().exists():
+            self.warn(unlimited(self.address.model))
+        cost = known or 0.0
         if self.budget.call is not None and cost > self.budget.call:
             raise ModelFailed(f"it may cost {cost:.4f} USD, over llm.max_cost_usd.call")
         spent = self.today()
@@ -69,13 +92,14 @@ class Ledger:
 
     def spent(self, question: Question, reply: Reply | None, what: str) -> None:
         """Write a line, and keep the answer; a disk that is full is no reason to fail."""
+        tokens_in, tokens_out, cost = self._counted(question, reply) if reply else (None,) * 3
         line = {
             "time": round(self.now(), 3),
             "model": self.address.model,
             "result": what,
-            "tokens_in": reply.tokens_in if reply else None,
-            "tokens_out": reply.tokens_out if reply else None,
-            "cost_usd": reply.cost_usd if reply else None,
+            "tokens_in": tokens_in,
+            "tokens_out": tokens_out,
+            "cost_usd": cost,
         }
         try:
             private.directory(self.directory.parent, _STATE)
@@ -96,6 +120,13 @@ class Ledger:
             return 0.0
         return sum(_cost(line) for line in lines)
 
+    def _counted(self, question: Question, reply: Reply) -> tuple[int, int, float | None]:
+        """Return the tokens, guessed where the server tells none, and their cost."""
+        tokens_in = reply.tokens_in or characters(question) // _TOKEN + 1
+        tokens_out = reply.tokens_out or len(reply.text) // _TOKEN + 1
+        cost = self.rates.cost(tokens_in, tokens_out) if self.rates else reply.cost_usd
+        return tokens_in, tokens_out, cost
+
     def _forget(self) -> None:
         """Remove answers that are too old to be given again."""
         for path in self.directory.glob("answer-*.json"):
@@ -110,6 +141,23 @@ class Ledger:
         asked = [self.address.model, self.address.api_base, what]
         digest = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
         return self.directory / f"answer-{digest[:32]}.json"
+
+
+def highest_cost(
+    port: Port, address: Address, question: Question, rates: Rates | None
+) -> float | None:
+    """Return what a question may cost in USD at the most, None where prices are unknown."""
+    if rates is not None:
+        return rates.cost(characters(question) // 2, question.most_tokens)
+    return port.highest_cost(address, question)
+
+
+def unlimited(model: str) -> str:
+    """Return what is said of a limit that cannot be kept."""
+    return (
+        f"llm.max_cost_usd holds nothing back: nobody knows what {model} costs; "
+        "llm.price_per_million can say it"
+    )
 
 
 def directory(environ: Mapping[str, str], home: Path) -> Path:

@@ -20,6 +20,7 @@ from pvekit.inventory.read import assemble
 from pvekit.inventory.reading import NodeReading
 from pvekit.operations.desk import Desk
 from pvekit.operations.machines import guest_keys
+from pvekit.operations.model_prices import unpriced
 from pvekit.operations.runs import listed
 from pvekit.plan import Ask, Asking, Guest, Reach, ask
 from pvekit.pve.scripts import joined
@@ -164,6 +165,7 @@ def here(desk: Desk, home: Path) -> Here:
         keys=len(ring.keys),
         unfinished=tuple(runs),
         dead=frozenset(run for run in runs if desk.store.is_dead(run)),
+        unpriced=unpriced(desk.config),
     )
 
 

@@ -13,7 +13,7 @@ from pvekit.config.model import LlmConfig
 from pvekit.errors import PvekitError
 from pvekit.inventory.model import Inventory
 from pvekit.llm import facts
-from pvekit.llm.book import Budget, Ledger, directory
+from pvekit.llm.book import Budget, Ledger, Rates, directory
 from pvekit.llm.direct import Direct
 from pvekit.llm.facts import Told
 from pvekit.llm.port import Address, Port
@@ -61,10 +61,29 @@ def conversation(desk: Desk, seconds: float) -> Rounds:
     """
     llm = desk.config.llm
     address = Address(llm.model or "", llm.api_base or "", _key(desk))
-    port: Port = Providers() if installed() else Direct()
-    budget = Budget(llm.max_cost_usd.call, llm.max_cost_usd.day)
-    ledger = Ledger(directory(os.environ, Path.home()), address, port, budget)
+    port = port_here()
+    ledger = Ledger(
+        directory(os.environ, Path.home()),
+        address,
+        port,
+        Budget(llm.max_cost_usd.call, llm.max_cost_usd.day),
+        rates=rates(llm),
+        warn=desk.warn,
+    )
     return Rounds(port, address, Limits(seconds, llm.max_rounds), desk.clock, ledger.book())
+
+
+def port_here() -> Port:
+    """Return the way to ask models that there is on this machine."""
+    return Providers() if installed() else Direct()
+
+
+def rates(llm: LlmConfig) -> Rates | None:
+    """Return what the configuration says of prices, if it says all of it."""
+    price = llm.price_per_million
+    if price.question is None or price.answer is None:
+        return None
+    return Rates(price.question, price.answer)
 
 
 def _answer(asking: Asking, need: Need, so_far: Sized) -> Sized:

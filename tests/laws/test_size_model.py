@@ -18,6 +18,7 @@ from pvekit.cli import creating
 from pvekit.lab.site import SiteSpec
 from pvekit.llm import providers
 from pvekit.operations import placing, size_model, templates
+from pvekit.operations.model_prices import unpriced
 from pvekit.operations.vm_wishes import Request
 
 AUTO = Request(role="worker", size="auto", wait=False)
@@ -342,3 +343,35 @@ def test_what_a_text_leaves_out_is_asked_for(
     assert asked.workload == text
     told = capsys.readouterr().err
     assert told.count("How many requests per second?") == (2 if model and terminal else 0)
+
+
+# What may be spent
+
+
+LIMITED = {"max_cost_usd": {"day": 0.01}}
+PRICED = {**LIMITED, "price_per_million": {"input": 100, "output": 100}}
+
+
+def test_a_limit_without_a_price_is_warned_of(ask, site, tmp_path):
+    with served(GOOD) as server:
+        found = ask(server.url, **LIMITED)
+    assert found["source"] == "model"
+    (warned,) = found["warned"]
+    assert warned.startswith("llm.max_cost_usd holds nothing back: nobody knows what openai/test")
+    for more, told in ((LIMITED, warned), (PRICED, ""), ({"max_cost_usd": {}}, "")):
+        config = desk_for(
+            site, tmp_path, more=json.dumps({"llm": {"model": "openai/test", **more}})
+        )
+        assert unpriced(config.config) == told
+
+
+def test_what_is_too_dear_is_not_asked(ask, tmp_path):
+    with served(GOOD) as server:
+        found = ask(server.url, **PRICED)
+    assert (found["source"], server.asked) == ("preset", [])
+    assert "over llm.max_cost_usd.day" in found["warned"][0]
+    with served(GOOD) as server:
+        found = ask(server.url, **{**PRICED, "max_cost_usd": {"day": 10}})
+    assert (found["source"], found["warned"]) == ("model", [])
+    (line,) = lines_of(tmp_path)
+    assert line["cost_usd"] == 0.073  # 700 and 30 tokens at 100 USD for a million

@@ -450,3 +450,19 @@ def test_a_closed_pipe_is_no_bug(tmp_path):
     assert done.returncode == 1
     assert "bug" not in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("command", ["config validate", "doctor"])
+def test_a_limit_of_costs_that_holds_nothing_back_is_told(site, monkeypatch, capsys, command):
+    from pvekit.operations import size_model
+
+    monkeypatch.setattr(size_model, "installed", lambda: False)
+    monkeypatch.setenv("PVEKIT_LLM__MODEL", "openai/unheard-of")
+    monkeypatch.setenv("PVEKIT_LLM__MAX_COST_USD__DAY", "1")
+    told = "llm.max_cost_usd holds nothing back: nobody knows what openai/unheard-of costs"
+    status, out, err = said(capsys, *command.split())
+    assert (status, told in out + err) == (0, True)
+    for key in ("INPUT", "OUTPUT"):
+        monkeypatch.setenv(f"PVEKIT_LLM__PRICE_PER_MILLION__{key}", "0")
+    status, out, err = said(capsys, *command.split())
+    assert (status, told in out + err) == (0, False)

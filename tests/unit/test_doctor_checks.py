@@ -171,6 +171,7 @@ CASES = [
     (here.public_key, {"here": Here(private_half=False)}, "warn", "neither"),
     (here.agent, {"here": Here(agent_problem="it hangs")}, "warn", "it hangs"),
     (here.agent, {"here": Here(keys=0)}, "warn", "no private key"),
+    (here.model, {"here": Here(unpriced="nobody knows what m costs")}, "warn", "what m costs"),
     (clusters.leftovers, {"here": Here(unfinished=("7f3a",))}, "warn", "7f3a"),
 ]
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from dataclasses import replace
 
 import pytest
 
-from pvekit.llm.book import Budget, Ledger
+from pvekit.llm.book import Budget, Ledger, Rates
 from pvekit.llm.port import Address, ModelFailed, Question, Reply, seconds_of
 
 QUESTION = Question(({"role": "user", "content": "x" * 100},))
@@ -22,9 +23,9 @@ class Priced:
         return self.cost
 
 
-def ledger(tmp_path, cost=0.01, now=lambda: 1_800_000_000.0, **budget):
+def ledger(tmp_path, cost=0.01, now=lambda: 1_800_000_000.0, rates=None, warn=print, **budget):
     directory = tmp_path / "pvekit" / "llm"
-    return Ledger(directory, Address("m"), Priced(cost), Budget(**budget), now)
+    return Ledger(directory, Address("m"), Priced(cost), Budget(**budget), now, rates, warn)
 
 
 def test_a_call_that_may_cost_too_much_is_not_made(tmp_path):
@@ -48,8 +49,42 @@ def test_a_budget_of_nothing_is_none_to_spend(tmp_path):
         ledger(tmp_path, day=0.0).allowed(QUESTION)
 
 
-def test_what_has_no_price_is_not_held_back(tmp_path):
-    ledger(tmp_path, cost=None, call=0.0, day=0.0).allowed(QUESTION)
+def test_what_has_no_price_is_not_held_back_which_is_said_once_a_day(tmp_path):
+    said = []
+    kept = ledger(tmp_path, cost=None, call=0.0, day=0.0, warn=said.append)
+    for _ in range(3):
+        kept.allowed(QUESTION)
+        kept.spent(QUESTION, Reply("a", 100, 10), "answered")
+    assert said == [
+        "llm.max_cost_usd holds nothing back: nobody knows what m costs; "
+        "llm.price_per_million can say it"
+    ]
+    replace(kept, now=lambda: 1_800_086_400.0).allowed(QUESTION)
+    assert len(said) == 2
+    replace(kept, budget=Budget(), now=lambda: 1_800_186_400.0).allowed(QUESTION)
+    assert len(said) == 2
+    assert lines(kept)[-1]["tokens_in"] == 100
+
+
+def test_a_price_of_the_configuration_wins(tmp_path):
+    kept = ledger(tmp_path, cost=None, rates=Rates(2.0, 10.0), day=0.01, warn=None)
+    kept.allowed(QUESTION)  # at most 50 tokens in and 300 out: 0.0031 USD
+    kept.spent(QUESTION, Reply("a", 500, 600, 99.0), "answered")
+    assert kept.today() == pytest.approx(0.007)
+    with pytest.raises(ModelFailed, match=r"0.0070 USD were spent today and it may cost 0.0031"):
+        kept.allowed(QUESTION)
+
+
+def test_tokens_are_guessed_where_a_server_counts_none(tmp_path):
+    kept = ledger(tmp_path, rates=Rates(1.0, 1.0))
+    kept.spent(QUESTION, Reply("a" * 40), "answered")
+    (line,) = lines(kept)
+    assert (line["tokens_in"], line["tokens_out"], line["cost_usd"]) == (26, 11, 37e-6)
+
+
+def lines(kept):
+    (path,) = kept.directory.glob("*.jsonl")
+    return [json.loads(line) for line in path.read_text().splitlines()]
 
 
 def test_an_answer_is_kept_for_an_hour(tmp_path):
