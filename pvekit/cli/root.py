@@ -22,7 +22,9 @@ TABLE = {
     "diff": Entry("pvekit.cli.applying:diff", "Say how far the site is from a fleet file."),
     "run": Entry("pvekit.cli.runs:runs", "Look at runs, finish or undo unfinished ones."),
     "gc": Entry("pvekit.cli.collecting:gc", "Remove what unfinished runs and old templates left."),
-    "size": Entry("pvekit.cli.size:size", "Look at the sizes that VMs may have."),
+    "size": Entry(
+        "pvekit.cli.size:size", "Look at the sizes that VMs may have, and at what they use."
+    ),
     "node": Entry("pvekit.cli.node:node", "Look at nodes, trust their SSH host keys."),
     "doctor": Entry("pvekit.cli.doctoring:doctor", "Say whether the site is fit for pvekit."),
     "explain": Entry("pvekit.cli.explaining:explain", "Say what an error id means."),

@@ -17,6 +17,7 @@ SIZES = View(
 TABLE = {
     "list": Entry("pvekit.cli.size:list_sizes", "List the sizes, and the roles that get each."),
     "show": Entry("pvekit.cli.size:show", "Show one size."),
+    "sample": Entry("pvekit.cli.size_sampling:sample", "Note down what VMs use; for cron."),
     "review": Entry(
         "pvekit.cli.size_review:review", "Say whether VMs have the sizes that they need."
     ),
@@ -25,7 +26,7 @@ TABLE = {
 
 @click.group(cls=LazyGroup, table=TABLE)
 def size() -> None:
-    """Look at the sizes that VMs may have, and at whether VMs have those that they need."""
+    """Look at the sizes that VMs may have, and at what VMs need and use."""
 
 
 @size.command(name="list")

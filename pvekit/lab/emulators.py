@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
+from pvekit.lab import usage
 from pvekit.lab.machine import Machine
 from pvekit.lab.processes import LiveProcess
 from pvekit.lab.vmconfig import VmConfig
@@ -36,6 +37,8 @@ class Emulators:
 
         live = self._machine.processes.add(tuple(_words(vmid, config)))
         live.on_signal = on_signal
+        cpus, began, clock = config.cpus, self._machine.clock.now(), self._machine.clock
+        live.cpu_seconds = lambda: cpus * usage.cpu_seconds(vmid, began, clock.now())
         self._live[vmid] = live
         files = self._machine.files
         files.write(f"{DIRECTORY}/{vmid}.pid", f"{live.pid}\n".encode())

@@ -14,7 +14,8 @@ class LiveProcess:
     """A process while it lives. ``started`` counts seconds since boot.
 
     ``on_signal`` may take a signal upon itself by returning True; otherwise the process is ended
-    (its task is cancelled) and ``signal`` tells the program which signal that was.
+    (its task is cancelled) and ``signal`` tells the program which signal that was. ``cpu_seconds``
+    returns how long it has used a processor; most are taken to use none.
     """
 
     pid: int
@@ -27,6 +28,7 @@ class LiveProcess:
     on_signal: Callable[[int], bool] | None = None
     signal: int = 0
     ignored: frozenset[int] = frozenset()
+    cpu_seconds: Callable[[], float] = lambda: 0.0
 
     def deliver(self, number: int) -> None:
         """Send it a signal; 0 only asks whether it lives."""

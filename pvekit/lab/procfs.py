@@ -107,9 +107,13 @@ def _describe(process: LiveProcess, name: str) -> str | None:
 
 
 def _stat(process: LiveProcess) -> str:
-    """Return the line of proc(5): field 22 is the start time in ticks since boot."""
+    """Return the line of proc(5).
+
+    Field 14 are the ticks that it has used a processor, field 22 those from the boot to its start.
+    """
     before = f"{process.pid} ({_comm(process)}) S {process.parent} {process.group} {process.group}"
-    return f"{before}{' 0' * 15} {int(process.started * TICKS)}{' 0' * 30}\n"
+    used, started = int(process.cpu_seconds() * TICKS), int(process.started * TICKS)
+    return f"{before}{' 0' * 7} {used}{' 0' * 7} {started}{' 0' * 30}\n"
 
 
 def _comm(process: LiveProcess) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -10,12 +11,15 @@ from functools import cached_property
 from pvekit.errors import PvekitError
 from pvekit.inventory.model import Inventory, Vm
 from pvekit.operations.desk import Desk
+from pvekit.operations.size_merging import merged, without_cache
 from pvekit.operations.size_reviews import Reviews
+from pvekit.operations.size_sampling import SECONDS_OFF, sample_key
 from pvekit.plan import Ask
 from pvekit.pve import use
 from pvekit.pve.use import Use
 from pvekit.reviews import recall
 from pvekit.run.gather import gather
+from pvekit.samples import Samples, measured
 from pvekit.sizing import Demand, Need, Recommendation, Series, Size, recommend
 from pvekit.sizing import History as Known
 from pvekit.sizing.choice import Sized
@@ -31,8 +35,6 @@ _MEASURED = frozenset({"cpus", "memory_mb"})
 _RANK: tuple[Confidence, ...] = ("low", "medium", "high")
 _ENOUGH_DAYS = 1.0
 _PRESSURE_DAYS = 3
-_PAGE_CACHE = 0.85
-"""Memory that never falls below this part of what there is says nothing: it is page cache."""
 
 
 @dataclass
@@ -105,7 +107,8 @@ def read(
 ) -> Read:
     """Return what VMs have used, by domain and vmid, and why some nodes did not say.
 
-    It is what is known of at least the last ``span_seconds``, as finely as that is kept.
+    It is what is known of at least the last ``span_seconds``, as finely as that is kept: by the
+    nodes, and by pvekit's own samples.
     """
     by_node: dict[tuple[str, str, str], list[int]] = defaultdict(list)
     for vm in vms:
@@ -125,33 +128,27 @@ def read(
             problems.append(f"no history from {alias}: {answer}")
         else:
             found |= {(domain, vmid): each for vmid, each in answer.items()}
-    return found, tuple(problems)
+    return _with_own(desk, vms, found, span_seconds), tuple(problems)
+
+
+def _with_own(desk: Desk, vms: Sequence[Vm], found: Uses, span_seconds: float) -> Uses:
+    """Put pvekit's own samples over what the nodes have recorded."""
+    samples, now = Samples.of(desk.store), time.time()
+    both = dict(found)
+    for vm in vms:
+        kept = samples.read(sample_key(vm), now - span_seconds, now + SECONDS_OFF)
+        if kept:
+            place = vm.domain, vm.vmid
+            both[place] = merged(found.get(place), measured(kept))
+    return both
 
 
 def demand(used: Use) -> Demand:
     """Return a VM's samples as a recommendation reads them."""
-    recent = used.last(_PRESSURE_DAYS * DAY_SECONDS).pressure
-    waited = any(recent)
-    return Demand(Series(used.step_seconds, used.cpu), _memory(used), waited)
-
-
-def _memory(used: Use) -> Series | None:
-    """Return memory without the page cache, as far as that can be told.
-
-    The share that the guest counts as used now is taken for the past, too; where the guest says
-    nothing, memory that is always all but used up is unknown.
-    """
-    known = [value for value in used.memory_mb if value is not None]
-    if not known:
-        return None
-    if used.guest_used_mb is None:
-        if min(known) > used.max_memory_mb * _PAGE_CACHE:
-            return None
-        return Series(used.step_seconds, used.memory_mb)
-    share = min(1.0, used.guest_used_mb / known[-1]) if known[-1] else 1.0
-    least = used.guest_used_mb
-    values = (None if value is None else max(value * share, least) for value in used.memory_mb)
-    return Series(used.step_seconds, tuple(values))
+    known = without_cache(used)
+    memory = Series(known.step_seconds, known.memory_mb)
+    waited = any(known.last(_PRESSURE_DAYS * DAY_SECONDS).pressure)
+    return Demand(Series(known.step_seconds, known.cpu), memory if memory.seen else None, waited)
 
 
 def counted_of(need: Need) -> frozenset[str]:

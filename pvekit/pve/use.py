@@ -36,11 +36,12 @@ _NEVER = 1e11
 class Use:
     """The samples of one VM, oldest first, one each ``step_seconds``; None is one that is missing.
 
-    ``cpu`` is in cores, ``memory_mb`` in MiB as Proxmox VE sees it, page cache included.
+    ``cpu`` is in cores, ``memory_mb`` in MiB as Proxmox VE sees it: with page cache.
     ``guest_used_mb`` is what the guest itself counts as used now, without its page cache, or None.
     ``pressure`` is the share of time, in percent, in which all tasks waited for memory: it has a
     sample for each of the others, or none where nobody counts it (Proxmox VE 8). ``end`` is when
-    the step of the last sample began, in seconds since the epoch.
+    the step of the last sample began, in seconds since the epoch. ``cache_free``: the page cache
+    has been taken out of ``memory_mb``.
     """
 
     step_seconds: int = 0
@@ -50,6 +51,7 @@ class Use:
     guest_used_mb: float | None = None
     pressure: tuple[float | None, ...] = ()
     end: float = 0.0
+    cache_free: bool = False
 
     def last(self, span_seconds: float) -> Use:
         """Return what was used in the last so many seconds."""

@@ -55,6 +55,7 @@ def test_all_documents_are_as_described(live: Live):
     assert told("vm", "snapshot", "list", "web")["items"]
     ran = live.pvekit("vm", "exec", "web", "-o", "json", "--", "true")
     seen[checked(json.loads(ran.out))["kind"]] = 1
+    assert told("size", "sample")["items"][0]["state"] == "sampled"
     told("vm", "list", "--all")
     told("run", "verify-log")
     done = told("run", "list")["items"][0]["run"]

@@ -139,6 +139,7 @@ ALLOWED = {
     "symptoms": script("symptoms", 100),
     "signs": script("signs", 86400, 100, 101),
     "use": script("use", "pve1", "week", "month", 100, 101),
+    "sample": script("sample", 100, 101, "-", 102),
     "tasklog": script("tasklog", "UPID:pve1:00001234:00AB12CD:6561F3AA:qmclone:100:root@pam:", 100),
     "sums": script("sums", "https://a.example/SHA256SUMS", "-", "-"),
     "fetch": acting(
@@ -257,6 +258,7 @@ FORBIDDEN = {
     "a task that leads out": script("tasklog", "UPID:../../../etc/shadow"),
     "symptoms of others": script("symptoms", 5),
     "use of others": script("use", "pve1", "week", "month", 5),
+    "samples of others": script("sample", 100, "-", 5),
     "use on a path": script("use", "../pve1", "week", "month", 100),
     "use of a span that is none": script("use", "pve1", "week", "--cf", 100),
     "a local URL": script("sums", "file:///etc/shadow", "-", "-"),

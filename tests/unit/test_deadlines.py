@@ -11,7 +11,7 @@ from pvekit.config.model import Readiness, Timeouts
 from pvekit.guest import agent
 from pvekit.operations import collecting
 from pvekit.plan import Change, Guard
-from pvekit.pve import act, qm, use
+from pvekit.pve import act, counters, qm, use
 from pvekit.pve.scripts import script
 from pvekit.run import apply
 from pvekit.run.context import Policy
@@ -32,6 +32,7 @@ PROMISED = {
     "reading a node, or any other question": script("read-site").timeout,
     "questions to the guest agents of a node": agent.asked("n", "ping", 1).query.command.timeout,
     "what similar VMs have used (`--size auto`)": use.query("pve1", ()).command.timeout,
+    "the counters of a node's VMs (`size sample`)": counters.query((100,)).command.timeout,
     "listing the disks of all storages (`gc`)": collecting.LISTING,
     "a short change (`qm set`)": qm.configure(VM, {}).command.timeout,
     "start of a job": act.sent(qm.start(VM)).timeout,

@@ -20,7 +20,7 @@ LAYERS = (
     ("operations",),
     ("fleet",),
     ("config", "ssh", "llm", "signatures"),
-    ("kubernetes", "exports", "monitoring", "backups", "leftovers", "doctor", "reviews"),
+    ("kubernetes", "exports", "monitoring", "backups", "leftovers", "doctor", "reviews", "samples"),
     ("templates",),
     ("vms",),
     ("asked",),

@@ -9,6 +9,7 @@ import subprocess
 import time
 from base64 import b64encode
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from hashlib import sha256, sha512
 from pathlib import Path
@@ -20,7 +21,7 @@ from pvekit.errors import UnreadableAnswer
 from pvekit.journal import Store
 from pvekit.operations.carrying import forget_jobs
 from pvekit.plan import Change, Guard
-from pvekit.pve import act, faults, local, qm, state
+from pvekit.pve import act, counters, faults, local, qm, state
 from pvekit.pve.claims import Claim
 from pvekit.pve.conf import encode
 from pvekit.pve.mark import Mark
@@ -589,6 +590,33 @@ def test_state_takes_only_a_living_guest_for_running(node):
         guest.stdin.close()
     assert now.running == {101}
     assert state.read(node.run(script("state", 101)).out).running == set()
+
+
+def test_a_sample_counts_what_a_living_guest_has_used(node):
+    said = json.dumps({"out-data": "MemTotal: 2048 kB\nMemAvailable: 1024 kB\n"}, indent=2)
+    node.program("qm", f"echo $3 >>$ROOT/asked\n[ $3 != 103 ] || exit 9\ncat <<'E'\n{said}\nE")
+    # A name may hold anything: the figures stand after its last bracket.
+    work = "n=0; while [ $n -lt 50000 ]; do n=$((n + 1)); done; read -r x"
+    words = ["sh", "-c", work, "kvm", "-id", "{}", "-name", "a) b (c"]
+    with ExitStack() as stack:
+        for vmid in (101, 102, 103):
+            mine = [word.format(vmid) for word in words]
+            guest = stack.enter_context(subprocess.Popen(mine, stdin=subprocess.PIPE))
+            node.path(f"/run/qemu-server/{vmid}.pid").write_text(f"{guest.pid}\n")
+        node.path("/run/qemu-server/104.pid").write_text(f"{guest.pid}\n")
+        node.path("/run/qemu-server/105.pid").write_text("")
+        asked = script("sample", 101, 103, 104, 105, 106, "-", 102)
+        result = node.run(asked)
+        found = counters.parse(result.out)
+        again = counters.parse(node.run(asked).out)
+    assert result.err == ""
+    assert found.keys() == {101, 102, 103}
+    assert [each.memory and each.memory.used_mb for each in found.values()] == [1, None, None]
+    assert sorted(node.path("/asked").read_text().split()) == ["101", "101", "103", "103"]
+    for vmid, each in again.items():
+        assert each.process == found[vmid].process > 0
+        assert each.cpu_seconds >= found[vmid].cpu_seconds
+        assert abs(each.at - time.time()) < 60
 
 
 def test_state_asked_of_nothing_is_empty_and_no_error(node):

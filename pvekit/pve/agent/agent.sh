@@ -221,6 +221,7 @@ script_ok() {
       shift 3
       for each; do vmid "$each"; done
       ;;
+    sample) for each; do [ "$each" = - ] || vmid "$each"; done ;;
     symptoms) for each; do vmid "$each"; done ;;
     tasklog)
       for each; do

@@ -1,0 +1,7 @@
+"""pvekit's own samples of what VMs use, kept on this machine."""
+
+from pvekit.samples.measured import Measured, measured
+from pvekit.samples.sample import Sample
+from pvekit.samples.store import Samples, key_of
+
+__all__ = ["Measured", "Sample", "Samples", "key_of", "measured"]
