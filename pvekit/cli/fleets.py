@@ -16,8 +16,10 @@ from pvekit.cli.progress import Progress
 from pvekit.fleet.model import Fleet
 from pvekit.operations import applying
 from pvekit.operations.applying import Applied, Order
+from pvekit.operations.desk import Desk
 from pvekit.operations.foreseeing import Foreseen, Item
 from pvekit.operations.foreseeing import foresee as foreseen_by
+from pvekit.run.apply import Preview
 
 CHANGES = View(
     kind="FleetChange",
@@ -43,12 +45,21 @@ Out = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Manner:
-    """How to apply: the form of the outcome, and what is agreed to beforehand."""
+    """How to apply: the form of the outcome, and what is agreed to beforehand.
+
+    ``agreed`` means that nothing at all is done without a yes, new VMs included, and that every
+    command is shown before.
+    """
 
     form: Form
     yes: bool = False
     allow_restart: bool = False
     on_failure: OnFailure | None = None
+    agreed: bool = False
+
+
+Show = Callable[[Foreseen], None]
+"""Tells what there is to say before the plan."""
 
 
 def diff(app: App, fleet: Fleet, form: Form, *, prune: bool) -> int:
@@ -60,24 +71,27 @@ def diff(app: App, fleet: Fleet, form: Form, *, prune: bool) -> int:
 
 def foresee(app: App, fleet: Fleet, order: Order, form: Form, *, detailed: bool) -> int:
     """Show the plan and what would be sent."""
-    desk = app.desk()
-    journal = applying.unfinished(desk, fleet, order)
-    if journal is not None:
-        say.note(f"would go on with run {journal.run}")
-        from pvekit.operations import resuming
-
-        preview = resuming.foresee(desk, journal)
-    else:
-        found = foreseen_by(desk, fleet, prune=order.prune)
-        if form.is_text:
-            _tell(found, say.note)
-        preview = applying.commands(desk, found, order)
+    found, preview = previewed(app.desk(), fleet, order)
+    if found is not None and form.is_text:
+        tell(found, say.note)
     previewing.show(preview, form)
     return previewing.status(preview, detailed=detailed)
 
 
-def apply(app: App, fleet: Fleet, order: Order, manner: Manner) -> int:
-    """Apply a fleet, or go on with that."""
+def previewed(desk: Desk, fleet: Fleet, order: Order) -> tuple[Foreseen | None, Preview]:
+    """Return the plan, None if a run would be gone on with, and what would be sent."""
+    journal = applying.unfinished(desk, fleet, order)
+    if journal is None:
+        found = foreseen_by(desk, fleet, prune=order.prune)
+        return found, applying.commands(desk, found, order)
+    say.note(f"would go on with run {journal.run}")
+    from pvekit.operations import resuming
+
+    return None, resuming.foresee(desk, journal)
+
+
+def apply(app: App, fleet: Fleet, order: Order, manner: Manner, before: Show | None = None) -> int:
+    """Apply a fleet, or go on with that; ``before`` is called with the plan, if there is one."""
     progress = Progress()
     desk = app.desk(progress, manner.on_failure)
     journal = applying.unfinished(desk, fleet, order)
@@ -90,12 +104,17 @@ def apply(app: App, fleet: Fleet, order: Order, manner: Manner) -> int:
             fitting.check(desk, journal)
     else:
         found = foreseen_by(desk, fleet, prune=order.prune)
-        _tell(found, say.present if _question(found) and not manner.yes else say.note)
+        if before is not None:
+            before(found)
+        if manner.agreed and found.pending:
+            previewing.tell(applying.commands(desk, found, order), say.present)
+        asks = manner.agreed or (bool(_question(found)) and not manner.yes)
+        tell(found, say.present if asks else say.note)
         if not found.pending:
             emit(manner.form, APPLIED, [], run=None)
             return 0
         applying.check(found, desk, allow_restart=manner.allow_restart)
-        question = _question(found)
+        question = _question(found, whole=manner.agreed)
         if question:
             app.confirm(question, yes=manner.yes)
         journal = applying.begin(desk, found, order, allow_restart=manner.allow_restart)
@@ -105,14 +124,18 @@ def apply(app: App, fleet: Fleet, order: Order, manner: Manner) -> int:
     return app.told_ways(applied.report)
 
 
-def _question(found: Foreseen) -> str:
-    """Return what is asked before what cannot be taken back, and before restarts."""
+def _question(found: Foreseen, *, whole: bool = False) -> str:
+    """Return what is asked before what cannot be taken back and before restarts, or all of it."""
     gone = [item.name for item in found.items if item.action == "remove"]
+    made = [item.name for item in found.items if item.action == "create"]
+    changed = [item.name for item in found.items if item.action == "change"]
     restarts = [item.name for item in found.items if item.restart]
     grows = [each.vm.name for each in found.comparison.differing if each.aim.slots]
     asked = [
         f"{what} {', '.join(which)}{more}"
         for what, which, more in (
+            ("create", made if whole else [], ""),
+            ("change", changed if whole else [], ""),
             ("delete", gone, " with all disks"),
             ("restart", restarts, ""),
             ("grow disks of", grows, " for good"),
@@ -154,13 +177,13 @@ def ended(applied: Applied, form: Form) -> None:
 
 
 def _show(found: Foreseen, form: Form) -> None:
-    rows = [_row(item) for item in found.items]
+    rows = [row(item) for item in found.items]
     loads = [asdict(load) for load in found.loads]
     emit(
         form,
         CHANGES,
         rows,
-        text=lambda: _tell(found, click.echo),
+        text=lambda: tell(found, click.echo),
         fleet=found.fleet.name,
         pending=bool(found.pending),
         loads=loads,
@@ -170,7 +193,8 @@ def _show(found: Foreseen, form: Form) -> None:
         _warn(found)
 
 
-def _row(item: Item) -> dict[str, Any]:
+def row(item: Item) -> dict[str, Any]:
+    """Return what would become of a VM as data."""
     return {
         **asdict(item),
         "fields": [asdict(each) for each in item.fields],
@@ -178,7 +202,8 @@ def _row(item: Item) -> dict[str, Any]:
     }
 
 
-def _tell(found: Foreseen, out: Out) -> None:
+def tell(found: Foreseen, out: Out) -> None:
+    """Tell what would become of each VM, and of the nodes."""
     for item in found.items:
         out(f"{_SIGNS[item.action]} {item.name}: {_where(item)}")
         for each in item.fields:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import groupby
 
 import click
@@ -18,24 +19,30 @@ STEPS = View(
 
 def show(found: Preview, form: Form) -> None:
     """Print the commands of the pending steps by subject and node; say so if there are none."""
-    emit(form, STEPS, [_data(step) for step in found.pending], text=lambda: _tell(found))
+    emit(form, STEPS, data(found), text=lambda: tell(found, click.echo))
 
 
-def _tell(found: Preview) -> None:
+def data(found: Preview) -> list[dict[str, object]]:
+    """Return the pending steps as data."""
+    return [_data(step) for step in found.pending]
+
+
+def tell(found: Preview, out: Callable[[str], None]) -> None:
+    """Tell the commands of the pending steps line by line."""
     if not found.pending:
-        click.echo("Nothing to do.")
+        out("Nothing to do.")
     for subject, steps in groupby(found.pending, key=lambda step: step.subject):
-        click.echo(f"{subject}:")
+        out(f"{subject}:")
         for step in steps:
-            _show(step)
+            _show(step, out)
 
 
-def _show(step: Step) -> None:
+def _show(step: Step, out: Callable[[str], None]) -> None:
     lasting = f"   # cannot be undone: {step.lasting}" if step.lasting else ""
     for line in _lines(step):
-        click.echo(f"  {step.node}: {line}{lasting}")
+        out(f"  {step.node}: {line}{lasting}")
     if not step.changes:
-        click.echo(f"  {step.node}: wait until {step.goal.says} ({step.verb})")
+        out(f"  {step.node}: wait until {step.goal.says} ({step.verb})")
 
 
 def _lines(step: Step) -> list[str]:

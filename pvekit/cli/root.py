@@ -19,6 +19,7 @@ TABLE = {
     "vm": Entry(f"{_VM}:vm", "Create, list, change and delete VMs, and work in them."),
     "place": Entry("pvekit.cli.place:place", "Say where VMs would go, and why; changes nothing."),
     "apply": Entry("pvekit.cli.applying:apply", "Make the site what a fleet file says."),
+    "ask": Entry("pvekit.cli.ask:ask", "Make the VMs that a text asks for."),
     "diff": Entry("pvekit.cli.applying:diff", "Say how far the site is from a fleet file."),
     "run": Entry("pvekit.cli.runs:runs", "Look at runs, finish or undo unfinished ones."),
     "gc": Entry("pvekit.cli.collecting:gc", "Remove what unfinished runs and old templates left."),

@@ -79,7 +79,8 @@ class Rules:
 class Group:
     """VMs of one kind: memory in MiB, disk in GiB; what is None or empty is as configured.
 
-    A ``description`` of None leaves what is there.
+    A ``description`` of None leaves what is there. ``workload`` and ``source`` are told by the
+    marks of new VMs.
     """
 
     name: str
@@ -89,6 +90,8 @@ class Group:
     cpus: int | None = None
     memory_mb: int | None = None
     disk_gb: int | None = None
+    workload: str = ""
+    source: str = ""
     template: str = ""
     storage: str = ""
     full: bool | None = None

@@ -16,6 +16,10 @@ from pvekit.fleet.model import Fleet, Group, Network, Rules, parse_range
 
 AUTO = "auto"
 MOST_BYTES = 1_000_000
+_KEPT = (
+    "size", "cpus", "memory_mb", "disk_gb", "workload", "source", "template", "storage", "full",
+    "description", "start", "onboot",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -50,8 +54,7 @@ def _fleet(data: Mapping[str, Any]) -> Fleet:
 
 
 def _group(fleet: str, name: str, data: Mapping[str, Any]) -> Group:
-    kept = ("size", "cpus", "memory_mb", "disk_gb", "template", "storage", "full", "description")
-    given = {key: data[key] for key in (*kept, "start", "onboot") if key in data}
+    given = {key: data[key] for key in _KEPT if key in data}
     return Group(
         name,
         _names(fleet, name, data),

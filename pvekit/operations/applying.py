@@ -74,7 +74,7 @@ def unfinished(desk: Desk, fleet: Fleet, order: Order) -> Journal | None:
         account = found.account
         if found.fault or account.kind != KIND or account.standing != "unfinished":
             continue
-        if not desk.store.is_ours(account) or _asked(account).get("fleet") != fleet.name:
+        if not desk.store.is_ours(account) or fleet_of(account) != fleet.name:
             continue
         if not found.running and not account.touched():
             _end_untouched(desk, account.run)
@@ -192,8 +192,9 @@ def wait(desk: Desk, order: Order) -> Wait | None:
     return Wait(timeout, readiness.ssh_check_interval_seconds, hint=WAY_ON)
 
 
-def _asked(account: Account) -> dict[str, object]:
-    return dict(part(part(account.request, "request"), "asked"))
+def fleet_of(account: Account) -> object:
+    """Return which fleet a run applies."""
+    return part(part(account.request, "request"), "asked").get("fleet")
 
 
 def _data(fleet: Fleet, order: Order) -> dict[str, object]:

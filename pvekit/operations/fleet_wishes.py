@@ -104,6 +104,8 @@ def _wishes(
     kind = replace(
         kind,
         count=1,
+        workload=group.workload or kind.workload,
+        source=group.source or kind.source,
         gateway=network.gateway,
         groups=(),
         pin=frozenset(rules.pin),

@@ -13,7 +13,7 @@ from pvekit.errors import UsageError
 from pvekit.inventory.model import Inventory
 from pvekit.journal.store import MANNER
 from pvekit.operations import placement_rules, workload_classes
-from pvekit.sizing import Link, Sized, SizeRequest, choose
+from pvekit.sizing import Catalogue, Link, Sized, SizeRequest, choose
 from pvekit.sizing.described import describe
 from pvekit.vms import decide
 from pvekit.vms.create import Wait
@@ -76,9 +76,16 @@ def data(request: Request, config: Config) -> dict[str, Any]:
 
 
 def sized(
-    config: Config, inventory: Inventory, request: Request, links: Sequence[Link] = ()
+    config: Config,
+    inventory: Inventory,
+    request: Request,
+    links: Sequence[Link] = (),
+    catalogue: Catalogue | None = None,
 ) -> Sized:
-    """Decide the size of the asked-for machines; ``links`` know more than the presets."""
+    """Decide the size of the asked-for machines; ``links`` know more than the presets.
+
+    ``catalogue`` are other workload classes than the configured ones.
+    """
     role = config.role(request.role)
     template = _template(config, inventory, request.template or role.template)
     found = decide.templates(inventory, template.name)
@@ -93,7 +100,7 @@ def sized(
         tags=(*role.tags, *request.tags),
         template=template.name,
     )
-    return choose(asked, config.sizes, workload_classes.known(config), links)
+    return choose(asked, config.sizes, catalogue or workload_classes.known(config), links)
 
 
 def untold(config: Config, request: Request) -> tuple[str, ...]:
