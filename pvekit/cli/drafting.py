@@ -11,6 +11,7 @@ import click
 
 from pvekit.cli import fleets, previewing, say
 from pvekit.cli.app import App
+from pvekit.cli.asking import may_ask
 from pvekit.cli.failing import OnFailure
 from pvekit.cli.fleets import Manner
 from pvekit.cli.output import Form, View, emit_one
@@ -83,7 +84,8 @@ def ask(app: App, asked: Asked, manner: Manner) -> int:
 
     def before(found: Foreseen) -> None:
         _write(draft, found, asked)
-        say.present(draft.text(found).rstrip("\n"))
+        out = say.present if found.pending and not manner.yes else say.note
+        out(draft.text(found).rstrip("\n"))
         _tell_unchanged(found)
 
     return _fitting(draft, lambda: fleets.apply(app, draft.fleet, asked.order, manner, before))

@@ -106,15 +106,15 @@ def apply(app: App, fleet: Fleet, order: Order, manner: Manner, before: Show | N
         found = foreseen_by(desk, fleet, prune=order.prune)
         if before is not None:
             before(found)
+        question = _question(found, whole=manner.agreed)
+        out = say.present if question and not manner.yes else say.note
         if manner.agreed and found.pending:
-            previewing.tell(applying.commands(desk, found, order), say.present)
-        asks = manner.agreed or (bool(_question(found)) and not manner.yes)
-        tell(found, say.present if asks else say.note)
+            previewing.tell(applying.commands(desk, found, order), out)
+        tell(found, out)
         if not found.pending:
             emit(manner.form, APPLIED, [], run=None)
             return 0
         applying.check(found, desk, allow_restart=manner.allow_restart)
-        question = _question(found, whole=manner.agreed)
         if question:
             app.confirm(question, yes=manner.yes)
         journal = applying.begin(desk, found, order, allow_restart=manner.allow_restart)

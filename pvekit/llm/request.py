@@ -27,6 +27,7 @@ from pvekit.sizing.workload import LARGEST, UNITS
 
 MOST_TOKENS = 3000
 _MOST_CHARACTERS = 20_000
+_MOST_FINDINGS = 10
 _SIZES = ("cpus", "memory_mb", "disk_gb")
 
 _RULES = (
@@ -105,12 +106,14 @@ def parse(text: str, vocabulary: Vocabulary) -> Answer | list[str]:
     if data is None:
         return ["the answer has no JSON object"]
     if wrong := _shape(data, schema(vocabulary), "the object"):
-        return wrong
+        return wrong[:_MOST_FINDINGS]
     groups = data["groups"]
     if not 1 <= len(groups) <= MOST_GROUPS:
         return [f"there are {len(groups)} groups, not 1 to {MOST_GROUPS}"]
     faults = [fault for at, group in enumerate(groups, 1) for fault in _faults(group, at)]
-    return faults or Answer(tuple(_part(each, vocabulary) for each in groups), data["complete"])
+    return faults[:_MOST_FINDINGS] or Answer(
+        tuple(_part(each, vocabulary) for each in groups), data["complete"]
+    )
 
 
 def _shape(value: object, expected: Mapping[str, Any], where: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +23,7 @@ from pvekit.operations.foreseeing import Foreseen, check_whole
 from pvekit.sizing.described import MOST_CHARACTERS
 
 _MOST_FLEET = 30
+_WORD = re.compile(rf"(?=.{{1,{_MOST_FLEET}}}$)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
 _SOURCE = Path("the fleet file to be")
 
 
@@ -35,7 +37,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Reading:
-    """What a text asks for, who read it, what there is to say of that, and what a model was sent."""
+    """What a text asks for, who read it, how that went, and what a model was sent for it."""
 
     found: Understood
     by: Literal["model", "words"]
@@ -127,6 +129,12 @@ def _is_named(fleet: str, group: Drawn, error: NoCapacity) -> bool:
 
 
 def _check(request: Request) -> None:
+    if request.name and not _WORD.fullmatch(request.name):
+        raise UsageError(
+            f"{request.name!r} is no name for a fleet: at most {_MOST_FLEET} lower-case letters, "
+            "digits and inner dashes.",
+            id="NAME-INVALID",
+        )
     if not request.text.strip():
         raise UsageError("Nothing was asked for.", hint=_EXAMPLE, id="REQUEST-NOT-UNDERSTOOD")
     if len(request.text) > MOST_CHARACTERS:
