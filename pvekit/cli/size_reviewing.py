@@ -83,8 +83,7 @@ def looked(desk: Desk, chosen: Selection, manner: Manner) -> Found:
 
 def status(found: Found) -> int:
     """Return the exit status: 7 where a node did not say all."""
-    unseen = found.problems or any(each.silent for each in found.left_out)
-    return Transient.exit_status if unseen else 0
+    return 0 if found.whole else Transient.exit_status
 
 
 def aside(found: Found) -> None:
@@ -94,6 +93,8 @@ def aside(found: Found) -> None:
     mute = [each.vm.name for each in found.findings if each.signs is None]
     if mute:
         say.note(f"no agent told what the kernel said: {', '.join(mute)}")
+    for node in found.silent_nodes:
+        say.warn(f"not looked at: {node} does not answer", always=True)
     for problem in found.problems:
         say.warn(problem, always=True)
 
@@ -109,6 +110,7 @@ def show(found: Found, form: Form) -> None:
         nodes=reviewing_rows.nodes(found),
         proposals=reviewing_rows.proposals(found),
         not_reviewed=reviewing_rows.left_out(found),
+        silent_nodes=list(found.silent_nodes),
     )
 
 

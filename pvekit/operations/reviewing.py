@@ -56,13 +56,23 @@ class Finding:
 
 @dataclass(frozen=True)
 class Found:
-    """A review of several VMs: of the last ``seconds``, as far as anybody told."""
+    """A review of several VMs: of the last ``seconds``, as far as anybody told.
+
+    ``silent_nodes`` may have further VMs that are meant; ``problems`` say what others left out.
+    """
 
     seconds: int
     inventory: Inventory
     findings: tuple[Finding, ...]
     left_out: tuple[LeftOut, ...]
     problems: tuple[str, ...]
+    silent_nodes: tuple[str, ...] = ()
+
+    @property
+    def whole(self) -> bool:
+        """Whether all that was meant could be looked at."""
+        silent = self.silent_nodes or any(each.silent for each in self.left_out)
+        return not (silent or self.problems)
 
 
 @dataclass(frozen=True)
@@ -82,7 +92,7 @@ def look(desk: Desk, wanted: Selection, seconds: int) -> Found:
     """
     inventory = desk.inventory()
     if wanted.terms == (ALL,) and not rows(inventory):
-        return Found(seconds, inventory, (), (), ())
+        return Found(seconds, inventory, (), (), (), _silent(inventory))
     targets = find(inventory, wanted)
     pairs = [(each, vm_of(inventory, each)) for each in targets]
     running = [(each, vm) for each, vm in pairs if vm.running]
@@ -95,7 +105,12 @@ def look(desk: Desk, wanted: Selection, seconds: int) -> Found:
         for (target, vm), (fitted, effect) in zip(running, after, strict=True)
     )
     left = tuple(_left_out(each, vm) for each, vm in pairs if not vm.running)
-    return Found(seconds, inventory, findings, left, told.problems)
+    silent = _silent(inventory) if wanted.terms else ()
+    return Found(seconds, inventory, findings, left, told.problems, silent)
+
+
+def _silent(inventory: Inventory) -> tuple[str, ...]:
+    return tuple(node.alias for node in inventory.nodes if node.configured and not node.online)
 
 
 def _left_out(target: Target, vm: Vm) -> LeftOut:

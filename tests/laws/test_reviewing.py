@@ -333,6 +333,7 @@ def test_a_node_that_is_down_is_no_reason_to_say_nothing_of_the_others(site, des
     assert [each.vm.name for each in found.findings] == ["big-1"]
     silent = {each.name for each in found.left_out if each.silent}
     assert silent in ({"big-2", "bare", "off"}, set())  # a PVE cluster tells of them, others cannot
+    assert (found.silent_nodes, found.whole) == (("pve2",), False)
 
 
 def test_what_was_found_is_kept_for_later_sizes(site, desk):
