@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pvekit.config.document import Value
 from pvekit.config.faults import Place
+from pvekit.config.satisfying import satisfies
 
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
@@ -90,7 +91,10 @@ def is_local_path(place: Place, written: str = "") -> bool:
 
 def violations(value: Value, package: str = CONFIG) -> list[Violation]:
     """Return all that is wrong with the values of a file."""
-    return [_violation(error, package) for error in _validator(package).iter_errors(value)]
+    schema = load(package)
+    if satisfies(value, schema, schema):
+        return []
+    return [_violation(error, package) for error in validator(package).iter_errors(value)]
 
 
 def _violation(error: ValidationError, package: str) -> Violation:
@@ -107,7 +111,8 @@ def _violation(error: ValidationError, package: str) -> Violation:
 
 
 @cache
-def _validator(package: str) -> Validator:
+def validator(package: str = CONFIG) -> Validator:
+    """Return what judges the values of a package's files, by jsonschema."""
     from jsonschema import Draft202012Validator, ValidationError, validators
 
     def whole_match(

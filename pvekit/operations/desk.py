@@ -7,12 +7,11 @@ import socket
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pvekit.config.load import public_keys
 from pvekit.config.model import Config, OnFailure
 from pvekit.errors import PvekitError, Transient
-from pvekit.guest.sight import pin_name
 from pvekit.inventory.model import Inventory
 from pvekit.inventory.read import assemble, site_query
 from pvekit.journal import Journal, Store
@@ -25,7 +24,9 @@ from pvekit.run.slots import Slots
 from pvekit.run.stop import Stop
 from pvekit.shell import Secret
 from pvekit.ssh.pins import Pins
-from pvekit.vms.create import Owner
+
+if TYPE_CHECKING:
+    from pvekit.vms.create import Owner
 
 Watch = Callable[[Event], None]
 
@@ -93,10 +94,14 @@ class Desk:
 
     def forget_guest(self, vmid: int, run: str) -> None:
         """Forget the host key of the VM that a run made: it is gone, or is made anew."""
+        from pvekit.guest.sight import pin_name
+
         if self.pins is not None and run:
             self.pins.forget(pin_name(vmid, run))
 
     @staticmethod
     def owner() -> Owner:
         """Return who writes claims: this machine and process, now."""
+        from pvekit.vms.create import Owner
+
         return Owner(socket.gethostname(), os.getpid(), round(time.time(), 3))

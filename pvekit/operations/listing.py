@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
 from pvekit.config.nearest import did_you_mean
 from pvekit.errors import Conflict, NotFound, Transient
 from pvekit.inventory.model import Inventory, Vm
 from pvekit.masking import HIDDEN
-from pvekit.pve.stored import CSI_VMID
-from pvekit.vms.power import Target
+
+if TYPE_CHECKING:
+    from pvekit.vms.power import Target
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,8 @@ def _alias(vm: Vm, inventory: Inventory) -> str:
 
 def target(inventory: Inventory, wanted: str) -> Target:
     """Return one of our VMs as the target of a change; a stranger's is refused with the reason."""
+    from pvekit.pve.stored import CSI_VMID
+
     vm = one(inventory, wanted)
     node = inventory.node_of(vm)
     if node is None or not node.configured:
@@ -124,6 +128,8 @@ def target(inventory: Inventory, wanted: str) -> Target:
 
 def seen(inventory: Inventory, vm: Vm) -> Target:
     """Return a VM, whosever it is, as a target to look at."""
+    from pvekit.vms.power import Target
+
     return Target(
         _alias(vm, inventory),
         vm.vmid,

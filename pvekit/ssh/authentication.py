@@ -7,18 +7,16 @@ import threading
 from collections.abc import Callable
 from functools import partial
 
-import paramiko
-from paramiko.auth_handler import AuthHandler
-
 from pvekit.deadlines import bounded
 from pvekit.shell import Unreachable
 from pvekit.ssh.deadline import Deadline, Limits
 from pvekit.ssh.endpoint import Endpoint
 from pvekit.ssh.errors import AuthFailed
 from pvekit.ssh.identities import Identity, offered
+from pvekit.ssh.library import paramiko
 
 
-class _Login(AuthHandler):
+class _Login(paramiko.auth_handler.AuthHandler):
     """Offers key after key under one request for the service.
 
     paramiko asks for it again with every key, at which some servers (asyncssh) hang up; and it

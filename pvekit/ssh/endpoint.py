@@ -168,10 +168,10 @@ def _lookup(text: str, host: str) -> Mapping[str, str]:
     """Return what an SSH config says about a host; identity files are joined by newlines."""
     if not text.strip():
         return {}
-    import paramiko
+    from pvekit.ssh.library import paramiko, parsed
 
     try:
-        found: Mapping[str, object] = paramiko.SSHConfig.from_text(text).lookup(host)
+        found: Mapping[str, object] = parsed(text).lookup(host)
     except (paramiko.ConfigParseError, paramiko.CouldNotCanonicalize, ValueError) as error:
         raise UsageError(
             f"Cannot read ~/.ssh/config for {host}: {error}.", id="SSH-CONFIG-INVALID"

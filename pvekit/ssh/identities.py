@@ -10,13 +10,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import paramiko
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from pvekit.deadlines import bounded
 from pvekit.ssh.hostkeys import HostKey
+from pvekit.ssh.library import paramiko
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,6 @@ import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
 
-import paramiko
-from paramiko.common import MSG_CHANNEL_CLOSE
-from paramiko.ssh_exception import IncompatiblePeer
-
 from pvekit.shell import LinkLost, Unreachable
 from pvekit.ssh.authentication import authenticate
 from pvekit.ssh.deadline import Deadline, Limits
@@ -25,10 +21,12 @@ from pvekit.ssh.errors import ChannelRefused, Incompatible, NotOpened
 from pvekit.ssh.exchange import NO_STATUS, Exchange, Outcome, Overdue
 from pvekit.ssh.gate import Gate, Gates
 from pvekit.ssh.hostkeys import HostKey, HostKeyPolicy
+from pvekit.ssh.library import paramiko
 from pvekit.ssh.tunnel import through
 
 _GRACE = 1.0
 _BROKEN = (paramiko.SSHException, OSError, EOFError)
+_CLOSE = paramiko.common.MSG_CHANNEL_CLOSE
 _Handlers = dict[int, Callable[[paramiko.Channel, paramiko.Message], None]]
 
 # Whoever wants paramiko's own log sets up a handler; without one it must not reach the terminal.
@@ -41,8 +39,8 @@ class _Transport(paramiko.Transport):
     def __init__(self, sock: socket.socket) -> None:
         super().__init__(sock)
         handlers: _Handlers = vars(paramiko.Transport)["_channel_handler_table"]
-        self.gates = Gates(handlers[MSG_CHANNEL_CLOSE])
-        answers = {MSG_CHANNEL_CLOSE: self.gates.answer_close}
+        self.gates = Gates(handlers[_CLOSE])
+        answers = {_CLOSE: self.gates.answer_close}
         self._channel_handler_table = {**handlers, **answers}
         # Asking for new keys, paramiko waits for itself when a channel ends meanwhile. AES is good
         # for 2**32 blocks (RFC 4344, section 3.2), and servers that want new keys earlier ask.
@@ -170,7 +168,7 @@ def handshake(
         raise Unreachable(f"{where} sent no {what} in {limits.handshake:g} s.")
     if not transport.is_active():
         error = transport.get_exception()
-        if isinstance(error, IncompatiblePeer):
+        if isinstance(error, paramiko.ssh_exception.IncompatiblePeer):
             raise Incompatible(f"{where} speaks another SSH: {_reason(error)}.")
         raise Unreachable(f"No SSH connection with {where}: {_reason(error)}.")
     key = transport.get_remote_server_key()

@@ -37,8 +37,7 @@ def scan(endpoint: Endpoint, dial: Dial, limits: Limits | None = None) -> tuple[
 
 
 def _shown(endpoint: Endpoint, dial: Dial, family: Sequence[str], limits: Limits) -> HostKey:
-    import paramiko
-
+    from pvekit.ssh.library import paramiko
     from pvekit.ssh.link import abandon, handshake
 
     sock = dial(endpoint, limits)

@@ -12,9 +12,8 @@ import threading
 import time
 from collections.abc import Callable
 
-import paramiko
-
 from pvekit.ssh.gate import Gate
+from pvekit.ssh.library import paramiko
 
 _CHUNK = 1 << 16
 _WINDOW_PAUSE = 0.01

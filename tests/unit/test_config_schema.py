@@ -1,5 +1,6 @@
 """The schema itself, the example file beside it, and what no file must be able to do."""
 
+import itertools
 import re
 import unicodedata
 from dataclasses import MISSING, asdict, fields
@@ -11,9 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from pvekit.config import model, schema
+from pvekit.config import model, satisfying, schema
 from pvekit.config.document import read
 from pvekit.config.load import load
+from pvekit.config.satisfying import satisfies
 from pvekit.errors import UsageError
 
 ROOT = Path(__file__).parents[2]
@@ -250,3 +252,54 @@ def test_any_damage_to_the_text_is_taken_or_refused(tmp_path, data):
     file = tmp_path / "config.yaml"
     file.write_bytes(content[:start] + data.draw(st.binary(max_size=20)) + content[end:])
     check_what_loads(file)
+
+
+PACKAGES = (schema.CONFIG, "pvekit.fleet", "pvekit.sizing")
+FORMS = [part for package in PACKAGES for _, part in subschemas(schema.load(package))]
+BOUNDS = [
+    *(part[key] + step for part in FORMS for key in ("minimum", "maximum") if key in part
+      for step in (-1, 0, 1, 0.5)),
+    *("x" * (part[key] + step) for part in FORMS for key in ("minLength", "maxLength")
+      if key in part and part[key] < 99 for step in (-1, 0, 1)),
+    *(word for part in FORMS for word in part.get("enum", ())),
+    *("10.0.0.1", "10.0.0.0/24", "fe80::1", "fe80::1%eth0", "dhcp", "1.5", "auto", "a\n", 2.0, True),
+]  # fmt: skip
+
+
+def found_by_jsonschema(value, package=schema.CONFIG):
+    return list(schema.validator(package).iter_errors(value))
+
+
+@pytest.mark.parametrize("text", [PLAN, EXAMPLE, COMPLETE], ids=["plan", "example", "complete"])
+def test_the_quick_look_knows_that_good_files_are_good(text):
+    assert satisfies(yaml.safe_load(text), schema.load(), schema.load())
+
+
+def test_the_quick_look_vouches_for_nothing_that_jsonschema_refuses():
+    judged = {True: 0, False: 0}
+    for target, new in zip(PLACES * 3, itertools.cycle(BOUNDS), strict=False):
+        base, place = target
+        value = replaced(base, place, new)
+        quickly = satisfies(value, schema.load(), schema.load())
+        assert quickly <= (not found_by_jsonschema(value)), (place, new)
+        judged[quickly] += 1
+    assert min(judged.values()) > 50
+
+
+@quick
+@given(target=st.sampled_from(PLACES), new=values | st.sampled_from(BOUNDS))
+def test_the_quick_look_agrees_with_jsonschema(target, new):
+    value = replaced(*target, new)
+    assert satisfies(value, schema.load(), schema.load()) == (not found_by_jsonschema(value))
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_the_quick_look_knows_every_keyword_of_the_schemas(package):
+    known = satisfying.KEYWORDS | {"image_url", "checksum_url"}
+    assert {key for _, part in subschemas(schema.load(package)) for key in part} <= known
+
+
+def test_a_keyword_that_the_quick_look_does_not_know_is_left_to_jsonschema():
+    assert not satisfies([1], {"uniqueItems": True}, {})
+    assert not satisfies("x", {"$ref": "elsewhere.json"}, {})
+    assert not satisfies("x", {"format": "uuid"}, {})

@@ -1,5 +1,6 @@
 """How a machine is reached: what is said wins, then the defaults, then ~/.ssh/config."""
 
+import io
 from pathlib import Path
 
 import pytest
@@ -151,3 +152,10 @@ def test_words_before_every_command():
 
 def test_shown_as_people_write_it():
     assert str(Endpoint("n1", "fe80::1", 22)) == "n1 (root@[fe80::1]:22)"
+
+
+def test_a_match_by_a_command_is_heeded(monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    text = "Match host a exec true\n  Port 2201\nMatch host a exec false\n  User wrong\n"
+    found = resolve([Wanted("a")], Defaults(user="root"), text)[0]
+    assert (found.port, found.user) == (2201, "root")
