@@ -70,6 +70,10 @@ _ALL = (
         "cgroup": Detail("only this cgroup was out of memory, not the guest", number=False),
         "ago": Detail("so many seconds ago, not before the guest's boot (default: 60)"),
     }),
+    Kind("vm-pressure", "vmid", "the VM's own processes wait for the node's memory, which Proxmox "
+         "VE 9 records", {"percent": Detail("so much of their time (default: 5)"),
+                          "ago": Detail("only so many seconds ago, for an hour (default: always)")},
+         lasting=True),
     Kind("guest-pressure", "vmid", "the guest's tasks wait for memory",
          {"percent": Detail("so much of their time (default: 5)")}, lasting=True),
     Kind("download-corrupt", "URL", "the file that comes is another one"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -11,15 +10,14 @@ from functools import cached_property
 from pvekit.errors import PvekitError
 from pvekit.inventory.model import Inventory, Vm
 from pvekit.operations.desk import Desk
-from pvekit.operations.size_merging import merged, without_cache
+from pvekit.operations.size_merging import without_cache
+from pvekit.operations.size_own import Uses, over, reading
 from pvekit.operations.size_reviews import Reviews
-from pvekit.operations.size_sampling import SECONDS_OFF, sample_key
 from pvekit.plan import Ask
 from pvekit.pve import use
 from pvekit.pve.use import Use
 from pvekit.reviews import recall
 from pvekit.run.gather import gather
-from pvekit.samples import Samples, measured
 from pvekit.sizing import Demand, Need, Recommendation, Series, Size, recommend
 from pvekit.sizing import History as Known
 from pvekit.sizing.choice import Sized
@@ -27,7 +25,6 @@ from pvekit.sizing.demand import DAY_SECONDS, Confidence, Evidence
 from pvekit.sizing.similar import similar
 from pvekit.sizing.workload import at_least
 
-Uses = Mapping[tuple[str, int], Use]
 Read = tuple[Uses, tuple[str, ...]]
 """What VMs have used by domain and vmid, and why some nodes did not say."""
 
@@ -119,6 +116,7 @@ def read(
         alias: Ask(alias, use.query(name, tuple(vmids), span_seconds))
         for (alias, _, name), vmids in by_node.items()
     }
+    own = reading(desk, vms, span_seconds)
     answers = gather(desk.site, asks, desk.clock, once=True)
     found: dict[tuple[str, int], Use] = {}
     problems = []
@@ -128,19 +126,7 @@ def read(
             problems.append(f"no history from {alias}: {answer}")
         else:
             found |= {(domain, vmid): each for vmid, each in answer.items()}
-    return _with_own(desk, vms, found, span_seconds), tuple(problems)
-
-
-def _with_own(desk: Desk, vms: Sequence[Vm], found: Uses, span_seconds: float) -> Uses:
-    """Put pvekit's own samples over what the nodes have recorded."""
-    samples, now = Samples.of(desk.store), time.time()
-    both = dict(found)
-    for vm in vms:
-        kept = samples.read(sample_key(vm), now - span_seconds, now + SECONDS_OFF)
-        if kept:
-            place = vm.domain, vm.vmid
-            both[place] = merged(found.get(place), measured(kept))
-    return both
+    return over(found, own(), span_seconds), tuple(problems)
 
 
 def demand(used: Use) -> Demand:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -36,15 +35,14 @@ class Timeline:
         None is a step that no sample reaches into.
         """
         values: list[float | None] = [None] * self.count
+        begin, step, count = self.begin, self.step, self.count
         for since, until, value in samples:
             if value is None:
                 continue
-            for index in self._reached(since, until):
+            first = int((since - begin) // step)
+            last = max(first + 1, -int((begin - until) // step))
+            for index in range(max(0, first), min(count, last)):
                 known = values[index]
-                values[index] = value if known is None else max(known, value)
+                if known is None or value > known:
+                    values[index] = value
         return tuple(values)
-
-    def _reached(self, since: float, until: float) -> range:
-        first = math.floor((since - self.begin) / self.step)
-        last = math.ceil((until - self.begin) / self.step)
-        return range(max(0, first), min(self.count, max(last, first + 1)))

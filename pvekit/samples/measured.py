@@ -16,7 +16,7 @@ USUAL = 300
 """For so many seconds a sample that stands alone speaks."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Measured:
     """What was used from ``since`` to ``until`` (seconds since the epoch); None is not known.
 

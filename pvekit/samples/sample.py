@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, fields
 
-_MOST_DIGITS = 15
 _NONE = "-"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Sample:
     """What was counted at one moment. Counters only grow while the VM's process lives.
 
@@ -35,23 +35,15 @@ class Sample:
 
 
 _NAMES = tuple(field.name for field in fields(Sample))
-_NEEDED = 3
+_COUNT, _OPEN = r"([0-9]{1,15})", r"([0-9]{1,15}|-)"
+_LINE = re.compile(" ".join([_COUNT] * 3 + [_OPEN] * 4), re.ASCII)
 
 
 def from_line(line: str, month: int) -> Sample | None:
     """Read a line of the file of a month; None for what is none."""
-    words = line.split(" ")
-    if len(words) != len(_NAMES) or not all(map(_is_number, words[:_NEEDED])):
+    found = _LINE.fullmatch(line)
+    if found is None:
         return None
-    if not all(word == _NONE or _is_number(word) for word in words[_NEEDED:]):
-        return None
-    at, process, cpu = map(int, words[:_NEEDED])
-    return Sample(month + at, process, cpu, *(_number(word) for word in words[_NEEDED:]))
-
-
-def _is_number(word: str) -> bool:
-    return word.isascii() and word.isdigit() and len(word) <= _MOST_DIGITS
-
-
-def _number(word: str) -> int | None:
-    return None if word == _NONE else int(word)
+    at, process, cpu, *guest = found.groups()
+    told = (None if word == _NONE else int(word) for word in guest)
+    return Sample(month + int(at), int(process), int(cpu), *told)

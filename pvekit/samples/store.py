@@ -23,8 +23,8 @@ from pvekit.samples.sample import Sample, from_line
 KEEP_DAYS = 90
 """So many days of samples are kept unless something else is asked for."""
 
-NEAREST = 10
-"""A sample so few seconds after the last one says nothing new: somebody else took that one."""
+NEAREST = 240
+"""A sample so few seconds after the last one is not kept: sizes are for longer times than that."""
 
 _FILE = re.compile(r"(?P<key>.+)\.(?P<year>20[0-9]{2})-(?P<month>0[1-9]|1[0-2])")
 _WHAT = "The directory of samples"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -120,6 +121,41 @@ def test_one_command_for_each_node_and_an_answer_even_without(site, tmp_path, lo
     assert (found["source"], watched.count) == (source, 2)
     told = [each for each in found["evidence"] if each.startswith("no history from")]
     assert sorted(told) == [f"no history from {node}: cut on {node}" for node in sorted(lost)]
+
+
+def test_all_nodes_are_asked_at_the_same_time(site, tmp_path):
+    """Each waits for the other one: one after the other, they would wait in vain."""
+    both = threading.Barrier(2, timeout=30)
+
+    class Together(Watched):
+        def shell(self, place):
+            inner = super().shell(place)
+
+            class Shell:
+                def run(self, command):
+                    if "rrddata" in str(command.stdin):
+                        both.wait()
+                    return inner.run(command)
+
+            return Shell()
+
+    assert placed(desk_for(Together(site), tmp_path), AUTO)["source"] == "history"
+
+
+@pytest.mark.parametrize(("ago", "counts"), [(3600, True), (2 * 86400, True), (4 * 86400, False)])
+def test_pressure_that_9_has_recorded_counts_for_3_days(site, tmp_path, ago, counts):
+    desk = desk_for(site, tmp_path)
+    inventory = desk.inventory()
+    vms = [vm for vm in inventory.vms if vm.ours and not vm.is_template][:2]
+    faults, do = site.lab.site.faults, site.lab.loop.do
+    do(lambda: faults.order("vm-pressure", str(vms[0].vmid), ago=str(ago), percent="0.01"))
+    try:
+        uses, _ = read(desk, inventory, vms)
+    finally:
+        do(lambda: faults.clear("vm-pressure"))
+    nine = site.lab.site.spec.pve == "9.2"
+    waited = [demand(uses[vm.domain, vm.vmid]).memory_pressure for vm in vms]
+    assert waited == [counts and nine, False]
 
 
 def test_what_was_chosen_is_in_the_mark(site, tmp_path):

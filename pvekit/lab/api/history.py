@@ -33,6 +33,7 @@ _ARCHIVES_9 = {
     "decade": (604800, 570),
 }
 """Seconds between two rows, and how many rows there are."""
+_HOUR = 3600
 _VM = (
     *("cpu", "disk", "diskread", "diskwrite", "maxcpu", "maxdisk", "maxmem", "mem"),
     *("netin", "netout"),
@@ -86,11 +87,25 @@ async def of_vm(call: Call) -> Sequence[Entry]:
             "cpu": usage.cpu(call.vmid, time, highest=highest),
             "mem": float(int(told["maxmem"] * memory)),
         }
-        more = {"memhost": used["mem"], **_NO_PRESSURE} if _is_nine(call) else {}
-        return {**told, **used, **more}
+        if not _is_nine(call):
+            return {**told, **used}
+        waited = _waited(call, time)
+        pressure = {"pressurememorysome": waited, "pressurememoryfull": waited}
+        return {**told, **used, "memhost": used["mem"], **_NO_PRESSURE, **pressure}
 
     lived = call.node.capacity.history_days * usage.DAY_SECONDS
     return _rows(call, figures, cluster.age(call.vmid) + lived)
+
+
+def _waited(call: Call, time: int) -> float:
+    """Return the percentage of its time that a VM's processes waited for memory."""
+    fault = call.node.world.faults.holds("vm-pressure", str(call.vmid))
+    if fault is None:
+        return 0
+    since = call.node.machine.clock.now() - fault.number_of("ago", 0.0)
+    if "ago" in fault.detail and not since - _HOUR <= time <= since:
+        return 0
+    return fault.number_of("percent", 5.0)
 
 
 async def of_node(call: Call) -> Sequence[Entry]:

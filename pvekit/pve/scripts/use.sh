@@ -15,7 +15,8 @@ look() {
     sed -E 's/"(disk[a-z]*|maxdisk|net[a-z]*|memhost|pressure(cpu|io)[a-z]*|pressurememorysome)":[^,}]*,?//g; s/,\}/}/g'
   echo
   printf 'meminfo %s ' "$1"
-  timeout 5 qm guest exec "$1" --timeout 3 -- cat /proc/meminfo 2>/dev/null </dev/null | tr -d '\n'
+  timeout 5 qm guest exec "$1" --timeout 3 -- cat /proc/meminfo 2>/dev/null </dev/null |
+    head -c 65536 | tr -d '\n'
   echo
 }
 
