@@ -17,7 +17,7 @@ from pvekit.cli.output import Form, format_option
 
 @click.command(
     epilog=examples(
-        'pvekit ask "three web servers for 200 requests/s and a small postgres" --dry-run',
+        'pvekit ask "three web servers for 200 requests/s, a redis" --dry-run',
         'pvekit ask "two small redis" --name cache --yes',
         'pvekit ask "a postgres 200 GB, 300 qps" --dry-run --out fleet.yaml',
     )

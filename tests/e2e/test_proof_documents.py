@@ -80,6 +80,8 @@ def test_all_documents_are_as_described(live: Live):
     fleet.write_text(FLEET)
     assert told("diff", "-f", str(fleet))["items"]
     told("apply", "-f", str(fleet), "--yes")
+    told("ask", "a small redis", "--dry-run")
+    told("ask", "a small redis", "--yes", "--no-wait")
     told("vm", "delete", "--all", "--yes")
     told("template", "delete", "9000", "--yes")
     told("run", "prune", "--older-than", "0h")

@@ -29,6 +29,7 @@ STATIC = ("--network", "static", "--ip", "10.0.0.20/24", "--gateway", "10.0.0.1"
         ((*CREATE, *STATIC, "--dry-run"), "ip=10.0.0.21/24,gw=10.0.0.1"),
         ((*CREATE, "--name", "here"), "nothing to do"),
         (("vm", "delete", "here", "--dry-run"), "qm destroy"),
+        (("ask", "two small redis", "--dry-run"), "qm clone"),
         (("vm", "list", "--all"), "here"),
         (("vm", "show", "here"), "pvekit"),
         (("template", "list"), "9000"),

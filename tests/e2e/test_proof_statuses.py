@@ -146,6 +146,13 @@ CASES: list[tuple[str, int, Before]] = [
     ("place --role worker --size small", 0, nothing),
     ("place --role worker --memory 900G", 8, nothing),
     ("place --role worker --size small", 7, down),
+    ("ask a small redis --dry-run", 0, nothing),
+    ("ask a small redis --dry-run --detailed-exitcode", 10, nothing),
+    ("ask a small redis for the shop --yes", 4, nothing),
+    ("ask the moon --yes", 2, nothing),
+    ("ask a small redis --out /nowhere/fleet.yaml", 1, nothing),
+    ("ask 64 etcd with 400 GB each --dry-run", 8, nothing),
+    ("ask a small redis --dry-run", 7, down),
     ("run list", 0, nothing),
     ("run show zzz", 5, nothing),
     ("run resume zzz", 5, nothing),
@@ -280,5 +287,7 @@ def test_the_document_names_every_command():
 
 def test_what_is_proven_is_documented():
     for words, status, _ in CASES:
+        if status == 2:
+            continue  # every command may
         command = next(each for each in documented() if f"{words} ".startswith(f"{each} "))
         assert status in documented()[command], f"{words}: {status}"
