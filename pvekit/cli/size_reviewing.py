@@ -38,6 +38,7 @@ REVIEWS = View(
 )
 _TABLE = ("name", "node", "of", "has", "p50", "p95", "p99", "max", "slack", "use", "signs", "fits")
 _WIDE = (*_TABLE, "days", "confidence", "source")
+_NAMED = 5
 _SHOWN = {"cpu": "{:.2f}", "memory": "{:.0f}"}
 _RECOMMENDED = {"cpu": "recommended_cpus", "memory": "recommended_memory_mb"}
 _HAS = {"cpu": "cpus", "memory": "memory_mb"}
@@ -92,7 +93,9 @@ def aside(found: Found) -> None:
         say.note(f"left out: {each.name} (VM {each.vmid} on {each.node}): {each.why}")
     mute = [each.vm.name for each in found.findings if each.signs is None]
     if mute:
-        say.note(f"no agent told what the kernel said: {', '.join(mute)}")
+        more = f" and {len(mute) - _NAMED} more" if len(mute) > _NAMED else ""
+        named = ", ".join(mute[:_NAMED])
+        say.note(f"no guest agent tells what the kernel said in {named}{more}")
     for node in found.silent_nodes:
         say.warn(f"not looked at: {node} does not answer", always=True)
     for problem in found.problems:

@@ -147,6 +147,12 @@ class Vm:
         return tuple(re.findall(r"[^\s,;]+", self.config.values.get("tags", "")))
 
     @property
+    def has_agent(self) -> bool:
+        """Whether its configuration names a guest agent, which need not answer."""
+        agent = properties.parse(self.config.values.get("agent", ""), "enabled")
+        return agent.get("enabled") == "1"
+
+    @property
     def lock(self) -> str | None:
         """What holds the guest, or None."""
         return self.config.lock

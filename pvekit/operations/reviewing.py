@@ -128,10 +128,11 @@ def _told(desk: Desk, inventory: Inventory, vms: Sequence[Vm], seconds: int) -> 
         size_history.read(desk, inventory, vms, WEEK) if seconds < WEEK else (uses, problems)
     )
     said, silent = _signs(desk, inventory, vms, seconds)
-    recent = {key: size_history.demand(each) for key, each in uses.items()}
+    has = {_key(vm): vm.memory_mb for vm in vms}
+    recent = {key: size_history.demand(each, has[key]) for key, each in uses.items()}
     return _Told(
         {key: lately(each, seconds) for key, each in recent.items()},
-        {key: size_history.demand(each) for key, each in long.items()},
+        {key: size_history.demand(each, has[key]) for key, each in long.items()},
         said,
         tuple(dict.fromkeys((*problems, *more, *silent))),
     )
@@ -143,7 +144,7 @@ def _signs(
     by_node: dict[tuple[str, str], list[int]] = defaultdict(list)
     for vm in vms:
         node = inventory.node_of(vm)
-        if node is not None and node.configured and node.online:
+        if node is not None and node.configured and node.online and vm.has_agent:
             by_node[node.alias, vm.domain].append(vm.vmid)
     asks = {
         alias: Ask(alias, signs.query(tuple(vmids), seconds))

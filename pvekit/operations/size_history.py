@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -129,10 +130,15 @@ def read(
     return over(found, own(), span_seconds), tuple(problems)
 
 
-def demand(used: Use) -> Demand:
-    """Return a VM's samples as a recommendation reads them."""
+def demand(used: Use, has_mb: int = 0) -> Demand:
+    """Return a VM's samples as a recommendation reads them; ``has_mb`` is its memory now.
+
+    A guest that says that it uses more than it ever had is not believed.
+    """
     known = without_cache(used)
-    memory = Series(known.step_seconds, known.memory_mb)
+    most = max(used.max_memory_mb, has_mb) or math.inf
+    values = (None if value is None else min(value, most) for value in known.memory_mb)
+    memory = Series(known.step_seconds, tuple(values))
     waited = any(known.last(_PRESSURE_DAYS * DAY_SECONDS).pressure)
     return Demand(Series(known.step_seconds, known.cpu), memory if memory.seen else None, waited)
 

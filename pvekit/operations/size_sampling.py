@@ -13,7 +13,7 @@ from pvekit.operations.desk import Desk
 from pvekit.operations.listing import vm_of
 from pvekit.operations.selecting import Selection, find
 from pvekit.plan import Ask
-from pvekit.pve import counters, properties
+from pvekit.pve import counters
 from pvekit.pve.counters import Counters
 from pvekit.run.gather import gather
 from pvekit.samples import Sample, Samples, key_of
@@ -103,12 +103,8 @@ def _counted(desk: Desk, inventory: Inventory, vms: Sequence[Vm]) -> _Told:
 
 
 def _query(vms: Sequence[Vm]) -> counters.Counting:
-    mute = [vm.vmid for vm in vms if not _has_agent(vm)]
-    return counters.query([vm.vmid for vm in vms if _has_agent(vm)], mute)
-
-
-def _has_agent(vm: Vm) -> bool:
-    return properties.parse(vm.config.values.get("agent", ""), "enabled").get("enabled") == "1"
+    mute = [vm.vmid for vm in vms if not vm.has_agent]
+    return counters.query([vm.vmid for vm in vms if vm.has_agent], mute)
 
 
 def _taken(vm: Vm, inventory: Inventory, said: Counters | PvekitError | None, now: float) -> Taken:

@@ -40,10 +40,11 @@ def stopped(vmid, name):
     return "pve2", f"{by_hand(vmid, name)[1]} && qm stop {vmid}"
 
 
-@pytest.fixture(scope="module", params=[True, False], ids=["PVE cluster", "standalone"])
+@pytest.fixture(scope="module", params=["8.4", "9.2"], ids=["PVE 8 cluster", "PVE 9 standalone"])
 def saved(request, tmp_path_factory):
     """Two nodes: big-1 on the first, big-2 (which takes all while it runs) and others beside it."""
-    spec = SiteSpec(nodes=2, clustered=request.param, history_days=15)
+    pve = request.param
+    spec = SiteSpec(nodes=2, clustered=pve == "8.4", history_days=15, pve=pve)
     beside = [by_hand(230, "bare"), stopped(231, "off"), ("pve1", "qm create 150 --name stranger")]
     wanted = [
         creating_of(Request(**{**vars(BIG), "name": name, "vmid": vmid, "node": node}))
@@ -300,6 +301,17 @@ def test_a_hostile_guest_speaks_for_itself_alone_and_not_at_length(site, desk, t
     told = str(rows(found))
     assert "\x1b" not in told
     assert "$(" not in told
+
+
+def test_a_guest_that_says_it_uses_more_than_it_has_is_not_believed(site, desk):
+    guest = site.lab.site.nodes["pve1"].guest(210)
+    guest.machine.proc.texts |= {
+        "meminfo": lambda: "MemTotal:       999999999999 kB\nMemAvailable:          1 kB\n",
+        "pressure/memory": lambda: "full avg10=0.00 avg60=0.00 avg300=999999999.00 total=1\n",
+    }
+    found = finding(look(desk), "big-1").review
+    assert found.memory.used.max == 8192
+    assert found.memory_mb <= memory_steps(8192 * 1.3)
 
 
 def test_a_hostile_guest_that_says_no_end_is_cut_off(site, desk):
