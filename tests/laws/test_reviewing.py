@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 import pytest
-from breaking import fresh_desk, settle
+from breaking import DEATH, LINK, MOMENTS, broken, fresh_desk, settle
 from labsite import Cut, Killed, lab_site
 from plans import build, creating_of, standing
 
@@ -40,7 +40,11 @@ def stopped(vmid, name):
     return "pve2", f"{by_hand(vmid, name)[1]} && qm stop {vmid}"
 
 
-@pytest.fixture(scope="module", params=["8.4", "9.2"], ids=["PVE 8 cluster", "PVE 9 standalone"])
+BOTH = pytest.mark.parametrize("saved", ["8.4", "9.2"], indirect=True)
+"""On a PVE cluster of version 8, and on nodes of version 9 that stand alone."""
+
+
+@pytest.fixture(scope="module", params=["8.4"])
 def saved(request, tmp_path_factory):
     """Two nodes: big-1 on the first, big-2 (which takes all while it runs) and others beside it."""
     pve = request.param
@@ -107,6 +111,7 @@ class Watched:
         return Shell()
 
 
+@BOTH
 def test_a_review_tells_of_all_that_run_and_sends_no_change(site, desk):
     before = site.picture()
     site.forget_programs()
@@ -140,7 +145,8 @@ def test_nodes_and_first_sizes_are_summed_up(site, desk):
     assert preset["cpu_error_mean"] > 0 < preset["memory_error_median"]
 
 
-@pytest.mark.parametrize("count", [20, pytest.param(100, marks=pytest.mark.slow)])
+@BOTH
+@pytest.mark.parametrize("count", [9, pytest.param(100, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(("seconds", "reads"), [(7 * DAY, 1), (DAY, 2)])
 def test_nodes_are_asked_once_for_all_their_vms(site, desk, seconds, reads, count):
     many = f"for i in $(seq 300 {299 + count}); do {{0}} >/dev/null || exit 1; done"
@@ -155,6 +161,7 @@ def test_nodes_are_asked_once_for_all_their_vms(site, desk, seconds, reads, coun
     assert {watched.sent.count(place) for place in ("pve1", "pve2")} <= {least, least + 1}
 
 
+@BOTH
 def test_memory_grows_where_a_kernel_killed_and_each_vm_gets_its_own_numbers(site, desk):
     order(site, "guest-oom", "211", count=3, process="postgres")
     found = look(desk)
@@ -207,6 +214,43 @@ def test_a_run_that_died_is_gone_on_with_by_its_own_numbers(site, desk):
     assert options(site, "pve1", 210) == wanted["big-1"]
     assert options(site, "pve2", 211) == wanted["big-2"]
     assert reviewing_due.unfinished(desk, asked, EVERY) is None
+
+
+SOME = (pytest.param("during", 23), pytest.param("killed after", 23))
+ALL_POINTS = [pytest.param(when, 1, marks=pytest.mark.slow) for when in (*LINK, *DEATH)]
+
+
+@pytest.mark.parametrize(("when", "every"), [*SOME, *ALL_POINTS])
+def test_broken_off_anywhere_the_same_command_makes_it_whole(
+    saved, tmp_path, when, every, record_property
+):
+    points = 0
+    for at in range(MOMENTS.index(when) * 7 % every, 10_000, every):
+        site = saved()
+        desk = fresh_desk(site, tmp_path, f"desk{at}")
+        found = look(desk)
+        if not broken(lambda desk, found=found: given(desk, found), desk, site, at, when).struck:
+            break
+        points += 1
+        assert given(desk, found).status == 0
+        settle(site)
+        for each in found.findings:
+            wanted = each.review.cpus, each.review.memory_mb
+            assert options(site, each.target.node, each.vm.vmid) == wanted
+            status = site.on(each.target.node, f"qm status {each.vm.vmid}")
+            assert status == "status: running\n", (when, at)
+        assert {run.state for run in runs.listed(desk.store)} == {"finished"}
+    assert points
+    record_property("break points", points)
+
+
+def given(desk, found):
+    """Give the command: go on with its run, or follow the review."""
+    asked = Follow(DAY, allow_restart=True, wait=False)
+    journal = reviewing_due.unfinished(desk, asked, EVERY)
+    if journal is not None:
+        return changing.carry_out(desk, journal)[1]
+    return follow(desk, found, allow_restart=True)
 
 
 def test_a_run_that_died_before_it_had_decided_is_not_gone_on_with(site, desk):
@@ -266,6 +310,7 @@ def test_a_guest_without_an_agent_is_reviewed_by_what_the_node_says(site, desk):
     assert (row["oom_kills"], row["memory_pressure"], row["uptime_days"]) == (None, None, None)
 
 
+@BOTH
 def test_pressure_on_memory_keeps_it_as_it_is(site, desk):
     order(site, "guest-pressure", "210", percent="3")
     found = finding(look(desk), "big-1").review
@@ -339,6 +384,7 @@ def test_a_node_that_does_not_say_all_is_told_and_the_others_reviewed(site, desk
         assert (unheard.review.cpus, unheard.review.memory_mb) == (8, 8192)
 
 
+@BOTH
 def test_a_node_that_is_down_is_no_reason_to_say_nothing_of_the_others(site, desk):
     order(site, "node-down", "pve2", how="refused")
     found = look(desk)
