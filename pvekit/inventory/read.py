@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
 
-from pvekit.errors import PvekitError, UsageError
+from pvekit.errors import PvekitError, UnreadableAnswer, UsageError
 from pvekit.inventory import guests, nodes, reading, storages
 from pvekit.inventory.model import DEFAULT_VMID_RANGE, Domain, Inventory
 from pvekit.inventory.reading import NodeReading
@@ -22,20 +22,38 @@ def site_query(image_dir: str) -> Query[NodeReading]:
     return Query(scripts.script("read-site", image_dir), reading.parse)
 
 
+def sparing_query(image_dir: str) -> Query[NodeReading]:
+    """Return the question that leaves out what all members of a PVE cluster would tell alike."""
+    return Query(scripts.joined(("sparing", "read-site"), image_dir), reading.parse)
+
+
 def assemble(answers: Mapping[str, NodeReading | PvekitError]) -> Inventory:
     """Put together what each configured node answered, by alias, or why it did not.
 
+    Of each PVE cluster one node at least must have told what all share; else none was read.
     Raises :class:`UsageError` where two aliases of the config are one host, and where two hosts
     cannot be told apart.
     """
     read = {alias: item for alias, item in answers.items() if isinstance(item, NodeReading)}
     failed = {alias: item for alias, item in answers.items() if isinstance(item, PvekitError)}
     _refuse_twins(read)
-    found = _joined([_part(key, group) for key, group in _by_domain(read).items()])
+    groups = _by_domain(read)
+    whole = {key: group for key, group in groups.items() if _viewed(group)}
+    failed |= {alias: _unseen() for key in sorted(groups.keys() - whole) for alias in groups[key]}
+    found = _joined([_part(key, group) for key, group in whole.items()])
     unread = tuple(f"{alias}: {error}" for alias, error in failed.items())
     return replace(
         found, nodes=nodes.with_failed(found.nodes, failed), problems=unread + found.problems
     )
+
+
+def _viewed(readings: Readings) -> list[NodeReading]:
+    """Return the readings that have what the whole PVE cluster shares."""
+    return [item for item in readings.values() if not item.is_spared]
+
+
+def _unseen() -> UnreadableAnswer:
+    return UnreadableAnswer("No node of its PVE cluster tells what is there.")
 
 
 def _joined(parts: Sequence[Inventory]) -> Inventory:
@@ -75,7 +93,7 @@ def _by_domain(readings: Readings) -> dict[str, dict[str, NodeReading]]:
 
 def _part(key: str, readings: Readings) -> Inventory:
     """Return the inventory of one domain, after its most recent quorate view."""
-    view = max(readings.values(), key=lambda item: (item.quorate, item.time))
+    view = max(_viewed(readings), key=lambda item: (item.quorate, item.time))
     domain = Domain(
         key=key,
         clustered=view.pve_cluster is not None,

@@ -42,6 +42,11 @@ class NodeReading:
         return self.facts.get(key, ("",))[-1]
 
     @property
+    def is_spared(self) -> bool:
+        """Whether it leaves out what the whole PVE cluster shares: guests, storages, claims."""
+        return "spared" in self.facts
+
+    @property
     def boot_id(self) -> str:
         """The kernel's random id of this boot: no two hosts share one."""
         return self.files.get("/proc/sys/kernel/random/boot_id", "").strip()

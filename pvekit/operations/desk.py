@@ -13,12 +13,11 @@ from pvekit.config.load import public_keys
 from pvekit.config.model import Config, OnFailure
 from pvekit.errors import PvekitError, Transient
 from pvekit.inventory.model import Inventory
-from pvekit.inventory.read import assemble, site_query
+from pvekit.inventory.read import assemble
 from pvekit.journal import Journal, Store
-from pvekit.plan import Ask
+from pvekit.operations.site_reading import readings
 from pvekit.run.clock import Clock
 from pvekit.run.context import Context, Event, Policy
-from pvekit.run.gather import gather
 from pvekit.run.site import Site
 from pvekit.run.slots import Slots
 from pvekit.run.stop import Stop
@@ -64,19 +63,16 @@ class Desk:
         )
 
     def inventory(self) -> Inventory:
-        """Read the whole site, one command per node.
+        """Read the whole site: one command per node, and one more per PVE cluster.
 
         Raises :class:`PvekitError` if none answers, :class:`Transient` where that may pass.
         """
         self.stop.check()
-        query = site_query(self.config.image_dir)
         aliases = [node.alias for node in self.config.nodes]
-        readings = gather(
-            self.site, {alias: Ask(alias, query) for alias in aliases}, self.clock, self.policy
-        )
-        inventory = assemble(readings)
+        answers = readings(self.site, aliases, self.config.image_dir, self.clock, self.policy)
+        inventory = assemble(answers)
         if not any(node.online and node.configured for node in inventory.nodes):
-            passing = any(isinstance(reading, Transient) for reading in readings.values())
+            passing = any(isinstance(answer, Transient) for answer in answers.values())
             kind = Transient if passing else PvekitError
             raise kind(
                 "Cannot read the site: no configured node answers.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, wait
 from functools import partial
@@ -10,7 +11,8 @@ from typing import TypeVar
 from pvekit.config.model import Config
 from pvekit.deadlines import begun
 from pvekit.errors import PvekitError
-from pvekit.inventory.read import assemble, site_query
+from pvekit.inventory.read import assemble, site_query, sparing_query
+from pvekit.inventory.reading import NodeReading
 from pvekit.operations.known import Known
 from pvekit.operations.known_cache import KnownCache
 from pvekit.run.site import Site
@@ -28,15 +30,38 @@ def known(config: Config, site: Site, cache: KnownCache, seconds: float, now: fl
     kept = cache.read(now)
     if kept.is_fresh(now):
         return kept
-    query = site_query(config.image_dir)
     aliases = [node.alias for node in config.nodes]
-    answers = in_time(lambda alias: ask(site.shell(alias), query), aliases, seconds)
+    answers = in_time(_reader(config.image_dir, site), aliases, seconds)
     try:
         found = kept.after(assemble(answers), now)
     except PvekitError:  # a site that the configuration describes wrongly: other commands say so
         found = Known(now, kept.told)
     cache.write(found, now)
     return found
+
+
+def _reader(image_dir: str, site: Site) -> Callable[[str], NodeReading]:
+    """Return what reads one node; the first quorate one of a PVE cluster tells what all share.
+
+    One without quorum tells it, too: perhaps no other has quorum either.
+    """
+    viewed: set[str | None] = set()
+    lock = threading.Lock()
+
+    def is_first(found: NodeReading) -> bool:
+        with lock:
+            known_before = found.pve_cluster in viewed
+            viewed.add(found.pve_cluster)
+            return not known_before
+
+    def read(alias: str) -> NodeReading:
+        shell = site.shell(alias)
+        found = ask(shell, sparing_query(image_dir))
+        if found.is_spared and (not found.quorate or is_first(found)):
+            return ask(shell, site_query(image_dir))
+        return found
+
+    return read
 
 
 def in_time(

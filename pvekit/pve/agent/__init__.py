@@ -54,7 +54,8 @@ def program() -> str:
 def known_scripts() -> str:
     """Return pvekit's scripts by their digests, a line each."""
     texts = {name: scripts.text(name) for name in scripts.names()}
-    texts["doctor"] = str(scripts.joined(("doctor", "read-site")).stdin)
+    for first in ("doctor", "sparing"):
+        texts[first] = str(scripts.joined((first, "read-site")).stdin)
     digests = ((hashlib.sha256(text.encode()).hexdigest(), name) for name, text in texts.items())
     return "".join(f"{digest} {name}\n" for digest, name in digests)
 

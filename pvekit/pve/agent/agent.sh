@@ -248,7 +248,7 @@ script_ok() {
       ;;
     holders | state) for each; do number "$each"; done ;;
     ha | storages) [ $# = 0 ] || no "$script takes no words" ;;
-    local | read-site | doctor)
+    local | read-site | sparing | doctor)
       one_of "${1-}" "$images" && shift
       for each; do url "$each"; done
       ;;

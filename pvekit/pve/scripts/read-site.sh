@@ -1,7 +1,8 @@
 # Reads all that an inventory needs from one node, without a Perl start and without a change.
 # Usage: sh -s -- IMAGE_DIR
 # Prints "PATH:LINE" for each line of a file and "fact KEY VALUE..." for what no file tells. "end" is
-# the last line, and missing where the cluster file system went away meanwhile.
+# the last line, and missing where the cluster file system went away meanwhile. After sparing.sh it may
+# leave out what the whole PVE cluster shares, and then says so.
 
 dir=/${1#/}
 while [ ! -d "$dir" ] && [ "$dir" ]; do
@@ -21,17 +22,20 @@ for tool in virt-customize genisoimage curl wget; do
         echo fact tool "$tool"
     fi
 done
-# The names too: a claim counts from its creation on, when its file is still empty.
-for path in /etc/pve/priv/pvekit/*; do
-    echo fact claim "$path"
-done
-
-grep -aHs '' \
-    /etc/pve/.members /etc/pve/.vmlist /etc/pve/.rrd \
-    /etc/pve/storage.cfg /etc/pve/datacenter.cfg /etc/pve/ha/manager_status \
-    /etc/pve/nodes/*/qemu-server/*.conf /etc/pve/nodes/*/lxc/*.conf \
-    /etc/pve/priv/pvekit/* \
-    /proc/sys/kernel/random/boot_id /run/qemu-server/*.pid
+if [ "${pvekit_spares-}" = yes ]; then
+    echo fact spared yes
+else
+    # The names too: a claim counts from its creation on, when its file is still empty.
+    for path in /etc/pve/priv/pvekit/*; do
+        echo fact claim "$path"
+    done
+    grep -aHs '' \
+        /etc/pve/.vmlist /etc/pve/.rrd \
+        /etc/pve/storage.cfg /etc/pve/datacenter.cfg /etc/pve/ha/manager_status \
+        /etc/pve/nodes/*/qemu-server/*.conf /etc/pve/nodes/*/lxc/*.conf \
+        /etc/pve/priv/pvekit/*
+fi
+grep -aHs '' /etc/pve/.members /proc/sys/kernel/random/boot_id /run/qemu-server/*.pid
 grep -aHs -e '^iface' -e 'ovs_type' /etc/network/interfaces
 
 # A pid file may be stale: only the beginning of the process's command line proves a live guest.

@@ -1,0 +1,136 @@
+"""Reading a site: what a PVE cluster shares is read once, and whoever fails delays nobody."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+from labsite import desk_for, lab_site
+
+from pvekit.errors import PvekitError
+from pvekit.lab.site import SiteSpec
+from pvekit.shell import LinkLost, Unreachable
+
+
+class Watched:
+    """A site that notes which node was asked for what, and where some nodes are not as they were.
+
+    ``dead`` are out of reach, ``lost`` say nothing to the question for what all share.
+    """
+
+    def __init__(self, site, dead=(), lost=()):
+        self.site, self.dead, self.lost = site, frozenset(dead), frozenset(lost)
+        self.asked = []
+        self.lab = site.lab
+
+    def shell(self, place):
+        return _Shell(self, place)
+
+
+class _Shell:
+    def __init__(self, watched, place):
+        self.watched, self.place = watched, place
+
+    def run(self, command):
+        whole = not command.input().startswith(b"# sparing.sh")
+        self.watched.asked.append((self.place, "whole" if whole else "spared"))
+        if self.place in self.watched.dead:
+            raise Unreachable("no route to host")
+        if whole and self.place in self.watched.lost:
+            raise LinkLost("no end")
+        return self.watched.site.shell(self.place).run(command)
+
+
+def read(site, tmp_path, **changed):
+    """Return the inventory, who was asked for what, and the warnings."""
+    watched, warned = Watched(site, **changed), []
+    desk = replace(desk_for(site, tmp_path), site=watched, warn=warned.append)
+    return desk.inventory(), Counter(watched.asked), warned
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    with lab_site(SiteSpec(nodes=3)) as site:
+        site.on("pve1", "qm create 100 --name one --memory 512")
+        site.on("pve3", "qm create 102 --name three --memory 512")
+        yield site
+
+
+def whole(asked):
+    return [place for place, what in asked.elements() if what == "whole"]
+
+
+@pytest.mark.parametrize("vms", [1, 4, 20])
+def test_a_site_is_read_without_a_program_of_proxmox_however_many_vms_it_has(vms, tmp_path):
+    for spec in (SiteSpec(nodes=1, clustered=False), SiteSpec(nodes=2)):
+        with lab_site(spec) as site:
+            for vmid in range(100, 100 + vms):
+                site.on("pve1", f"qm create {vmid} --memory 512")
+            site.forget_programs()
+            assert len(desk_for(site, tmp_path).inventory().vms) == vms
+            assert site.programs() == []
+            assert len(list(site.lab.site.log.of("exec"))) == (1 if spec.nodes == 1 else 3)
+
+
+def test_what_a_pve_cluster_shares_is_read_from_one_node(cluster, tmp_path):
+    found, asked, _ = read(cluster, tmp_path)
+    assert [vm.name for vm in found.vms] == ["one", "three"]
+    assert [(node.alias, node.online) for node in found.nodes] == [
+        (name, True) for name in ("pve1", "pve2", "pve3")
+    ]
+    assert len(whole(asked)) == 1
+    assert Counter(place for place, what in asked if what == "spared") == Counter(
+        ["pve1", "pve2", "pve3"]
+    )
+
+
+@pytest.mark.parametrize("only", ["pve1", "pve2", "pve3"])
+def test_whichever_node_tells_it_the_site_is_the_same(cluster, tmp_path, only):
+    names = ["pve1", "pve2", "pve3"]
+    found, asked, _ = read(cluster, tmp_path, lost=set(names) - {only})
+    assert found.vms == read(cluster, tmp_path)[0].vms
+    assert set(whole(asked)) >= {only}
+
+
+def test_where_no_node_tells_what_is_there_nothing_counts_as_gone(cluster, tmp_path):
+    with pytest.raises(PvekitError) as told:
+        read(cluster, tmp_path, lost=["pve1", "pve2", "pve3"])
+    assert told.value.id == "SITE-SILENT"
+    for name in ("pve1", "pve2", "pve3"):
+        assert re.search(rf"{name}: ", told.value.details)
+
+
+def test_a_dead_node_is_named_and_the_others_are_read(cluster, tmp_path):
+    found, _, warned = read(cluster, tmp_path, dead=["pve1"])
+    assert [vm.name for vm in found.vms] == ["one", "three"]
+    assert [node.alias for node in found.nodes if not node.online] == ["pve1"]
+    assert warned == ["pve1: no route to host"]
+
+
+def test_a_node_without_quorum_is_not_asked_where_another_has_it(tmp_path):
+    with lab_site(SiteSpec(nodes=3)) as site:
+        site.lab.loop.do(lambda: site.lab.site.faults.order("quorum-lost", "pve1"))
+        found, asked, _ = read(site, tmp_path)
+        assert found.domains[0].quorate
+        assert not found.node("pve1").writable
+        assert "pve1" not in whole(asked)
+
+
+def test_without_any_quorum_one_node_tells_what_is_there(tmp_path):
+    with lab_site(SiteSpec(nodes=2)) as site:
+        site.on("pve2", "qm create 100 --name two --memory 512")
+        for name in ("pve1", "pve2"):
+            site.lab.loop.do(lambda name=name: site.lab.site.faults.order("quorum-lost", name))
+        found, asked, _ = read(site, tmp_path)
+        assert [vm.name for vm in found.vms] == ["two"]
+        assert (found.domains[0].quorate, len(whole(asked))) == (False, 1)
+
+
+def test_standalone_hosts_tell_all_at_once(tmp_path):
+    with lab_site(SiteSpec(nodes=3, clustered=False)) as site:
+        found, asked, _ = read(site, tmp_path)
+        assert len(found.domains) == 3
+        assert set(asked.values()) == {1}
+        assert whole(asked) == []
