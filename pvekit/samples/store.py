@@ -61,7 +61,14 @@ class Samples:
             return frozenset(key for key, sample in taken.items() if self._append(key, sample))
 
     def read(self, key: str, since: float, until: float) -> tuple[Sample, ...]:
-        """Return the samples of a VM within a time, oldest first; damaged lines are passed over."""
+        """Return the samples of a VM within a time, oldest first.
+
+        Damaged lines are passed over, and so is all that others could have written.
+        """
+        try:
+            private.check_directory(self.directory, _WHAT)
+        except (OSError, PvekitError):
+            return ()
         found: list[Sample] = []
         for month in _months(since, until):
             text = self._text(self._path(key, month))

@@ -164,6 +164,10 @@ def test_what_others_could_change_is_neither_read_nor_written(tmp_path):
     samples = Samples(tmp_path / "samples")
     samples.add({"100-a": sample(NOVEMBER)})
     path = samples.directory / "100-a.2026-11"
+    samples.directory.chmod(0o777)
+    assert samples.read("100-a", NOVEMBER, DECEMBER) == ()
+    samples.directory.chmod(0o700)
+    assert samples.read("100-a", NOVEMBER, DECEMBER) == (sample(NOVEMBER),)
     path.chmod(0o666)
     assert samples.read("100-a", NOVEMBER, DECEMBER) == ()
     with pytest.raises(UsageError):
