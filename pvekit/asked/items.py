@@ -21,9 +21,11 @@ _COUNT = re.compile(
     rf"|(?P<one>{'|'.join(words.NUMBERS)})|(?P<figures>{_FIGURES}))(?!\w|\.\d|-\w)"
 )
 _AFTER = re.compile(
-    r"(?: ?[x\u00d7*] ?| ?\( ?| ?: ?)(\d{1,9})(?: ?[x\u00d7*])?(?: ?\))?(?![\w/%]|\.\d| \w)"
+    r"(?: ?[x\u00d7*] ?| ?\( ?| ?: ?)(\d{1,9})(?: ?[x\u00d7*])?(?: ?\))?(?![\w/%]|\.\d"
+    r"| (?!(?:and|at|each|for|having|in|on|with)\b)\w)"
 )
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]*(?!\w)")
+_JOINED = re.compile(rf"(?<![\w-])(\d{{1,4}}|{'|'.join(words.NUMBERS)})-(?=[a-z])")
 _COUNTABLE = {"nodes", "jobs"}
 """Units whose words may be those of groups as well: ``20 nodes``, ``4 runners``."""
 
@@ -49,7 +51,7 @@ def plain(text: str) -> str:
     apart = re.sub(
         r"(?<=\s)['`\u2019]|['`\u2019](?=\s|$)|^['`\u2019]|['`\u2019](?=[a-z]{1,2}\b)", " ", lines
     )
-    return re.sub(r"(?<![\w-])(\d{1,4})-(?=[a-z])", r"\1 ", normal(apart))
+    return _JOINED.sub(r"\1 ", normal(apart))
 
 
 def items(text: str, vocabulary: Vocabulary) -> tuple[Item, ...]:

@@ -14,6 +14,8 @@ MOST_COUNT = 64
 MOST_GROUPS = 16
 MOST_NAME = 20
 """Characters of a group's name: a VM is called FLEET-GROUP-NUMBER, at most 63 in all."""
+MOST_FLEET = 30
+"""Characters of a fleet's name."""
 MOST_AMOUNT = 1e9
 
 ANY = "vm"
@@ -111,6 +113,11 @@ def share(value: float, count: int) -> float:
 def names(parts: Collection[Part]) -> tuple[str, ...]:
     """Return a name for each group: its own, else its role's, with a number if that is taken."""
     return tuple(_names(parts))
+
+
+def fleet_name(parts: Collection[Part]) -> str:
+    """Return the name of a fleet that was given none: its groups' names."""
+    return "-".join(names(parts))[:MOST_FLEET].strip("-")
 
 
 def _names(parts: Collection[Part]) -> Iterator[str]:

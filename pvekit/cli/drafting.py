@@ -82,11 +82,13 @@ def ask(app: App, asked: Asked, manner: Manner) -> int:
         say.note(f"Nothing was applied, for there is nobody to ask: pvekit apply -f {asked.out}")
         return 0
 
-    def before(found: Foreseen) -> None:
+    def before(found: Foreseen | None) -> None:
         _write(draft, found, asked)
-        out = say.present if found.pending and not manner.yes else say.note
+        asks = found is not None and found.pending and not manner.yes
+        out = say.present if asks else say.note
         out(draft.text(found).rstrip("\n"))
-        _tell_unchanged(found)
+        if found is not None:
+            _tell_unchanged(found)
 
     return _fitting(draft, lambda: fleets.apply(app, draft.fleet, asked.order, manner, before))
 

@@ -14,6 +14,7 @@ from pvekit.cli.failing import OnFailure
 from pvekit.cli.output import Form, View, emit, why
 from pvekit.cli.progress import Progress
 from pvekit.fleet.model import Fleet
+from pvekit.journal import Journal
 from pvekit.operations import applying
 from pvekit.operations.applying import Applied, Order
 from pvekit.operations.desk import Desk
@@ -58,8 +59,8 @@ class Manner:
     agreed: bool = False
 
 
-Show = Callable[[Foreseen], None]
-"""Tells what there is to say before the plan."""
+Show = Callable[[Foreseen | None], None]
+"""Tells what there is to say before the plan; there is none where a run is gone on with."""
 
 
 def diff(app: App, fleet: Fleet, form: Form, *, prune: bool) -> int:
@@ -91,37 +92,52 @@ def previewed(desk: Desk, fleet: Fleet, order: Order) -> tuple[Foreseen | None, 
 
 
 def apply(app: App, fleet: Fleet, order: Order, manner: Manner, before: Show | None = None) -> int:
-    """Apply a fleet, or go on with that; ``before`` is called with the plan, if there is one."""
+    """Apply a fleet, or go on with that; ``before`` is called with the plan before all else."""
     progress = Progress()
     desk = app.desk(progress, manner.on_failure)
     journal = applying.unfinished(desk, fleet, order)
     if journal is not None:
         say.note(f"resuming run {journal.run} of the fleet {fleet.name}")
-        from pvekit.operations import fitting
-        from pvekit.operations.carrying import letting_go
-
-        with letting_go(journal):
-            fitting.check(desk, journal)
+        _check_fitting(desk, journal, before)
     else:
-        found = foreseen_by(desk, fleet, prune=order.prune)
-        if before is not None:
-            before(found)
-        question = _question(found, whole=manner.agreed)
-        out = say.present if question and not manner.yes else say.note
-        if manner.agreed and found.pending:
-            previewing.tell(applying.commands(desk, found, order), out)
-        tell(found, out)
-        if not found.pending:
-            emit(manner.form, APPLIED, [], run=None)
-            return 0
-        applying.check(found, desk, allow_restart=manner.allow_restart)
-        if question:
-            app.confirm(question, yes=manner.yes)
-        journal = applying.begin(desk, found, order, allow_restart=manner.allow_restart)
+        journal = _begun(app, desk, fleet, order, manner, before)
+    if journal is None:
+        emit(manner.form, APPLIED, [], run=None)
+        return 0
     applied = applying.carry_out(desk, journal, fleet)
     progress.close()
     ended(applied, manner.form)
     return app.told_ways(applied.report)
+
+
+def _check_fitting(desk: Desk, journal: Journal, before: Show | None) -> None:
+    from pvekit.operations import fitting
+    from pvekit.operations.carrying import letting_go
+
+    with letting_go(journal):
+        fitting.check(desk, journal)
+        if before is not None:
+            before(None)
+
+
+def _begun(
+    app: App, desk: Desk, fleet: Fleet, order: Order, manner: Manner, before: Show | None
+) -> Journal | None:
+    """Show the plan, ask, and begin a run; None if there is nothing to do."""
+    found = foreseen_by(desk, fleet, prune=order.prune)
+    if before is not None:
+        before(found)
+    question = _question(found, whole=manner.agreed)
+    out = say.present if question and not manner.yes else say.note
+    if manner.agreed and found.pending:
+        previewing.tell(applying.commands(desk, found, order), out)
+    tell(found, out)
+    if not found.pending:
+        return None
+    applying.check(found, desk, allow_restart=manner.allow_restart)
+    if question:
+        app.confirm(question, yes=manner.yes)
+    return applying.begin(desk, found, order, allow_restart=manner.allow_restart)
 
 
 def _question(found: Foreseen, *, whole: bool = False) -> str:

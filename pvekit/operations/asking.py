@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from pvekit.asked.model import MOST_COUNT, MOST_GROUPS, Part, Understood, Vocabulary, names
+from pvekit.asked.model import (
+    MOST_COUNT,
+    MOST_FLEET,
+    MOST_GROUPS,
+    Understood,
+    Vocabulary,
+    fleet_name,
+)
 from pvekit.asked.reading import read
 from pvekit.config.model import AUTO_SIZE, Config
 from pvekit.errors import Conflict, NoCapacity, UsageError
@@ -22,8 +29,7 @@ from pvekit.operations.desk import Desk
 from pvekit.operations.foreseeing import Foreseen, check_whole
 from pvekit.sizing.described import MOST_CHARACTERS
 
-_MOST_FLEET = 30
-_WORD = re.compile(rf"(?=.{{1,{_MOST_FLEET}}}$)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
+_WORD = re.compile(rf"(?=.{{1,{MOST_FLEET}}}$)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
 _SOURCE = Path("the fleet file to be")
 
 
@@ -77,17 +83,19 @@ def drafted(desk: Desk, request: Request) -> Draft:
     :class:`Conflict` where a fleet of this name is somebody's already.
     """
     _check(request)
-    began, llm = desk.clock.now(), desk.config.llm
-
-    def seconds() -> float:
-        return max(0.0, llm.timeout_seconds - (desk.clock.now() - began))
-
+    request = replace(request, text=_readable(request.text))
     vocabulary = _vocabulary(desk.config)
     by_words = read(request.text, vocabulary)
+    llm = desk.config.llm
     if not llm.model:
         _check_parts(by_words, vocabulary)
     inventory = desk.inventory()
     check_whole(inventory)
+    began = desk.clock.now()
+
+    def seconds() -> float:
+        return max(0.0, llm.timeout_seconds - (desk.clock.now() - began))
+
     reading = _reading(desk, request, by_words, vocabulary, inventory, seconds)
     _check_parts(reading.found, vocabulary)
     parts = reading.found.parts
@@ -99,11 +107,6 @@ def drafted(desk: Desk, request: Request) -> Draft:
     groups = asking_sizes.drawn(desk, inventory, name, parts, there, left)
     data = draft.document(name, groups)
     return Draft(request, reading, groups, _fleet(desk.config, name, groups), data)
-
-
-def fleet_name(parts: Sequence[Part]) -> str:
-    """Return the name of a fleet that was given none: its groups' names."""
-    return "-".join(names(parts))[:_MOST_FLEET].strip("-")
 
 
 def misfit(request: Draft, error: NoCapacity) -> NoCapacity:
@@ -131,7 +134,7 @@ def _is_named(fleet: str, group: Drawn, error: NoCapacity) -> bool:
 def _check(request: Request) -> None:
     if request.name and not _WORD.fullmatch(request.name):
         raise UsageError(
-            f"{request.name!r} is no name for a fleet: at most {_MOST_FLEET} lower-case letters, "
+            f"{request.name!r} is no name for a fleet: at most {MOST_FLEET} lower-case letters, "
             "digits and inner dashes.",
             id="NAME-INVALID",
         )
@@ -143,6 +146,11 @@ def _check(request: Request) -> None:
             hint="Say it shorter, or write a fleet file.",
             id="REQUEST-NOT-UNDERSTOOD",
         )
+
+
+def _readable(text: str) -> str:
+    """Return a text without what no terminal shows, such as bytes that are no UTF-8."""
+    return "".join(char if char.isprintable() or char in "\r\n" else " " for char in text)
 
 
 _EXAMPLE = 'Such as: pvekit ask "three web servers for 200 requests/s and a small postgres"'

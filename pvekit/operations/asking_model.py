@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pvekit.asked.model import Part, Understood, Vocabulary, names
+from pvekit.asked.model import Part, Understood, Vocabulary, fleet_name
 from pvekit.errors import PvekitError
+from pvekit.fleet import compare
 from pvekit.inventory.model import Inventory
 from pvekit.llm import request, request_review
 from pvekit.llm.request import Answer
@@ -53,19 +54,14 @@ class Asking:
 
     def _taken(self, parts: tuple[Part, ...]) -> list[str]:
         """Return which names of groups would make names of VMs that others have."""
-        others = {
-            vm.name.lower()
-            for vm in self.inventory.vms
-            if not (vm.ours and vm.mark is not None and vm.mark.fleet == self.fleet)
-        }
-        if not self.fleet:
-            return []
-        taken = others & used_names(self.inventory)
+        fleet = self.fleet or fleet_name(parts)
+        own = {vm.name.lower() for vm in compare.members(fleet, self.inventory)}
+        taken = used_names(self.inventory) - own
         return [
-            f"the name {name} makes names of machines that are taken: null"
-            for part, name in zip(parts, names(parts), strict=True)
+            f"the name {part.name} makes names of machines that are taken: null"
+            for part in parts
             if part.name
-            and {f"{self.fleet}-{name}-{at}" for at in range(1, part.count + 1)} & taken
+            and {f"{fleet}-{part.name}-{at}" for at in range(1, part.count + 1)} & taken
         ]
 
     def _room(self, parts: tuple[Part, ...]) -> list[str]:

@@ -119,6 +119,12 @@ def test_a_comment_stays_one(ask):
     assert all(line.isprintable() for line in draft.text().splitlines())
 
 
+def test_bytes_that_are_no_text_are_blanks(ask):
+    draft = ask("a web server\udcff\x00 caf\udce9 x")
+    assert draft.reading.found.unknown == ("caf x",)
+    assert draft.text().encode()
+
+
 def test_a_size_that_is_said_is_taken_but_not_below_the_floor(ask):
     (found,) = ask("a small elasticsearch").groups
     assert (str(found.sized.size), found.sized.source) == ("2 vCPU, 4096 MiB, 30 GiB", "preset")
@@ -319,6 +325,53 @@ def test_asked_again_nothing_changes(ask, site):
         for vm in ask.desk.inventory().vms:
             if vm.mark is not None and vm.mark.fleet == "again":
                 site.on(vm.node, f"qm stop {vm.vmid}; qm destroy {vm.vmid}")
+
+
+def test_what_history_said_stays_said(tmp_path_factory, tmp_path):
+    with lab_site(SiteSpec(nodes=1, clustered=False, history_days=8)) as site:
+        desk = desk_for(site, tmp_path_factory.mktemp("build"))
+        built = templates.Request()
+        found, journal = templates.begin(desk, built, templates.decided(desk, built))
+        assert templates.carry_out(desk, found, journal)[1].status == 0
+
+        def applied(text, name):
+            desk = desk_for(site, tmp_path)
+            draft = asking.drafted(desk, Request(text, name))
+            found = foresee(desk, draft.fleet, prune=False)
+            if found.pending:
+                journal = applying.begin(desk, found, Order(wait=False), allow_restart=False)
+                assert applying.carry_out(desk, journal, draft.fleet).report.status == 0
+            (group,) = draft.groups
+            return group.sized, len(found.pending)
+
+        first, made = applied("two elasticsearch", "logs")
+        assert (first.source, made) == ("preset", 2)
+        second, made = applied("an elasticsearch", "more")
+        assert (second.source, made) == ("history", 1)
+        assert second.size != first.size
+        again, made = applied("an elasticsearch", "more")
+        assert (again.source, again.size, made) == ("history", second.size, 0)
+        marks = site.on("pve1", "cat /etc/pve/qemu-server/*.conf")
+        assert marks.count("source=history workload=search-engine") == 1
+
+
+def test_an_unfinished_run_keeps_its_sizes(ask, site):
+    draft = ask("two redis", name="half")
+    found = foresee(ask.desk, draft.fleet, prune=False)
+    journal = applying.begin(ask.desk, found, Order(wait=False), allow_restart=False)
+    journal.close()
+    try:
+        size = {"cpus": 4, "memory_mb": 4096, "disk_gb": 60, "reason": "I think so"}
+        with served(answer(group("redis", 2)), size) as server:
+            later = ask("two redis", server.url, name="half")
+        assert later.fleet == draft.fleet
+        found = applying.unfinished(ask.desk, later.fleet, Order(wait=False))
+        assert found is not None
+        assert found.run == journal.run
+        found.finished(1)
+        found.close()
+    finally:
+        site.on("pve1", "rm -f /etc/pve/priv/pvekit/*")
 
 
 # Any text

@@ -39,6 +39,9 @@ READ = {
     "nginx x3; prometheus for 20 nodes": ["3 nginx: web-server", "1 prometheus: monitoring, 20 nodes"],
     "web: 3, redis (2), postgres: 1": ["3 web: web-server", "2 redis: redis", "1 postgres: postgresql"],
     "3-node etcd cluster": ["3 etcd: etcd"],
+    "two-node postgres": ["2 postgres: postgresql"],
+    "web servers: 3 for 60 rps": ["3 web: web-server, 20 requests per second"],
+    "redis: 3 web servers": ["1 redis: redis", "3 web: web-server"],
     "two servers running nginx and one vm": ["2 nginx: web-server", "1 vm: "],
     "a 200 GB postgres and a 100 GB mysql": [
         "1 postgres: postgresql, 200 GB of data",
