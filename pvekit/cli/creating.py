@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, replace
 from typing import Any
 
 from pvekit.cli import ending, previewing, say
 from pvekit.cli.app import App
-from pvekit.cli.asking import may_ask, taken
+from pvekit.cli.asking import answered, may_ask
 from pvekit.cli.durations import duration
 from pvekit.cli.output import Form, View, emit
 from pvekit.cli.progress import Progress
 from pvekit.config.model import AUTO_SIZE, OnFailure
+from pvekit.config.nearest import did_you_mean
 from pvekit.errors import UsageError
 from pvekit.operations import creating, vm_wishes
 from pvekit.operations.carrying import Report
@@ -21,10 +22,11 @@ from pvekit.operations.creating import Decided
 from pvekit.operations.desk import Desk
 from pvekit.operations.standing import standing, unchanged
 from pvekit.operations.vm_wishes import Request
-from pvekit.sizing.size import parse_disk, parse_memory
+from pvekit.sizing.size import Size, parse_disk, parse_memory
 from pvekit.sizing.workload import UNITS
 
 UNKNOWN = "unknown"
+_TRIES = 3
 
 MADE = View(
     kind="VmCreation",
@@ -55,18 +57,45 @@ def request(asked: Mapping[str, Any]) -> Request:
 
 
 def completed(app: App, asked: Request) -> Request:
-    """Return a request whose text also says what its workload class counts by.
+    """Return a request whose text also says what kind of work it is, and how much of it.
 
-    Asked for at a terminal, and only where a model is told of it; else it stays unknown.
+    What a text leaves out is asked for at a terminal; elsewhere, and where nobody knows it, it is
+    not counted, and the answer says so.
     """
-    if not asked.workload or not app.config.llm.model or not may_ask():
+    if not vm_wishes.is_sized_by_text(asked) or not may_ask():
         return asked
+    if known := vm_wishes.unnamed(app.config, asked):
+        say.note(f"The text names no workload that is known: {', '.join(known)}.")
+        asked = _with(asked, _told("Which is it?", lambda word: _class(word, known)))
     told = {
-        unit: taken(f"How many {UNITS[unit]}?", _amount, UNKNOWN)
+        unit: _told(f"How many {UNITS[unit]}?", _amount)
         for unit in vm_wishes.untold(app.config, asked)
     }
-    amounts = (f"{amount} {UNITS[unit]}" for unit, amount in told.items() if amount)
-    return replace(asked, workload=", ".join((asked.workload, *amounts)))
+    return _with(asked, *(f"{told[unit]} {UNITS[unit]}" for unit in told if told[unit]))
+
+
+def _told(question: str, take: Callable[[str], str]) -> str:
+    """Ask for what need not be known: after some answers that make no sense it stays unknown."""
+    for _ in range(_TRIES):
+        try:
+            return take(answered(question, UNKNOWN))
+        except UsageError as error:
+            say.fail(error)
+    return ""
+
+
+def _with(asked: Request, *words: str) -> Request:
+    return replace(asked, workload=", ".join((asked.workload, *filter(None, words))))
+
+
+def _class(word: str, known: Sequence[str]) -> str:
+    """Return the name of a workload class, or nothing for one that is not known."""
+    if word == UNKNOWN:
+        return ""
+    if word not in known:
+        meant = did_you_mean(word, known)
+        raise UsageError(f"There is no workload class {word!r}.", hint=meant, id="SIZE-INVALID")
+    return word
 
 
 def _amount(word: str) -> str:
@@ -74,7 +103,7 @@ def _amount(word: str) -> str:
     if word == UNKNOWN:
         return ""
     if not re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,6})?", word):
-        raise UsageError(f"Expected a number, got {word!r}.")
+        raise UsageError(f"Expected a number, got {word!r}.", id="SIZE-INVALID")
     return word
 
 
@@ -151,16 +180,20 @@ def _stands(desk: Desk, asked: Request, form: Form) -> bool:
 
 def _tell_size(found: Decided, asked: Request, *, explain: bool) -> None:
     """Say where a size comes from that was not named."""
-    if asked.size not in ("", AUTO_SIZE):
-        return
+    if asked.size in ("", AUTO_SIZE):
+        tell_sizes((asdict(spec) for spec, _ in found.decisions), explain=explain)
+
+
+def tell_sizes(machines: Iterable[Mapping[str, Any]], *, explain: bool) -> None:
+    """Say what sizes machines have and why, once for those that are alike."""
     sizes = {}
-    for spec, _ in found.decisions:
-        size = f"{spec.cpus} vCPU, {spec.memory_mb} MiB, {spec.disk_gb} GiB"
-        sizes[f"size: {size}; source: {spec.source}; {spec.because}"] = spec.evidence
+    for each in machines:
+        size = Size(each["cpus"], each["memory_mb"], each["disk_gb"])
+        sizes[f"size: {size}; source: {each['source']}; {each['because']}"] = each["evidence"]
     for line, evidence in sizes.items():
         say.note(line)
-        for each in evidence if explain else ():
-            say.note(f"  {each}")
+        for reason in evidence if explain else ():
+            say.note(f"  {reason}")
 
 
 def _tell(found: Decided, *, explain: bool) -> None:

@@ -58,7 +58,7 @@ _REASONS = ("name", "node", "verdict", "because")
 )
 @click.option("--storage", default="", metavar="NAME", help="Another storage than the template's.")
 @click.option("--bridge", default="", metavar="NAME", help="Another bridge than the template's.")
-@click.option("--explain", is_flag=True, help="Say of each node why it was chosen or not.")
+@click.option("--explain", is_flag=True, help="Say why that size, and why each node or why not.")
 @format_option
 @pass_app
 def place(app: App, /, form: Form, explain: bool, **asked: object) -> None:
@@ -69,7 +69,8 @@ def place(app: App, /, form: Form, explain: bool, **asked: object) -> None:
     from pvekit.cli import creating
     from pvekit.operations import placing
 
-    answer = placing.ask(app.desk(), creating.wished(asked))
+    wished = creating.completed(app, creating.wished(asked))
+    answer = placing.ask(app.desk(), wished)
     text = (lambda: _explain(answer, form)) if explain else None
     emit(
         form,
@@ -79,6 +80,8 @@ def place(app: App, /, form: Form, explain: bool, **asked: object) -> None:
         policy=answer.policy,
         warnings=list(answer.warnings),
     )
+    if explain:
+        creating.tell_sizes(answer.places, explain=True)
     for warning in answer.warnings:
         say.warn(warning)
 

@@ -70,7 +70,7 @@ def vm() -> None:
 @format_option
 @click.option("--dry-run", is_flag=True, help="Show every command and change nothing.")
 @click.option("--detailed-exitcode", is_flag=True, help="With --dry-run: 10 if changes are due.")
-@click.option("--explain", is_flag=True, help="Say of each node why it was chosen or not.")
+@click.option("--explain", is_flag=True, help="Say why that size, and why each node or why not.")
 @click.option("--new", is_flag=True, help="Do not resume an unfinished run of the same request.")
 @on_failure_option
 @click.option("--yes", "-y", is_flag=True, help="Do not ask (asked is for more than 20 VMs).")
@@ -94,7 +94,9 @@ def create(
     """
     from pvekit.cli import creating
 
-    request = creating.completed(app, creating.request(asked))
+    request = creating.request(asked)
+    if not yes:
+        request = creating.completed(app, request)
     if dry_run:
         return creating.foresee(
             app, request, form=form, explain=explain, detailed=detailed_exitcode

@@ -15,6 +15,7 @@ from pvekit.journal.store import MANNER
 from pvekit.operations import placement_rules, workload_classes
 from pvekit.sizing import Catalogue, Link, Sized, SizeRequest, choose
 from pvekit.sizing.described import describe
+from pvekit.sizing.workload import OTHER
 from pvekit.vms import decide
 from pvekit.vms.create import Wait
 from pvekit.vms.decide import Wishes
@@ -106,6 +107,19 @@ def sized(
 def untold(config: Config, request: Request) -> tuple[str, ...]:
     """Return the units that a text's workload class counts by and that the text does not tell."""
     return describe(request.workload, workload_classes.known(config)).missing
+
+
+def unnamed(config: Config, request: Request) -> tuple[str, ...]:
+    """Return the workload classes that there are, if a text names none of them."""
+    known = workload_classes.known(config)
+    named = describe(request.workload, known).workload is not None
+    return () if named else tuple(name for name in known if name != OTHER)
+
+
+def is_sized_by_text(request: Request) -> bool:
+    """Whether a text is there, and something is left to be chosen by it."""
+    given = (request.cpus, request.memory_mb, request.disk_gb)
+    return bool(request.workload) and request.size in ("", AUTO_SIZE) and None in given
 
 
 def wishes(

@@ -134,6 +134,8 @@ def preset_answer(need: Need, presets: Mapping[str, Size], catalogue: Catalogue)
         if counted
         else f"preset {workload.preset} for {for_what}: {workload.because}"
     )
+    if left := _left_out(described):
+        because = f"{because}; not told and so not counted: {left}"
     if described.asked:
         size = at_least(replace(size, **described.asked), workload.floor)
         asked = ", ".join(f"{key} {value}" for key, value in described.asked.items())
@@ -166,10 +168,14 @@ def _doubts(need: Need, catalogue: Catalogue) -> list[str]:
     doubts = []
     if described.others:
         doubts.append(f"the text names {', '.join(described.others)}, too: not counted")
-    if described.missing:
-        missing = ", ".join(UNITS[unit] for unit in described.missing)
-        doubts.append(f"the text does not say: {missing}")
+    if left := _left_out(described):
+        doubts.append(f"the text does not say: {left}")
     return doubts
+
+
+def _left_out(described: Described) -> str:
+    """Return the amounts that the class counts by and that the text does not tell."""
+    return ", ".join(UNITS[unit] for unit in described.missing)
 
 
 def _preset(name: str, presets: Mapping[str, Size]) -> Size:

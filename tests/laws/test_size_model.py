@@ -323,26 +323,53 @@ def test_without_a_model_nothing_of_it_is_imported():
 # What a text leaves out is asked for at a terminal
 
 
-@pytest.mark.parametrize(
-    ("model", "terminal", "text"),
-    [
-        ("openai/test", True, "postgres 20 GB, 300 requests per second"),
-        ("openai/test", False, "postgres 20 GB"),
-        ("", True, "postgres 20 GB"),
-    ],
-)
+ASKED = {
+    "postgres 20 GB": ("many\n300\n\n", "postgres 20 GB, 300 requests per second"),
+    "a shop": ("shop\npostgresql\n20\n\n90\n", "a shop, postgresql, 20 GB of data, 90 connections"),
+    "who knows": ("\n", "who knows"),
+    "a cache, redis 2 GB": ("yes\n" * 3, "a cache, redis 2 GB"),
+    "postgres 20 GB, 300 qps, 50 connections": ("", None),
+    "": ("", None),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("model", ["openai/test", ""])
+@pytest.mark.parametrize("terminal", [True, False])
+@pytest.mark.parametrize("text", ASKED)
 def test_what_a_text_leaves_out_is_asked_for(
     site, tmp_path, monkeypatch, capsys, model, terminal, text
 ):
     more = json.dumps({"llm": {"model": model}}) if model else ""
     config = desk_for(site, tmp_path, more=more).config
+    typed, becomes = ASKED[text]
     monkeypatch.setattr(creating, "may_ask", lambda: terminal)
-    monkeypatch.setattr("sys.stdin", io.StringIO("many\n300\n\n"))
+    monkeypatch.setattr("sys.stdin", io.StringIO(typed))
     app = SimpleNamespace(config=config)
-    asked = creating.completed(app, Request(role="db", workload="postgres 20 GB"))
-    assert asked.workload == text
+    asked = creating.completed(app, Request(role="db", workload=text))
+    assert asked.workload == ((terminal and becomes) or text)
     told = capsys.readouterr().err
-    assert told.count("How many requests per second?") == (2 if model and terminal else 0)
+    assert ("?" in told) == bool(terminal and becomes)
+    if text == "postgres 20 GB" and terminal:
+        assert told.count("How many requests per second?") == 2  # "many" is none
+        assert "Expected a number, got 'many'." in told
+
+
+@pytest.mark.parametrize(
+    "given", [{"size": "small"}, {"cpus": 1, "memory_mb": 2048, "disk_gb": 20}]
+)
+def test_nothing_is_asked_where_nothing_is_left_to_choose(site, tmp_path, monkeypatch, given):
+    monkeypatch.setattr(creating, "may_ask", lambda: True)
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    request = Request(role="db", workload="postgres", **given)
+    app = SimpleNamespace(config=desk_for(site, tmp_path).config)
+    assert creating.completed(app, request) == request
+
+
+def test_what_is_assumed_is_said(site, tmp_path):
+    request = replace(AUTO, workload="postgres 20 GB")
+    found = placing.ask(desk_for(site, tmp_path), request).places[0]
+    assert found["source"] == "preset"
+    assert "; not told and so not counted: requests per second, connections" in found["because"]
 
 
 # What may be spent
