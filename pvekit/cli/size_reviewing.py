@@ -37,7 +37,7 @@ REVIEWS = View(
     empty="There is no VM of ours that runs.",
 )
 _TABLE = ("name", "node", "of", "has", "p50", "p95", "p99", "max", "slack", "use", "signs", "fits")
-_WIDE = (*_TABLE, "days", "confidence", "source")
+_WIDE = (*_TABLE, "days", "up", "confidence", "source")
 _NAMED = 5
 _SHOWN = {"cpu": "{:.2f}", "memory": "{:.0f}"}
 _RECOMMENDED = {"cpu": "recommended_cpus", "memory": "recommended_memory_mb"}
@@ -167,6 +167,7 @@ def _lines(finding: Finding, row: Row, blocks: str) -> Iterator[Row]:
             "signs": [sign for sign in row["signs"] if sign in _SIGNS[what]],
             "fits": "" if wanted == has else wanted,
             "days": row["days"] if first else "",
+            "up": row["uptime_days"] if first else "",
             "confidence": row["confidence"] if first else "",
             "source": row["source"] if first else "",
         }

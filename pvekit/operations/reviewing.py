@@ -121,11 +121,11 @@ def _left_out(target: Target, vm: Vm) -> LeftOut:
 def _told(desk: Desk, inventory: Inventory, vms: Sequence[Vm], seconds: int) -> _Told:
     """Ask each node what its VMs used, and what their kernels say, each in one command.
 
-    Where the time that is looked at is short, a second one tells of a week.
+    A second command tells of a week, where another time is looked at: that is what fits by.
     """
     uses, problems = size_history.read(desk, inventory, vms, seconds)
     long, more = (
-        size_history.read(desk, inventory, vms, WEEK) if seconds < WEEK else (uses, problems)
+        size_history.read(desk, inventory, vms, WEEK) if seconds != WEEK else (uses, problems)
     )
     said, silent = _signs(desk, inventory, vms, seconds)
     has = {_key(vm): vm.memory_mb for vm in vms}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -133,6 +134,31 @@ def test_a_node_that_is_silent_is_told_by_the_exit_status(live):
         assert live.pvekit("size", "review", "big").status == 0
     finally:
         live.clear()
+
+
+class Terminal(io.StringIO):
+    """Standard input of somebody who answers."""
+
+    def isatty(self):
+        return True
+
+
+@pytest.mark.parametrize(("answer", "status"), [("n\n", 130), ("", 130)])
+def test_whoever_says_no_keeps_all_as_it_is(live, monkeypatch, answer, status):
+    monkeypatch.setattr(sys, "stdin", Terminal(answer))
+    live.forget()
+    told = live.pvekit("size", "review", "--apply")
+    assert (told.status, live.changes()) == (status, [])
+    assert "Resize 1 VM and restart big? [y/N]" in told.err
+    assert re.search(r"big: VM 210 on pve1: cpus 8 -> \d, memory 8192 -> \d+ MiB", told.err)
+
+
+def test_a_yes_at_the_terminal_allows_restarts(live, monkeypatch):
+    live.must(*BIG, "213", "--name", "asked", "--node", "pve2")
+    monkeypatch.setattr(sys, "stdin", Terminal("y\n"))
+    answer = live.must("size", "review", "asked", "--apply", "--no-wait")
+    assert re.search(r"^asked +213 +pve2 +resize +done", answer.out, re.MULTILINE)
+    live.must("vm", "delete", "asked", "--yes")
 
 
 def test_following_a_review_resizes_in_one_run(live):

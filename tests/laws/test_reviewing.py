@@ -147,7 +147,7 @@ def test_nodes_and_first_sizes_are_summed_up(site, desk):
 
 @BOTH
 @pytest.mark.parametrize("count", [9, pytest.param(100, marks=pytest.mark.slow)])
-@pytest.mark.parametrize(("seconds", "reads"), [(7 * DAY, 1), (DAY, 2)])
+@pytest.mark.parametrize(("seconds", "reads"), [(7 * DAY, 1), (DAY, 2), (30 * DAY, 2)])
 def test_nodes_are_asked_once_for_all_their_vms(site, desk, seconds, reads, count):
     many = f"for i in $(seq 300 {299 + count}); do {{0}} >/dev/null || exit 1; done"
     create = MARK.format("$i", "many-$i")
