@@ -38,6 +38,7 @@ class Part:
 
     ``amounts`` by unit and ``asked`` (``cpus``, ``memory_mb``, ``disk_gb``) are of each VM;
     ``preset`` is a size's name or empty; ``assumed`` says in words what the text left open.
+    ``counted`` is whether the text says how many.
     """
 
     thing: Thing
@@ -47,6 +48,7 @@ class Part:
     asked: Mapping[str, int] = field(default_factory=dict)
     name: str = ""
     assumed: tuple[str, ...] = ()
+    counted: bool = True
 
     @property
     def text(self) -> str:

@@ -183,7 +183,9 @@ def _part(
     known, assumed = _known(amounts, group.thing, catalogue)
     shared, shares = _shared(known, count, told)
     preset = row[of_kind["size"][0]].size if of_kind["size"] else ""
-    part = Part(group.thing, count, preset, shared, asked, name, (*assumed, *shares))
+    told_of = (*assumed, *shares)
+    counted = group.count is not None
+    part = Part(group.thing, count, preset, shared, asked, name, told_of, counted)
     return part, used | named
 
 

@@ -9,6 +9,10 @@ from pvekit.asked.model import Part, Understood, Vocabulary, is_name
 from pvekit.asked.reading import figures
 from pvekit.sizing.workload import OTHER, UNITS, of_role
 
+_TIMES = tuple(
+    many / seconds for many in (1, 1e3, 1e6, 1024, 1 / 1024) for seconds in (1, 60, 3600, 86400)
+)
+"""Thousands and millions, MB and TB as GB, and so many a minute, an hour or a day."""
 _MOST_UNSAID = 12
 """A number that stands in the text in other words than English ones is no higher."""
 
@@ -32,14 +36,25 @@ def _totals(parts: Sequence[Part], text: str, by_words: Understood) -> Iterator[
     words = len(text.split())
     if len(parts) > words:
         yield f"{len(parts)} groups in a text of {words} words"
-    if by_words.unknown or not by_words.parts:
-        return
     there, wanted = _counted(parts), _counted(by_words.parts)
+    if by_words.unknown or not by_words.parts:
+        sure = {each.thing.workload for each in by_words.parts}
+        sure -= {each.thing.workload for each in by_words.parts if not each.counted}
+        for workload in sorted(sure - {""}):
+            if there[workload] > wanted[workload]:
+                yield f"the text asks for {wanted[workload]} of {workload}"
+        return
     if sum(there.values()) != sum(wanted.values()):
         yield f"the text asks for {sum(wanted.values())} machines, not {sum(there.values())}"
     for workload, count in wanted.items():
         if workload and there[workload] != count:
             yield f"the text asks for {count} of {workload}, not {there[workload]}"
+
+
+def _is_said(values: tuple[float, ...], count: int, said: frozenset[float]) -> bool:
+    """Whether a number of the text, in whatever units, may be meant by one of these."""
+    meant = [each * times for each in said for times in _TIMES]
+    return any(abs(value - each) <= each * 0.02 + count for value in values for each in meant)
 
 
 def _counted(parts: Sequence[Part]) -> Counter[str]:
@@ -64,8 +79,9 @@ def _numbers(part: Part, said: frozenset[float], vocabulary: Vocabulary) -> Iter
     if thing.workload and own not in (OTHER, thing.workload):
         yield f"the role {thing.role} is for {own}"
     units = {unit.unit for unit in vocabulary.catalogue[thing.workload or OTHER].units}
-    if part.amounts and not said:
-        yield "the text says no amounts"
+    for unit, value in part.amounts.items():
+        if not _is_said((value, value * part.count), part.count, said):
+            yield f"the text does not say {value:g} {UNITS[unit]}"
     if others := [UNITS[unit] for unit in part.amounts if unit not in units]:
         yield f"it is not sized by {', '.join(others)}: null"
     for key, value in part.asked.items():

@@ -207,6 +207,9 @@ WRONG = {
     "another class": (answer(WEB, {**DATABASE, "workload": "mysql"}), "1 of postgresql, not 0"),
     "more than was asked": (answer(WEB, DATABASE, group("redis")), "4 machines, not 5"),
     "absurd amounts": (answer({**WEB, "requests_per_second": 1e300}, DATABASE), "is not within"),
+    "amounts of its own": (
+        answer({**WEB, "requests_per_second": 90_000}, DATABASE), "does not say 30000 requests"
+    ),
     "negative": (answer({**WEB, "requests_per_second": -5}, DATABASE), "is not within"),
     "a size of its own": (answer({**WEB, "memory_mb": 999_999}, DATABASE), "does not say memory_mb"),
     "a name of its own": (answer({**WEB, "name": "x; rm -rf /"}, DATABASE), "a name does not stand"),
@@ -226,6 +229,16 @@ def test_a_wrong_answer_goes_back_and_then_words_are_read(ask, name):
     assert why in server.asked[1]["messages"][-1]["content"]
     (warned,) = ask.said
     assert warned.endswith("it was read by words instead")
+
+
+def test_words_that_nobody_understands_are_no_way_around_those_that_count(ask):
+    with served(answer({**WEB, "count": 12}, DATABASE)) as server:
+        draft = ask(f"{TEXT} for the shop", server.url)
+    assert "the text asks for 3 of web-server" in server.asked[1]["messages"][-1]["content"]
+    assert (draft.reading.by, told(draft)) == ("words", THREE)
+    with served(answer(group("web-server", requests_per_second=1158))) as server:
+        draft = ask("ein Webserver, 100 million requests a day", server.url)
+    assert draft.reading.by == "model"
 
 
 def test_an_answer_that_was_mended_is_taken(ask):
