@@ -76,7 +76,8 @@ def looked(desk: Desk, chosen: Selection, manner: Manner) -> Found:
     found = reviewing.look(desk, chosen, manner.seconds)
     if manner.plot is not None:
         drawn = reviewing_plots.draw(found, manner.plot)
-        say.note(f"wrote {len(drawn)} charts into {manner.plot}")
+        count = f"{len(drawn)} chart{'s' * (len(drawn) != 1)}"
+        say.note(f"wrote {count} into {manner.plot}" if drawn else "nothing to draw was recorded")
     if not manner.dry_run:
         reviewing_book.keep(desk, found)
     return found
@@ -129,7 +130,7 @@ def _tell(found: Found, form: Form) -> None:
     rows = [line for finding, row in told for line in _lines(finding, row, blocks)]
     _print(rows, _WIDE if wide else _TABLE, form)
     for _, row in told:
-        if wide or row["how"] != "none":
+        if wide or row["how"] != "none" or not row["days"]:
             click.echo(f"{row['name']}: {_effect(row)}{row['because']}")
     click.echo()
     _print([_signed(row) for row in reviewing_rows.nodes(found)], _NODES, form)

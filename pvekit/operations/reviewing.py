@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from pvekit.operations import size_history, workload_classes
 from pvekit.operations.desk import Desk
 from pvekit.operations.listing import rows, vm_of
 from pvekit.operations.reviewing_effects import Effect, effects
+from pvekit.operations.reviewing_resized import made_of, resized
 from pvekit.operations.selecting import ALL, Selection, find
 from pvekit.plan import Ask
 from pvekit.pve import signs
@@ -152,14 +154,26 @@ def _signs(
     }
     answers = gather(desk.site, asks, desk.clock, once=True)
     found: dict[Key, Signs] = {}
-    problems = []
+    problems: list[str] = []
     for alias, domain in by_node:
         answer = answers[alias]
         if isinstance(answer, PvekitError):
             problems.append(f"no signs from guests on {alias}: {answer}")
         else:
             found |= {(domain, vmid): each for vmid, each in answer.items()}
-    return found, tuple(problems)
+    return _of_these_sizes(desk, vms, found), tuple(problems)
+
+
+def _of_these_sizes(
+    desk: Desk, vms: Sequence[Vm], told: Mapping[Key, Signs]
+) -> Mapping[Key, Signs]:
+    """Return what kernels said since their machines have the size that they have."""
+    suffering = [vm for vm in vms if _key(vm) in told and told[_key(vm)].kills]
+    since, now = resized(desk.store, suffering), time.time()
+    kept = dict(told)
+    for vm in suffering:
+        kept[_key(vm)] = told[_key(vm)].within(now - since.get(made_of(vm), 0.0))
+    return kept
 
 
 def _reviewable(vm: Vm, told: _Told, known: Catalogue) -> Reviewable:

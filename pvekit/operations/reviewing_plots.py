@@ -91,12 +91,14 @@ def _plot(axes: Any, series: Series | None, label: str, has: float, wanted: floa
     if wanted != has:
         axes.axhline(wanted, color="tab:green", linestyle="--", label="recommended")
     if series is not None and series.seen:
-        hours = _hours_ago(series)
-        values = [float("nan") if value is None else value for value in series.values]
+        hours = [*_hours_ago(series), 0.0]
+        known = (*series.values, series.values[-1])  # the last step lasts until now
+        values = [float("nan") if value is None else value for value in known]
         axes.plot(hours, values, color="tab:blue", drawstyle="steps-post", label="used")
         axes.set_xlim(max(hours), 0)
     axes.set_ylim(bottom=0)
-    axes.legend(loc="upper left")
+    axes.margins(y=0.15)
+    axes.legend(loc="upper right", ncols=3, fontsize="small")
 
 
 def _hours_ago(series: Series) -> list[float]:

@@ -36,7 +36,7 @@ def _row(finding: Finding) -> dict[str, Any]:
         **_used("memory", review.memory),
         "signs": list(review.signs),
         "oom_kills": told.kills if told else None,
-        "oom_killed": list(told.killed) if told else [],
+        "oom_killed": list(told.names) if told else [],
         "memory_pressure": told.pressure if told else None,
         "uptime_days": round(told.uptime_seconds / DAY, 2) if told else None,
         "days": round(review.days, 2),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pvekit.pve.numbers import whole
@@ -22,34 +22,54 @@ _MOST_NAMES = 3
 _TIME = r"([0-9]{1,12}\.[0-9]{1,9})"
 _UPTIME = re.compile(rf"{_TIME} {_TIME}")
 _PRESSURE = re.compile(rf"full avg10={_TIME} avg60={_TIME} avg300={_TIME} total=[0-9]{{1,20}}")
-_JOURNAL = re.compile(rf"{_TIME} \S{{1,64}} kernel: (.*)")
-_DMESG = re.compile(rf"\[ {{0,12}}{_TIME}\] (.*)")
+_MESSAGE = re.compile(rf"\[ {{0,12}}{_TIME}\] (?:\S{{1,64}} kernel: )?(.*)")
+_UNSAFE = re.compile(r"[^A-Za-z0-9_.:/+-]")
 _KILLED = re.compile(
     r"(Out of memory|Memory cgroup out of memory): Kill(?:ed)? process [0-9]{1,10} \((.{1,15}?)\)"
 )
 
 
 @dataclass(frozen=True)
-class Signs:
-    """What a guest's kernel says.
+class Kill:
+    """A process that a kernel killed because its machine's memory was used up."""
 
-    ``kills`` is how many processes it killed because the guest's memory was used up, ``killed``
-    are names of some; ``cgroup_kills`` how many because a limit inside the guest was reached.
+    seconds_ago: float
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class Signs:
+    """What a guest's kernel says, of this boot.
+
+    ``cgroup_kills`` is how many processes were killed because a limit inside the guest was reached.
     ``pressure`` is the part of the last five minutes in which all tasks waited for memory, in
     percent, None where the kernel does not tell.
     """
 
     uptime_seconds: float
-    kills: int = 0
+    killed: tuple[Kill, ...] = ()
     cgroup_kills: int = 0
-    killed: tuple[str, ...] = ()
     pressure: float | None = None
+
+    @property
+    def kills(self) -> int:
+        """How many processes were killed because the guest's memory was used up."""
+        return len(self.killed)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What some of them were called."""
+        return tuple(dict.fromkeys(each.name for each in self.killed if each.name))[:_MOST_NAMES]
+
+    def within(self, seconds: float) -> Signs:
+        """Return the same without those that were killed longer ago."""
+        return replace(self, killed=tuple(e for e in self.killed if e.seconds_ago <= seconds))
 
 
 def query(vmids: tuple[int, ...], seconds: int) -> Query[Mapping[int, Signs]]:
     """Return the question what these VMs' kernels say of so many seconds, one for a whole node."""
     patience = _PATIENCE + (len(vmids) // _AT_ONCE) * _SECONDS_EACH
-    command = script("signs", seconds, *vmids, timeout=patience)
+    command = script("signs", *vmids, timeout=patience)
     return Query(command, lambda out: parse(out, seconds))
 
 
@@ -85,41 +105,28 @@ def _signs(lines: list[str], seconds: int) -> Signs | None:
         return None
     uptime = float(up[1])
     waits = next((found for line in lines if (found := _PRESSURE.fullmatch(line))), None)
-    kills, of_cgroups, names = _kills(_messages(lines, uptime - seconds))
-    pressure = min(100.0, float(waits[3])) if waits else None
-    return Signs(uptime, kills, of_cgroups, names, pressure)
+    told = (found for line in lines if (found := _MESSAGE.fullmatch(line)))
+    ages = [(max(0.0, uptime - float(each[1])), each[2]) for each in told]
+    recent = [(ago, text) for ago, text in ages if ago <= seconds]
+    return Signs(
+        uptime,
+        killed=_killed(recent, "Out of memory", of_all=True),
+        cgroup_kills=len(_killed(recent, "Memory cgroup out of memory", of_all=False)),
+        pressure=min(100.0, float(waits[3])) if waits else None,
+    )
 
 
-def _messages(lines: Iterable[str], after: float) -> list[str]:
-    """Return the kernel's messages; those of ``dmesg`` are from the boot on, and may be older."""
-    found = []
-    for line in lines:
-        recent = _JOURNAL.fullmatch(line)
-        since_boot = _DMESG.fullmatch(line)
-        if since_boot and float(since_boot[1]) >= after:
-            recent = since_boot
-        if recent:
-            found.append(recent[2])
-    return found
-
-
-def _kills(messages: Iterable[str]) -> tuple[int, int, tuple[str, ...]]:
-    """Count processes killed for the guest's memory, and for a cgroup's; some names of the first.
+def _killed(messages: Iterable[tuple[float, str]], what: str, *, of_all: bool) -> tuple[Kill, ...]:
+    """Return the processes that were killed, of all or of a cgroup's.
 
     A line may be cut off or be lost, so what the kernel said before it killed counts, too.
     """
-    kills = announced = of_cgroups = announced_of_cgroups = 0
-    names: dict[str, None] = {}
-    for message in messages:
-        if killed := _KILLED.match(message):
-            if killed[1] == "Out of memory":
-                kills += 1
-                names[re.sub(r"[^A-Za-z0-9_.:/+-]", "?", killed[2])] = None
-            else:
-                of_cgroups += 1
-        elif message.startswith("oom-kill:"):
-            whole_guest = ",global_oom" in message
-            announced += whole_guest
-            announced_of_cgroups += not whole_guest
-    kept = tuple(names)[:_MOST_NAMES]
-    return max(kills, announced), max(of_cgroups, announced_of_cgroups), kept
+    killed: list[Kill] = []
+    announced: list[Kill] = []
+    for ago, message in messages:
+        told = _KILLED.match(message)
+        if told and told[1] == what:
+            killed.append(Kill(ago, _UNSAFE.sub("?", told[2])))
+        elif message.startswith("oom-kill:") and (",global_oom" in message) is of_all:
+            announced.append(Kill(ago))
+    return tuple(killed if len(killed) >= len(announced) else announced)

@@ -185,9 +185,10 @@ def _memory_mb(machine: Reviewable, found: Recommendation | None) -> tuple[int, 
     if wanted == memory_steps(has):  # what stays is rounded up, too
         wanted = has
     if told and told.kills:
-        whom = f" ({', '.join(told.killed)})" if told.killed else ""
+        whom = f" ({', '.join(told.names)})" if told.names else ""
         grown = max(wanted, memory_steps(has * GROWN_FOR_OOM))
-        return grown, f"the kernel killed {told.kills} processes{whom} for want of memory"
+        count = f"{told.kills} process{'es' * (told.kills > 1)}"
+        return grown, f"the kernel killed {count}{whom} for want of memory"
     if wanted >= has:
         return wanted, ""
     if told and told.pressure:

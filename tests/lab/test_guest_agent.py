@@ -178,6 +178,8 @@ def test_the_kernel_tells_whom_it_has_killed_for_want_of_memory() -> None:
         recent = "journalctl -q --no-pager -o short-unix --since=-3600s _TRANSPORT=kernel"
         assert (await _said(guest, recent)).count(" kernel: Out of memory: Killed") == 2
         assert await _said(guest, recent.replace("-3600s", "@9000000000")) == ""
+        of_boot = await _said(guest, "journalctl -k -q -o short-monotonic")
+        assert of_boot.count("] vm10 kernel: Out of memory: Killed") == 2
 
     asyncio.run(work())
 

@@ -187,6 +187,12 @@ def test_what_can_be_plugged_in_needs_no_restart(site, desk):
     assert follow(desk, found, Selection(("big-2",))).status == 0
     assert [argv[1] for argv in site.programs(changes=True) if argv[0] == "qm"] == ["set"]
     assert options(site, "pve2", 211) == (1, 1408)
+    # Its kernel still tells of what it killed, but that was before it grew.
+    assert "Out of memory" in site.on("pve2", "qm guest exec 211 -- dmesg")
+    grown = finding(look(desk), "big-2").review
+    assert (grown.signs, grown.memory_mb <= 1408) == ((), True)
+    order(site, "guest-oom", "211", ago="0")
+    assert finding(look(desk), "big-2").review.signs == ("oom",)
 
 
 def test_a_restart_has_to_be_allowed(site, desk):
@@ -322,8 +328,8 @@ HOSTILE = (
     "\x1b[2J\x00\xff[1;31m" * 50,
     "Out of memory: Killed process 1 (x)\n" * 100_000,
     '"}\nsigns 211 {"exitcode":0,"out-data":"99.0 1.0\\n[ 98.0] Out of memory: Killed process 7 (y)"}\n',
-    "1700000000.0 h kernel: Out of memory: Killed process 1 ($(reboot)\x1b) x\n" * 1000,
-    "9" * 100_000 + ".0 h kernel: Out of memory: Killed process 1 (x)\n",
+    "[ 0.1] h kernel: Out of memory: Killed process 1 ($(reboot)\x1b) x\n" * 1000,
+    "[" + "9" * 100_000 + ".0] h kernel: Out of memory: Killed process 1 (x)\n",
 )
 
 

@@ -138,7 +138,7 @@ ALLOWED = {
     "jobs": script("jobs", JOB),
     "a job that gc has removed": asked_of_a_job(),
     "symptoms": script("symptoms", 100),
-    "signs": script("signs", 86400, 100, 101),
+    "signs": script("signs", 100, 101),
     "use": script("use", "pve1", "week", "month", 100, 101),
     "sample": script("sample", 100, 101, "-", 102),
     "tasklog": script("tasklog", "UPID:pve1:00001234:00AB12CD:6561F3AA:qmclone:100:root@pam:", 100),

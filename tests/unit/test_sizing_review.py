@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pvekit.pve import signs
-from pvekit.pve.signs import Signs
+from pvekit.pve.signs import Kill, Signs
 from pvekit.sizing import Allocation, Demand, Series, Size
 from pvekit.sizing.history import memory_steps
 from pvekit.sizing.review import Review, Reviewable, lately, review
@@ -18,7 +18,7 @@ STEP = 1800
 DAY = 48
 HAS = Allocation(4, 4096)
 QUIET = Signs(1e6, pressure=0.0)
-OOM = Signs(1e6, kills=2, killed=("java",))
+OOM = Signs(1e6, killed=(Kill(60.0, "java"), Kill(61.0, "java")))
 
 
 def demand(cpu, memory, days=14):
@@ -184,10 +184,10 @@ def told(*lines):
 
 
 def test_kills_are_counted_from_either_log():
-    assert told(f"1700000000.000001 web kernel: {KILLED}").kills == 1
+    assert told(f"[ 4000.000001] web kernel: {KILLED}").kills == 1
     assert told(f"[ 4000.000000] {KILLED}", f"[ 4001.000000] {KILLED}").kills == 2
     old = "Out of memory: Kill process 9 (my sql) score 900 or sacrifice child"
-    assert told(f"[ 4000.000000] {old}").killed == ("my?sql",)
+    assert told(f"[ 4000.000000] {old}").names == ("my?sql",)
     only = "oom-kill:constraint=CONSTRAINT_NONE,nodemask=(null),global_oom,task=x"
     assert told(f"[ 4000.000000] {only}").kills == 1
 
@@ -196,9 +196,15 @@ def test_what_was_killed_before_the_time_that_is_looked_at_does_not_count():
     assert told(f"[ 1399.000000] {KILLED}").kills == 0
 
 
+def test_what_was_killed_before_the_size_was_changed_says_nothing_of_it():
+    found = told(f"[ 4000.000000] {KILLED}", f"[ 4990.000000] {KILLED}")
+    assert found.killed == (Kill(1000.0, "java"), Kill(10.0, "java"))
+    assert (found.within(100).kills, found.within(5).kills) == (1, 0)
+
+
 def test_a_cgroup_out_of_memory_is_told_apart():
     found = told(f"[ 4000.000000] Memory cgroup {KILLED.replace('Out', 'out')}")
-    assert (found.kills, found.cgroup_kills, found.killed) == (0, 1, ())
+    assert (found.kills, found.cgroup_kills, found.names) == (0, 1, ())
 
 
 def test_pressure_is_that_of_all_tasks_over_five_minutes():

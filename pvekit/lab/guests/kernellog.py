@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from pvekit.lab.faults import Fault, Faults
@@ -89,6 +89,10 @@ async def dmesg(log: KernelLog, process: Process) -> int:
     return 0
 
 
+_STAMPS: Mapping[str, Callable[[KernelLog, float], str]] = {
+    "short-unix": lambda _, when: f"{when:.6f}",
+    "short-monotonic": lambda log, when: f"[{when - log.machine.booted:12.6f}]",
+}
 _KERNELS = frozenset({"-k", "--dmesg", "_TRANSPORT=kernel"})
 _JOURNALCTL = grammar(
     "-k=kernel --dmesg=kernel -q=quiet --quiet=quiet --no-pager=bare -b=boot --boot=boot -o=output="
@@ -110,10 +114,11 @@ async def journalctl(log: KernelLog, process: Process) -> int:
         found = found[-int(words.last("lines")) :]
     if not found and not words.has("quiet"):
         await process.say("-- No entries --\n")
-    if words.last("output") != "short-unix" and found:
+    stamp = _STAMPS.get(words.last("output"))
+    if stamp is None:
         raise NotSimulated(f"journalctl -o {words.last('output')}")
     for when, line in found:
-        await process.say(f"{when:.6f} {log.machine.hostname} kernel: {line}\n")
+        await process.say(f"{stamp(log, when)} {log.machine.hostname} kernel: {line}\n")
     return 0
 
 

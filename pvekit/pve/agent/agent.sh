@@ -213,7 +213,7 @@ script_ok() {
       [ "${2-}" = - ] || url "$2"
       [ "${3-}" = - ] || base64_text "$3"
       ;;
-    signs) number "${1-}" && shift && for each; do vmid "$each"; done ;;
+    signs) for each; do vmid "$each"; done ;;
     use)
       word "${1-}"
       one_of "${2-}" hour day week month year
