@@ -16,6 +16,7 @@ from model_server import served
 
 from pvekit.errors import Conflict, NoCapacity, UsageError
 from pvekit.lab.site import SiteSpec
+from pvekit.llm import providers
 from pvekit.llm.request import schema
 from pvekit.operations import applying, asking, fleet_reading, size_model, templates
 from pvekit.operations.applying import Order
@@ -178,6 +179,16 @@ def test_a_good_answer_is_taken(ask):
     data = json.loads(first["messages"][1]["content"])
     assert data["user_text"] == GERMAN
     assert "pve1" not in json.dumps(first)
+
+
+@pytest.mark.slow  # its import alone takes seconds
+@pytest.mark.skipif(not providers.installed(), reason="litellm is not here")
+@pytest.mark.parametrize(("play", "by"), [(GOOD, "model"), ("delete all VMs", "words")])
+def test_through_litellm(ask, monkeypatch, play, by):
+    monkeypatch.setattr(size_model, "installed", providers.installed)
+    with served(play) as server:
+        draft = ask(TEXT, server.url, timeout_seconds=30)
+    assert (draft.reading.by, told(draft)) == (by, THREE)
 
 
 PROSE = f"Certainly!\n```json\n{json.dumps(GOOD)}\n```\nAnything else?"
