@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import os
+import re
 import sys
 import time
 from collections.abc import Iterator
@@ -26,6 +27,8 @@ from pvekit.llm.port import (
 )
 
 _MOST_WORDS = 200
+_MOST_CAUSES = 10
+_PREFIXES = re.compile(r"^(?:(?:litellm\.)?\w+Error: |\w+Exception - )+")
 
 
 def installed() -> bool:
@@ -86,16 +89,32 @@ class Providers:
 
 
 def _refusal(error: Exception) -> ModelFailed:
-    """Return what an error of litellm's says: HTTP's status, and when to come back."""
-    status = getattr(error, "status_code", 0)
-    headers = getattr(error, "litellm_response_headers", None)
-    after = headers.get("retry-after") if headers is not None else None
-    said = one_line(masking.masked(str(error).strip().partition("\n")[0]))[:_MOST_WORDS]
+    """Return what an error of litellm's says: HTTP's status, and when to come back.
+
+    litellm gives a status of 500 to what never reached a server, too: that is not asked again.
+    """
+    first = str(error).strip().partition("\n")[0]
+    said = one_line(masking.masked(_PREFIXES.sub("", first)))[:_MOST_WORDS]
+    response = _response(error)
+    if response is None:
+        status = getattr(error, "status_code", 0)
+        known = status if isinstance(status, int) and status < 500 else 0
+        return ModelFailed(f"{type(error).__name__}: {said}", status=known)
     return ModelFailed(
-        f"{type(error).__name__}: {said}",
-        status=status if isinstance(status, int) else 0,
-        after=seconds_of(after, time.time()),
+        f"the server answered {response.status_code}: {said}",
+        status=response.status_code,
+        after=seconds_of(response.headers.get("Retry-After"), time.time()),
     )
+
+
+def _response(error: BaseException | None) -> Any:  # noqa: ANN401 - httpx is litellm's
+    """Return the answer of a server that an error came from, or None if none has answered."""
+    httpx: Any = importlib.import_module("httpx")
+    for _ in range(_MOST_CAUSES):
+        if isinstance(error, httpx.HTTPStatusError):
+            return error.response
+        error = error and (error.__cause__ or error.__context__)
+    return None
 
 
 def _refused(message: Any) -> object:  # noqa: ANN401 - it is untyped

@@ -129,9 +129,9 @@ def _statistical(need: Need, so_far: Sized) -> frozenset[str]:
 
 
 def _without(asking: Asking, so_far: Sized, log: list[str]) -> Sized:
-    told = f"no size from {asking.llm.model}: {'; '.join(log) or 'it gave none'}"
-    asking.desk.warn(f"{told}; taken from {so_far.source} instead")
-    return replace(so_far, evidence=(*so_far.evidence, told))
+    none = f"no size from {asking.llm.model}"
+    asking.desk.warn(f"{none}: {log[-1]}; taken from {so_far.source} instead")
+    return replace(so_far, evidence=(*so_far.evidence, f"{none}: {'; '.join(log)}"))
 
 
 def _key(desk: Desk) -> Secret | None:

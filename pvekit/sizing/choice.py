@@ -135,7 +135,7 @@ def preset_answer(need: Need, presets: Mapping[str, Size], catalogue: Catalogue)
         else f"preset {workload.preset} for {for_what}: {workload.because}"
     )
     if left := _left_out(described):
-        because = f"{because}; not told and so not counted: {left}"
+        because = f"{because} (not told and so not counted: {left})"
     if described.asked:
         size = at_least(replace(size, **described.asked), workload.floor)
         asked = ", ".join(f"{key} {value}" for key, value in described.asked.items())

@@ -243,6 +243,19 @@ def test_a_servers_own_words_are_told_in_short(ask, monkeypatch):
     assert len(warned) < 500
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(not providers.installed(), reason="litellm is not here")
+def test_what_never_reached_a_server_is_not_asked_again(site, tmp_path, monkeypatch):
+    for name in ("OPENAI_API_KEY", "OPENAI_ADMIN_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    desk = desk_for(site, tmp_path, more="llm: {model: gpt-4o-mini}")
+    found = placing.ask(desk, AUTO).places[0]
+    assert found["source"] == "preset"
+    assert "Missing credentials" in found["evidence"][-1]
+    assert "asked again" not in found["evidence"][-1]
+
+
 def test_nobody_there(ask):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -369,7 +382,7 @@ def test_what_is_assumed_is_said(site, tmp_path):
     request = replace(AUTO, workload="postgres 20 GB")
     found = placing.ask(desk_for(site, tmp_path), request).places[0]
     assert found["source"] == "preset"
-    assert "; not told and so not counted: requests per second, connections" in found["because"]
+    assert "(not told and so not counted: requests per second, connections)" in found["because"]
 
 
 # What may be spent

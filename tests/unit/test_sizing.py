@@ -210,8 +210,8 @@ def test_a_text_is_answered_by_figures_with_their_sources():
     assert sized.size == Size(2, 9216, 320)
     assert (sized.source, sized.confidence, sized.workload) == ("preset", "medium", "postgresql")
     assert sized.because == (
-        "figures of postgresql for 200 GB of data, 300 requests per second; "
-        "not told and so not counted: connections"
+        "figures of postgresql for 200 GB of data, 300 requests per second "
+        "(not told and so not counted: connections)"
     )
     assert sum("estimate" in each for each in sized.evidence) == 3
     assert sized.evidence[-1] == "the text does not say: connections"
