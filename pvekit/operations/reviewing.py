@@ -2,32 +2,23 @@
 
 from __future__ import annotations
 
-import time
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pvekit.errors import PvekitError
 from pvekit.inventory.model import Inventory, Vm
-from pvekit.operations import size_history, workload_classes
+from pvekit.operations import workload_classes
 from pvekit.operations.desk import Desk
 from pvekit.operations.listing import rows, vm_of
 from pvekit.operations.reviewing_effects import Effect, effects
-from pvekit.operations.reviewing_resized import made_of, resized
+from pvekit.operations.reviewing_reading import Key, Told, key_of, read
 from pvekit.operations.selecting import ALL, Selection, find
-from pvekit.plan import Ask
-from pvekit.pve import signs
 from pvekit.pve.signs import Signs
-from pvekit.pve.use import WEEK
-from pvekit.run.gather import gather
-from pvekit.sizing.demand import Allocation, Demand
-from pvekit.sizing.review import Review, Reviewable, lately, review
+from pvekit.sizing.demand import DAY_SECONDS, Allocation, Demand
+from pvekit.sizing.review import Review, Reviewable, review
 from pvekit.sizing.size import Size
 from pvekit.sizing.workload import Catalogue, of_role
 from pvekit.vms.power import Target
-
-Key = tuple[str, int]
-"""A VM by its domain and vmid."""
 
 
 @dataclass(frozen=True)
@@ -77,16 +68,6 @@ class Found:
         return not (silent or self.problems)
 
 
-@dataclass(frozen=True)
-class _Told:
-    """What nodes and guests said of VMs, and what some nodes did not."""
-
-    lately: Mapping[Key, Demand]
-    long: Mapping[Key, Demand]
-    signs: Mapping[Key, Signs]
-    problems: tuple[str, ...]
-
-
 def look(desk: Desk, wanted: Selection, seconds: int) -> Found:
     """Review the VMs of ours that run; those that do not are left out. Sends no change.
 
@@ -98,12 +79,12 @@ def look(desk: Desk, wanted: Selection, seconds: int) -> Found:
     targets = find(inventory, wanted)
     pairs = [(each, vm_of(inventory, each)) for each in targets]
     running = [(each, vm) for each, vm in pairs if vm.running]
-    told = _told(desk, inventory, [vm for _, vm in running], seconds)
+    told = read(desk, inventory, [vm for _, vm in running], seconds)
     known = workload_classes.known(desk.config)
     reviews = [review(_reviewable(vm, told, known)) for _, vm in running]
     after = effects(desk, inventory, [vm for _, vm in running], reviews)
     findings = tuple(
-        Finding(target, vm, _of(told.lately, vm), told.signs.get(_key(vm)), fitted, effect)
+        Finding(target, vm, _of(told.lately, vm), told.signs.get(key_of(vm)), fitted, effect)
         for (target, vm), (fitted, effect) in zip(running, after, strict=True)
     )
     left = tuple(_left_out(each, vm) for each, vm in pairs if not vm.running)
@@ -120,71 +101,16 @@ def _left_out(target: Target, vm: Vm) -> LeftOut:
     return LeftOut(target.name, target.vmid, target.node, why, silent=vm.running is None)
 
 
-def _told(desk: Desk, inventory: Inventory, vms: Sequence[Vm], seconds: int) -> _Told:
-    """Ask each node what its VMs used, and what their kernels say, each in one command.
-
-    A second command tells of a week, where another time is looked at: that is what fits by.
-    """
-    uses, problems = size_history.read(desk, inventory, vms, seconds)
-    long, more = (
-        size_history.read(desk, inventory, vms, WEEK) if seconds != WEEK else (uses, problems)
-    )
-    said, silent = _signs(desk, inventory, vms, seconds)
-    has = {_key(vm): vm.memory_mb for vm in vms}
-    recent = {key: size_history.demand(each, has[key]) for key, each in uses.items()}
-    return _Told(
-        {key: lately(each, seconds) for key, each in recent.items()},
-        {key: size_history.demand(each, has[key]) for key, each in long.items()},
-        said,
-        tuple(dict.fromkeys((*problems, *more, *silent))),
-    )
-
-
-def _signs(
-    desk: Desk, inventory: Inventory, vms: Sequence[Vm], seconds: int
-) -> tuple[Mapping[Key, Signs], tuple[str, ...]]:
-    by_node: dict[tuple[str, str], list[int]] = defaultdict(list)
-    for vm in vms:
-        node = inventory.node_of(vm)
-        if node is not None and node.configured and node.online and vm.has_agent:
-            by_node[node.alias, vm.domain].append(vm.vmid)
-    asks = {
-        alias: Ask(alias, signs.query(tuple(vmids), seconds))
-        for (alias, _), vmids in by_node.items()
-    }
-    answers = gather(desk.site, asks, desk.clock, once=True)
-    found: dict[Key, Signs] = {}
-    problems: list[str] = []
-    for alias, domain in by_node:
-        answer = answers[alias]
-        if isinstance(answer, PvekitError):
-            problems.append(f"no signs from guests on {alias}: {answer}")
-        else:
-            found |= {(domain, vmid): each for vmid, each in answer.items()}
-    return _of_these_sizes(desk, vms, found), tuple(problems)
-
-
-def _of_these_sizes(
-    desk: Desk, vms: Sequence[Vm], told: Mapping[Key, Signs]
-) -> Mapping[Key, Signs]:
-    """Return what kernels said since their machines have the size that they have."""
-    suffering = [vm for vm in vms if _key(vm) in told and told[_key(vm)].kills]
-    since, now = resized(desk.store, suffering), time.time()
-    kept = dict(told)
-    for vm in suffering:
-        kept[_key(vm)] = told[_key(vm)].within(now - since.get(made_of(vm), 0.0))
-    return kept
-
-
-def _reviewable(vm: Vm, told: _Told, known: Catalogue) -> Reviewable:
+def _reviewable(vm: Vm, told: Told, known: Catalogue) -> Reviewable:
     limit = _limit(vm)
     return Reviewable(
         has=Allocation(min(vm.cpus, limit or vm.cpus), vm.memory_mb),
         lately=_of(told.lately, vm),
         demand=_of(told.long, vm),
-        signs=told.signs.get(_key(vm)),
+        signs=told.signs.get(key_of(vm)),
         floor=_floor(vm, known),
         behind_limit=vm.cpus if 0 < limit < vm.cpus else 0,
+        sized_days=told.sized_seconds.get(key_of(vm), math.inf) / DAY_SECONDS,
     )
 
 
@@ -203,9 +129,5 @@ def _floor(vm: Vm, known: Catalogue) -> Size:
     return of_role(known, mark.role if mark else "").floor
 
 
-def _key(vm: Vm) -> Key:
-    return vm.domain, vm.vmid
-
-
 def _of(demands: Mapping[Key, Demand], vm: Vm) -> Demand:
-    return demands.get(_key(vm), Demand())
+    return demands.get(key_of(vm), Demand())

@@ -17,7 +17,7 @@ from pvekit.sizing.demand import (
     Series,
     evidence,
 )
-from pvekit.sizing.history import memory_steps, recommend
+from pvekit.sizing.history import ENOUGH_DAYS, memory_steps, recommend
 from pvekit.sizing.size import Size
 
 Sign = Literal["oom", "cgroup-oom", "memory-pressure", "memory-saturated", "cpu-saturated"]
@@ -32,7 +32,7 @@ GROWN_FOR_OOM = 1.3
 NO_FLOOR = Size(1, 512, 1)
 
 _MOST_SATURATED = 100
-_ENOUGH_DAYS = 1.0
+_FEW_DAYS = 1.0
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,8 @@ class Reviewable:
 
     ``lately`` is what it used in the time that is looked at, ``demand`` what is known in all.
     ``behind_limit`` are its virtual CPUs where a limit lets it use only a part of them, 0 without
-    one. Below ``floor``, that of its workload class, nothing shrinks.
+    one. Below ``floor``, that of its workload class, nothing shrinks. ``sized_days`` is for how
+    many days it has had this size, as far as that is known.
     """
 
     has: Allocation
@@ -62,6 +63,7 @@ class Reviewable:
     signs: Signs | None = None
     floor: Size = NO_FLOOR
     behind_limit: int = 0
+    sized_days: float = math.inf
 
 
 @dataclass(frozen=True)
@@ -101,8 +103,9 @@ def lately(demand: Demand, seconds: float) -> Demand:
 def review(machine: Reviewable) -> Review:
     """Review one machine. Pure and deterministic.
 
-    Memory never shrinks below the highest use that was seen, nor where tasks waited for it; CPUs
-    never by less than a day of samples. A kernel that killed for want of memory makes it grow.
+    Memory never shrinks below the highest use that was seen, nor where tasks waited for it, nor
+    within a week of a change; CPUs never by less than a day of samples. A kernel that killed for
+    want of memory makes it grow.
     """
     cpu = _cpu(machine)
     memory = _memory(machine)
@@ -172,7 +175,7 @@ def _cpus(machine: Reviewable, found: Recommendation | None) -> tuple[int, str]:
         )
     if wanted >= has:
         return wanted, ""
-    if machine.demand.cpu is None or machine.demand.cpu.days < _ENOUGH_DAYS:
+    if machine.demand.cpu is None or machine.demand.cpu.days < _FEW_DAYS:
         return has, "CPUs stay: there is less than a day of samples"
     least = min(has, machine.floor.cpus)
     return _floored(wanted, least, f"no fewer CPUs than {least}, the least of its workload class")
@@ -193,6 +196,8 @@ def _memory_mb(machine: Reviewable, found: Recommendation | None) -> tuple[int, 
         return wanted, ""
     if told and told.pressure:
         return has, f"memory stays: tasks waited for it {told.pressure:g} % of the time"
+    if machine.sized_days < ENOUGH_DAYS:
+        return has, f"memory stays: it has been {has} MiB for fewer than {ENOUGH_DAYS:g} days"
     peak = max(_peak(machine.demand.memory), _peak(machine.lately.memory))
     if memory_steps(peak) > wanted:
         return min(has, memory_steps(peak)), f"no less memory than the {peak:.0f} MiB that it used"
@@ -207,4 +212,4 @@ def _floored(wanted: int, least: int, because: str) -> tuple[int, str]:
 def _confidence(machine: Reviewable, found: Recommendation | None) -> Confidence:
     known = (machine.demand.cpu, machine.demand.memory)
     days = max((series.days for series in known if series), default=0.0)
-    return found.confidence if found and days >= _ENOUGH_DAYS else "low"
+    return found.confidence if found and days >= _FEW_DAYS else "low"

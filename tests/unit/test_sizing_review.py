@@ -97,6 +97,14 @@ def test_nothing_shrinks_below_the_floor_of_its_class_nor_grows_to_it():
     assert (below.cpus, below.memory_mb) == (1, 1100)
 
 
+@pytest.mark.parametrize(("days", "shrinks"), [(0.5, False), (6.9, False), (7.1, True)])
+def test_memory_that_was_changed_does_not_shrink_within_a_week(days, shrinks):
+    found = reviewed(sized_days=days)
+    assert (found.memory_mb < 4096) is shrinks
+    assert ("it has been 4096 MiB for fewer than 7 days" in found.because) is not shrinks
+    assert reviewed(sized_days=days, told=OOM).memory_mb > 4096
+
+
 def test_a_limit_on_cpus_is_left_to_who_set_it():
     found = reviewed(has=Allocation(1.5, 4096), behind_limit=4)
     assert found.cpus == 4

@@ -1,0 +1,95 @@
+"""What nodes and guests say of VMs that are reviewed: one command per node for each question."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from pvekit.errors import PvekitError
+from pvekit.inventory.model import Inventory, Vm
+from pvekit.operations import size_history
+from pvekit.operations.desk import Desk
+from pvekit.operations.reviewing_resized import made_of, resized
+from pvekit.plan import Ask
+from pvekit.pve import signs
+from pvekit.pve.signs import Signs
+from pvekit.pve.use import WEEK
+from pvekit.run.gather import gather
+from pvekit.sizing.demand import Demand
+from pvekit.sizing.review import lately
+
+Key = tuple[str, int]
+"""A VM by its domain and vmid."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """What nodes and guests said of VMs, and what some nodes did not.
+
+    ``lately`` is of the time that is looked at, ``long`` of a week, ``signs`` of the size that a VM
+    has. ``sized_seconds`` says for how long it has had that, if runs of this machine gave it.
+    """
+
+    lately: Mapping[Key, Demand]
+    long: Mapping[Key, Demand]
+    signs: Mapping[Key, Signs]
+    sized_seconds: Mapping[Key, float]
+    problems: tuple[str, ...]
+
+
+def key_of(vm: Vm) -> Key:
+    """Return what tells a VM from all others of a site."""
+    return vm.domain, vm.vmid
+
+
+def read(desk: Desk, inventory: Inventory, vms: Sequence[Vm], seconds: int) -> Told:
+    """Ask each node what its VMs used, and what their kernels say, each in one command.
+
+    A second command tells of a week, where another time is looked at: that is what fits by.
+    """
+    uses, problems = size_history.read(desk, inventory, vms, seconds)
+    long, more = (
+        size_history.read(desk, inventory, vms, WEEK) if seconds != WEEK else (uses, problems)
+    )
+    said, silent = _signs(desk, inventory, vms, seconds)
+    has = {key_of(vm): vm.memory_mb for vm in vms}
+    recent = {key: size_history.demand(each, has[key]) for key, each in uses.items()}
+    sized = _sized_seconds(desk, vms)
+    return Told(
+        {key: lately(each, seconds) for key, each in recent.items()},
+        {key: size_history.demand(each, has[key]) for key, each in long.items()},
+        {key: each.within(sized.get(key, seconds)) for key, each in said.items()},
+        sized,
+        tuple(dict.fromkeys((*problems, *more, *silent))),
+    )
+
+
+def _sized_seconds(desk: Desk, vms: Sequence[Vm]) -> Mapping[Key, float]:
+    since, now = resized(desk.store, vms), time.time()
+    return {key_of(vm): max(0.0, now - since[made_of(vm)]) for vm in vms if made_of(vm) in since}
+
+
+def _signs(
+    desk: Desk, inventory: Inventory, vms: Sequence[Vm], seconds: int
+) -> tuple[Mapping[Key, Signs], tuple[str, ...]]:
+    by_node: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for vm in vms:
+        node = inventory.node_of(vm)
+        if node is not None and node.configured and node.online and vm.has_agent:
+            by_node[node.alias, vm.domain].append(vm.vmid)
+    asks = {
+        alias: Ask(alias, signs.query(tuple(vmids), seconds))
+        for (alias, _), vmids in by_node.items()
+    }
+    answers = gather(desk.site, asks, desk.clock, once=True)
+    found: dict[Key, Signs] = {}
+    problems: list[str] = []
+    for alias, domain in by_node:
+        answer = answers[alias]
+        if isinstance(answer, PvekitError):
+            problems.append(f"no signs from guests on {alias}: {answer}")
+        else:
+            found |= {(domain, vmid): each for vmid, each in answer.items()}
+    return found, tuple(problems)
