@@ -73,7 +73,8 @@ class History:
         reasons = [*(each.because for each in told), f"{' and '.join(kept)} of {so_far.because}"]
         evidence = (*(line for each in told for line in each.evidence), *so_far.evidence, *problems)
         confidence = min((each.confidence for each in told), key=_RANK.index)
-        return Sized(size, "history", "; ".join(reasons), evidence, confidence, so_far.workload)
+        because, measured = "; ".join(reasons), frozenset(numbers)
+        return Sized(size, "history", because, evidence, confidence, so_far.workload, measured)
 
     def used(self, need: Need) -> tuple[tuple[Vm, Demand], ...]:
         """Return the similar VMs of which something is known, each with what it has used."""

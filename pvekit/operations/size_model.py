@@ -112,7 +112,7 @@ def _told(asking: Asking, need: Need, so_far: Sized) -> Told:
     sizes = asking.desk.config.sizes
     within = bounds(
         so_far.size,
-        statistical=_statistical(need, so_far),
+        statistical=counted_of(need) | so_far.measured,
         small=sizes["small"],
         large=sizes["large"],
         floor=need.workload.floor,
@@ -120,12 +120,6 @@ def _told(asking: Asking, need: Need, so_far: Sized) -> Told:
     known, site = asking.history, asking.inventory
     rows = earlier(need, site, known.used(need), known.reviews)
     return Told(need, so_far, site, rows, sizes, within, asking.llm.send_names)
-
-
-def _statistical(need: Need, so_far: Sized) -> frozenset[str]:
-    """Return the numbers that history, or amounts of the text, speak for."""
-    measured = {"cpus", "memory_mb"} if so_far.source == "history" else set()
-    return counted_of(need) | measured
 
 
 def _without(asking: Asking, so_far: Sized, log: list[str]) -> Sized:

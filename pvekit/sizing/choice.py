@@ -49,7 +49,10 @@ class SizeRequest:
 
 @dataclass(frozen=True)
 class Sized:
-    """A size, where it comes from and why, in words; ``evidence`` are the figures behind it."""
+    """A size, where it comes from and why, in words; ``evidence`` are the figures behind it.
+
+    ``measured`` are those of its numbers that history speaks for.
+    """
 
     size: Size
     source: Source
@@ -57,6 +60,7 @@ class Sized:
     evidence: tuple[str, ...] = ()
     confidence: Confidence = "high"
     workload: str = ""
+    measured: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import signal
+import time
 
 import pytest
 from live import live_site
@@ -11,6 +13,7 @@ from model_server import served
 
 from pvekit.config.load import load
 from pvekit.lab.site import SiteSpec
+from pvekit.llm import providers
 from pvekit.operations import size_model
 from pvekit.reviews import Book
 
@@ -88,4 +91,26 @@ def test_reviews_are_kept_where_only_their_user_reads_them(live):
     assert [(each.name, each.template) for each in book.read()] == [
         ("db-old", TEMPLATE),
         ("web-old", TEMPLATE),
+    ]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not providers.installed(), reason="litellm is not here")
+@pytest.mark.parametrize("words", [("--dry-run",), ()])
+def test_who_waits_for_a_model_may_leave(live, monkeypatch, words):
+    with served("hang") as server:
+        monkeypatch.setenv("PVEKIT_LLM__MODEL", "openai/test")
+        monkeypatch.setenv("PVEKIT_LLM__API_BASE", server.url)
+        monkeypatch.setenv("PVEKIT_LLM__TIMEOUT_SECONDS", "100")
+        live.forget()
+        process = live.process(*CREATE, *words)
+        while not server.asked:
+            assert process.poll() is None
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=30)
+    assert (process.returncode, live.changes()) == (130, [])
+    assert "Traceback" not in err
+    assert not [
+        row for row in live.must("run", "list", "-o", "json").rows if row["state"] != "finished"
     ]
