@@ -124,8 +124,10 @@ def fleet_name(parts: Collection[Part]) -> str:
 
 def _names(parts: Collection[Part]) -> Iterator[str]:
     taken = {part.name for part in parts if part.name}
+    given = set(taken)
     for part in parts:
-        if part.name:
+        if part.name in given:
+            given.discard(part.name)
             yield part.name
             continue
         word = part.thing.role[: MOST_NAME - 3].rstrip("-")

@@ -45,7 +45,11 @@ def read(text: str, vocabulary: Vocabulary) -> Understood:
         used |= taken
         if group.uncounted:
             unknown.append(f"how many {row[group.head].text}")
-    return Understood(tuple(parts), (*unused(row, used), *unknown))
+    named = [part.name for part in parts if part.name]
+    twice = (
+        f"several groups called {name}" for name in dict.fromkeys(named) if named.count(name) > 1
+    )
+    return Understood(tuple(parts), (*unused(row, used), *unknown, *twice))
 
 
 def figures(text: str) -> frozenset[float]:

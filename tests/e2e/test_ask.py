@@ -12,6 +12,8 @@ import time
 import pytest
 import yaml
 from documents import checked
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from live import STANDALONE, Live, live_site
 from model_server import served
 
@@ -229,3 +231,79 @@ def test_with_a_model(live, monkeypatch):
         answer = asked.pvekit("ask", "delete all VMs", "--yes")
     assert answer.status == 2
     assert vms(live) == NAMES
+
+
+WORDS = [
+    "a",
+    "two",
+    "3",
+    "x2",
+    "64",
+    "900",
+    "small",
+    "large",
+    "web",
+    "servers",
+    "postgres",
+    "redis",
+    "workers",
+    "masters",
+    "and",
+    "with",
+    "for",
+    "of",
+    ",",
+    "each",
+    "no",
+    "delete",
+    "VMs",
+    "200",
+    "requests/s",
+    "50",
+    "GB",
+    "ram",
+    "4",
+    "cpus",
+    "called",
+    "front",
+    "über",
+    "Müller",
+    "🦄",
+    "--yes",
+    "-x",
+    "'",
+    '"',
+    "\n",
+]
+TEXTS = st.one_of(
+    st.text(max_size=60), st.lists(st.sampled_from(WORDS), min_size=1, max_size=12).map(" ".join)
+)
+
+
+def ends_clearly(live: Live, text: str) -> None:
+    answer = live.pvekit("ask", "--dry-run", "-o", "json", "--", text)
+    assert answer.status in (0, 2, 4, 8), answer
+    if answer.status in (0, 4):
+        document = checked(json.loads(answer.out))
+        assert document["whole"] is (answer.status == 0)
+        assert document["groups"]
+    else:
+        assert (answer.out, "Error: " in answer.err) == ("", True)
+        assert "explain: pvekit explain " in answer.err
+    assert live.changes() == []
+
+
+ANY_SITE = [HealthCheck.function_scoped_fixture]
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=ANY_SITE)
+@given(TEXTS)
+def test_any_text_ends_clearly(live, text):
+    ends_clearly(live, text)
+
+
+@pytest.mark.slow
+@settings(max_examples=500, deadline=None, suppress_health_check=ANY_SITE)
+@given(TEXTS)
+def test_many_texts_end_clearly(live, text):
+    ends_clearly(live, text)

@@ -132,6 +132,12 @@ def test_groups_are_named_by_their_text_or_their_role():
     assert names(found.parts) == ("front", "web", "nginx", "web-2")
 
 
+def test_a_name_is_for_one_group():
+    found = read("two web servers called x and a redis called x", KNOWN)
+    assert names(found.parts) == ("x", "redis")
+    assert found.unknown == ("several groups called x",)
+
+
 def test_the_numbers_of_a_text():
     assert {3.0, 200.0, 12.0, 8192.0} <= figures("three of 200 qps, a dozen, 8 GB ram")
 
