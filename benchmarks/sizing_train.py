@@ -1,80 +1,160 @@
 """Make the recommender's trained data from a folder of traces: pvekit/sizing/learnt.json.
 
 What the benchmark needs besides, so that no series is scored by what was learnt from itself, goes
-to benchmarks/sizing_trained.json. Deterministic: the same traces give the same files.
+to benchmarks/sizing_trained.json and benchmarks/sizing_trees.json.gz. Deterministic: the same
+traces give the same files.
 """
 
 from __future__ import annotations
 
 import argparse
+import gzip
 import json
 import statistics
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from sizing_anchors import VPA_MARGINS, VPA_PERCENTILES, tuned, vpa_bases
 from sizing_traces import Case, Scorer, cases, load
-from sizing_trained import FOLDS, TRAINED_FILE, fold_of, name_of
+from sizing_trained import FOLDS, TRAINED_FILE, TREES_FILE, fold_of, name_of
+from sizing_trees import grow
 
 import pvekit.sizing
-from pvekit.sizing.learnt import NEED_UNIT, Kind, Model
-from pvekit.sizing.shape import Resource
+from pvekit.sizing.features import features_of
+from pvekit.sizing.learnt import Kind, Model
+from pvekit.sizing.neighbours import NEED_UNIT, Neighbours
+from pvekit.sizing.shape import Resource, Window
+from pvekit.sizing.trees import Trees, points
 
-PRICES = tuple(0.5 * 1.12**step for step in range(66))
+PRICES = tuple(0.4 * 1.1**step for step in range(90))
 MODELS_FILE = Path(pvekit.sizing.__file__).with_name("learnt.json")
+GAMMA = 0.25
+
+
+@dataclass(frozen=True)
+class Near:
+    """What is fixed of the neighbours: how to compare, how many, how smooth a need is."""
+
+    features: tuple[str, ...]
+    nearest: int
+    smoothing: float
 
 
 @dataclass(frozen=True)
 class Spec:
-    """What is fixed of a model; ``budgets`` are the bad days, in percent, that a risk may have."""
+    """What is fixed of a model; ``budgets`` are the bad days, in percent, that a risk may have.
+
+    ``asked`` are the features that trees ask for; there are no trees without.
+    """
 
     kind: Kind
     resource: Resource
     days: int
     stride: float
-    features: tuple[str, ...]
-    neighbours: int
-    smoothing: float
-    gamma: float
+    near: Near | None
+    asked: tuple[str, ...]
     budgets: dict[str, float]
 
 
 _MEMORY = ("hour-13", "p25", "day-median", "day-2", "p95", "level")
 _CPU = ("last-3-days", "days-near-peak", "day-4", "day-median", "max", "level")
+_VM_DAY_MEMORY = ("hour-13", "hour-2", "p25", "p95", "last-hour", "level")
+_VM_DAY_CPU = ("max", "hour-2", "hour-7", "p50", "last-hour", "level")
+_VM = (
+    *("level", "p50", "p95", "p99", "max", "hour-2", "hour-7", "hour-13", "hour-24"),
+    *("hour-jump", "hour-change", "last-hour", "last-hour-peak", "last-6-hours"),
+    *("hour-least-of-6", "since-peak", "day-2", "day-4", "day-median", "day-least"),
+    *("day-spread", "day-change", "last-3-days", "days-near-peak"),
+    *("yesterday", "2-days-ago", "7-days-ago"),
+)
+_WORKLOAD = (
+    *("machines", "level", "p5", "p50", "p95", "p99", "max", "hour-2", "hour-4", "hour-7"),
+    *("hour-13", "hour-median", "hour-change", "last-hour-peak", "last-6-hours"),
+    *("hour-least-of-6", "jump", "noise", "half-change", "machine-2", "machine-median"),
+    *("machine-least", "machines-near-peak", "machine-p50", "machine-p50-spread"),
+    *("machine-least-now", "growth", "growth-most"),
+)
 SPECS = (
-    Spec("vm", "memory", 14, 1, _MEMORY, 120, 0.02, 0.25, {"normal": 1.8, "cost": 2.0}),
-    Spec("vm", "memory", 7, 2, _MEMORY, 120, 0.02, 0.25, {"normal": 2.2, "cost": 2.5}),
     Spec(
-        "vm", "memory", 1, 4, ("hour-13", "hour-2", "p25", "p95", "last-hour", "level"),
-        120, 0.03, 0.5, {"normal": 5.0, "cost": 6.0},
+        "vm", "memory", 14, 1, Near(_MEMORY, 120, 0.02), (*_VM, "14-days-ago"),
+        {"normal": 1.8, "cost": 2.0},
     ),
-    Spec("vm", "cpu", 7, 1, _CPU, 80, 0.03, 0.25, {"normal": 2.0, "cost": 3.0}),
-    Spec(
-        "vm", "cpu", 1, 4, ("max", "hour-2", "hour-7", "p50", "last-hour", "level"),
-        80, 0.03, 0.5, {"normal": 3.0, "cost": 5.0},
-    ),
-    Spec(
-        "workload", "memory", 1, 0.5, ("machines", "p50", "hour-7", "last-hour"),
-        120, 0.004, 0.25, {"normal": 1.3, "cost": 3.0},
-    ),
-    Spec(
-        "workload", "cpu", 1, 0.5, ("hour-7", "machines", "hour-2", "p50", "max", "level"),
-        80, 0.008, 0.5, {"normal": 1.5, "cost": 2.5},
-    ),
+    Spec("vm", "memory", 7, 2, Near(_MEMORY, 120, 0.02), (), {"normal": 2.2, "cost": 2.5}),
+    Spec("vm", "memory", 1, 4, Near(_VM_DAY_MEMORY, 120, 0.03), (), {"normal": 5.0, "cost": 6.0}),
+    Spec("vm", "cpu", 7, 1, Near(_CPU, 80, 0.03), _VM, {"normal": 2.0, "cost": 3.0}),
+    Spec("vm", "cpu", 1, 4, Near(_VM_DAY_CPU, 80, 0.03), (), {"normal": 3.0, "cost": 5.0}),
+    Spec("workload", "memory", 1, 0.5, None, _WORKLOAD, {"normal": 1.3, "cost": 3.0}),
+    Spec("workload", "cpu", 1, 0.25, None, _WORKLOAD, {"normal": 1.5, "cost": 2.5}),
 )  # fmt: skip
 
 
-def train(spec: Spec, found: Sequence[Case], names: Sequence[str]) -> tuple[Model, list[Any]]:
-    """Return a model, and for each fold the prices that the other folds' units call for."""
+@dataclass(frozen=True)
+class Trained:
+    """A model, and what scores the units of each fold: trees and prices of the other folds."""
+
+    model: Model
+    trees: tuple[Trees, ...]
+    prices: tuple[dict[str, float], ...]
+
+
+def train(spec: Spec, found: Sequence[Case], names: Sequence[str]) -> Trained:
+    """Return a model, and for each fold what the other folds' units taught."""
     model = _untrained(spec, found, names)
     windows = [case.window(model.typical) for case in found]
-    others = {owner: model.without(owner) for owner in set(model.owners)}
-    chances = [
-        others[owner].chances(window) for window, owner in zip(windows, model.owners, strict=True)
+    folds = [fold_of(case.unit.name) for case in found]
+    trees = _grown(spec, found, windows, folds) if spec.asked else ()
+    chances = _chances(model, trees, found, windows, names)
+    prices = _prices(spec, model, found, windows, chances)
+    whole = replace(model, prices=prices[FOLDS], trees=trees[FOLDS] if trees else None)
+    return Trained(whole, trees[:FOLDS], tuple(prices[:FOLDS]))
+
+
+def _grown(
+    spec: Spec, found: Sequence[Case], windows: Sequence[Window], folds: Sequence[int]
+) -> tuple[Trees, ...]:
+    """Return trees grown without each of the folds, and the trees grown from all."""
+    asked = [points(window, spec.asked) for window in windows]
+    needs = [_needs(window, case) for window, case in zip(windows, found, strict=True)]
+    parts = [[at for at, other in enumerate(folds) if other != fold] for fold in range(FOLDS + 1)]
+    return tuple(
+        grow(spec.asked, [asked[at] for at in part], [needs[at] for at in part]) for part in parts
+    )
+
+
+def _needs(window: Window, case: Case) -> list[float]:
+    return sorted(window.relative(need) for need in case.needs)
+
+
+def _chances(
+    model: Model,
+    trees: Sequence[Trees],
+    found: Sequence[Case],
+    windows: Sequence[Window],
+    names: Sequence[str],
+) -> list[list[float]]:
+    """Return each window's chances by what was learnt without its unit."""
+    others: dict[str, Model] = {}
+    for case in found:
+        name = case.unit.name
+        if name not in others:
+            grown = trees[fold_of(name)] if trees else None
+            others[name] = replace(model.without(names.index(name)), trees=grown)
+    return [
+        others[case.unit.name].chances(window) for case, window in zip(found, windows, strict=True)
     ]
+
+
+def _prices(
+    spec: Spec,
+    model: Model,
+    found: Sequence[Case],
+    windows: Sequence[Window],
+    chances: Sequence[Sequence[float]],
+) -> list[dict[str, float]]:
+    """Return for each fold the prices that the other folds' units call for, then those of all."""
     scorer = Scorer(found)
     prices: list[dict[str, float]] = [{} for _ in range(FOLDS + 1)]
     for risk, budget in spec.budgets.items():
@@ -91,7 +171,7 @@ def train(spec: Spec, found: Sequence[Case], names: Sequence[str]) -> tuple[Mode
             prices[fold][risk] = _best_price(scorer, tried, rest, budget)
     for both in prices:  # else less risk could mean a smaller size
         both["cost"] = min(both.values())
-    return replace(model, prices=prices[FOLDS]), prices[:FOLDS]
+    return prices
 
 
 def _best_price(
@@ -108,29 +188,36 @@ def _best_price(
 def _untrained(spec: Spec, found: Sequence[Case], names: Sequence[str]) -> Model:
     typical = statistics.median(case.anchor for case in found)
     windows = [case.window(typical) for case in found]
-    features = [window.features(spec.features) for window in windows]
-    columns = list(zip(*features, strict=True))
-    needs = tuple(
-        tuple(sorted(round(window.relative(need) / NEED_UNIT) for need in case.needs))
-        for window, case in zip(windows, found, strict=True)
-    )
-    model = Model(
+    return Model(
         kind=spec.kind,
         resource=spec.resource,
         days=spec.days,
-        features=spec.features,
-        mean=tuple(round(statistics.fmean(column), 6) for column in columns),
-        deviation=tuple(round(statistics.pstdev(column) + 1e-6, 6) for column in columns),
-        neighbours=spec.neighbours,
-        smoothing=spec.smoothing,
-        gamma=spec.gamma,
+        gamma=GAMMA,
         typical=float(f"{typical:.6g}"),
         prices={},
+        neighbours=_neighbours(spec.near, found, windows, names) if spec.near else None,
+        trees=None,
+    )
+
+
+def _neighbours(
+    near: Near, found: Sequence[Case], windows: Sequence[Window], names: Sequence[str]
+) -> Neighbours:
+    columns = list(zip(*(features_of(window, near.features) for window in windows), strict=True))
+    empty = Neighbours(
+        features=near.features,
+        mean=tuple(round(statistics.fmean(column), 6) for column in columns),
+        deviation=tuple(round(statistics.pstdev(column) + 1e-6, 6) for column in columns),
+        nearest=near.nearest,
+        smoothing=near.smoothing,
         windows=(),
-        needs=needs,
+        needs=tuple(
+            tuple(round(need / NEED_UNIT) for need in _needs(window, case))
+            for window, case in zip(windows, found, strict=True)
+        ),
         owners=tuple(names.index(case.unit.name) for case in found),
     )
-    return replace(model, windows=tuple(model.point(window) for window in windows))
+    return replace(empty, windows=tuple(empty.point(window) for window in windows))
 
 
 def tune_vpa(found: Sequence[Case], budget: float) -> list[tuple[int, float]]:
@@ -156,20 +243,21 @@ SCORED = {"vm-memory-14": 2.0, "vm-cpu-7": 1.5, "workload-memory-1": 1.5, "workl
 """The models that the benchmark scores, and the bad days, in percent, that a tuned VPA may have."""
 
 
-def _train_one(job: tuple[Path, Spec]) -> tuple[str, dict[str, Any], dict[str, Any]]:
+def _train_one(job: tuple[Path, Spec]) -> tuple[str, Trained, dict[str, Any]]:
     folder, spec = job
     units = load(folder, spec.kind)
     names = [unit.name for unit in units]
     found = cases(units, spec.resource, spec.days, spec.stride)
-    model, prices = train(spec, found, names)
-    extra: dict[str, Any] = {"prices": prices}
-    if name_of(model) in SCORED:
-        extra["vpa"] = tune_vpa(found, SCORED[name_of(model)])
-    return name_of(model), vars_of(model), extra
+    trained = train(spec, found, names)
+    extra: dict[str, Any] = {"prices": trained.prices}
+    name = name_of(trained.model)
+    if name in SCORED:
+        extra["vpa"] = tune_vpa(found, SCORED[name])
+    return name, trained, extra
 
 
-def vars_of(model: Model) -> dict[str, Any]:
-    return {name: getattr(model, name) for name in Model.__dataclass_fields__}
+def _compact(data: Any) -> str:
+    return json.dumps(data, separators=(",", ":"))
 
 
 def main() -> None:
@@ -179,12 +267,18 @@ def main() -> None:
     with ProcessPoolExecutor(2) as pool:
         done = list(pool.map(_train_one, [(folder, spec) for spec in SPECS]))
     owners = {kind: [unit.name for unit in load(folder, kind)] for kind in ("vm", "workload")}
-    models = ",\n".join(json.dumps(model, separators=(",", ":")) for _, model, _ in done)
+    models = ",\n".join(_compact(asdict(trained.model)) for _, trained, _ in done)
     MODELS_FILE.write_text(f"[{models}]\n", encoding="utf-8")
-    trained = {"owners": owners, "models": {name: extra for name, _, extra in done}}
-    TRAINED_FILE.write_text(json.dumps(trained, separators=(",", ":")) + "\n", encoding="utf-8")
-    for name, model, extra in done:
-        print(name, len(model["owners"]), "windows", model["prices"], extra)
+    known = {"owners": owners, "models": {name: extra for name, _, extra in done}}
+    TRAINED_FILE.write_text(_compact(known) + "\n", encoding="utf-8")
+    grown = {
+        name: [asdict(trees) for trees in trained.trees]
+        for name, trained, _ in done
+        if trained.trees
+    }
+    TREES_FILE.write_bytes(gzip.compress(_compact(grown).encode(), mtime=0))
+    for name, trained, extra in done:
+        print(name, trained.model.prices, extra)
 
 
 if __name__ == "__main__":

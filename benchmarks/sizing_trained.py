@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 from dataclasses import replace
@@ -11,10 +12,11 @@ from typing import Any
 
 from sizing_traces import Unit
 
-from pvekit.sizing.learnt import Kind, Model, models
+from pvekit.sizing.learnt import Kind, Model, models, trees_of
 
 FOLDS = 5
 TRAINED_FILE = Path(__file__).with_name("sizing_trained.json")
+TREES_FILE = Path(__file__).with_name("sizing_trees.json.gz")
 
 
 def fold_of(name: str) -> int:
@@ -34,6 +36,11 @@ class Trained:
         return data
 
     @cached_property
+    def _trees(self) -> dict[str, Any]:
+        trees: dict[str, Any] = json.loads(gzip.decompress(TREES_FILE.read_bytes()))
+        return trees
+
+    @cached_property
     def _owners(self) -> dict[tuple[Kind, str], int]:
         return {
             (kind, name): at
@@ -42,7 +49,7 @@ class Trained:
         }
 
     def learnt(self, unit: Unit) -> list[Model]:
-        """Return the models for a unit: without its own windows, and with the others' prices."""
+        """Return the models for a unit: without its own windows, the others' trees and prices."""
         owner = self._owners.get((unit.kind, unit.name))
         if owner is None:
             return list(models())
@@ -51,6 +58,7 @@ class Trained:
             replace(
                 model.without(owner) if model.kind == unit.kind else model,
                 prices=self._data["models"][name_of(model)]["prices"][fold],
+                trees=trees_of(grown[fold]) if (grown := self._trees.get(name_of(model))) else None,
             )
             for model in models()
         ]

@@ -1,9 +1,9 @@
-"""The shape of demand: a few numbers that say how bursty it is, whatever its size."""
+"""The last days of a machine or of a workload, by moment, hour and day, relative to their peak."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -12,9 +12,20 @@ from pvekit.sizing.demand import DAY_SECONDS, Series, percentile
 
 Resource = Literal["cpu", "memory"]
 
+RATIOS = tuple(
+    math.log(percent / 100)
+    for percent in (
+        *range(20, 90, 5),
+        *range(90, 118),
+        *range(118, 150, 4),
+        *range(150, 240, 10),
+        *range(250, 501, 50),
+        *(600, 700, 850, 1000, 1200, 1500, 2000, 3000),
+    )
+)
+"""The sizes that are looked at, as logarithms of their ratios to the anchor."""
+
 _EPSILON_SHARE = 0.01
-_NEAR = math.log(0.75)
-_LEVEL_WEIGHT = 0.5
 _CPU_ANCHOR_PERCENTILE = 99.5
 
 
@@ -49,10 +60,22 @@ class Window:
     typical: float
 
     @cached_property
+    def known(self) -> list[list[float]]:
+        """Each machine's samples that are known, oldest first, machines without any left out."""
+        known = ([v for v in values if v is not None] for values in self.machines)
+        return [values for values in known if values]
+
+    @cached_property
+    def anchors(self) -> list[float]:
+        """The machines' anchors, highest first."""
+        return sorted(
+            (anchor_of(sorted(values), self.resource) for values in self.known), reverse=True
+        )
+
+    @property
     def anchor(self) -> float:
         """The highest anchor of the machines."""
-        ordered = (sorted(v for v in values if v is not None) for values in self.machines)
-        return max(anchor_of(one, self.resource) for one in ordered if one)
+        return self.anchors[0]
 
     @property
     def epsilon(self) -> float:
@@ -63,12 +86,8 @@ class Window:
         """Return the logarithm of an amount's ratio to the anchor."""
         return math.log((amount + self.epsilon) / (self.anchor + self.epsilon))
 
-    def features(self, names: Sequence[str]) -> list[float]:
-        """Return the named features."""
-        return [_FEATURES[name](self) for name in names]
-
     @cached_property
-    def _highest(self) -> list[float | None]:
+    def highest(self) -> list[float | None]:
         """The highest sample of any machine at each moment."""
         if len(self.machines) == 1:
             return list(self.machines[0])
@@ -78,65 +97,39 @@ class Window:
         ]
 
     @cached_property
-    def _ordered(self) -> list[float]:
-        return sorted(value for value in self._highest if value is not None)
-
-    def _blocks(self, seconds: int) -> list[list[float]]:
-        """Return the samples by hour or day, counted back from now; empty blocks left out."""
-        size = max(1, seconds // self.step_seconds)
-        values = self._highest
-        first = len(values) % size
-        blocks = [values[at : at + size] for at in range(first, len(values), size)]
-        known = ([value for value in block if value is not None] for block in blocks)
-        return [block for block in known if block]
+    def ordered(self) -> list[float]:
+        """The known ones of ``highest``, sorted."""
+        return sorted(value for value in self.highest if value is not None)
 
     @cached_property
-    def _hours(self) -> list[float]:
-        """Hourly peaks, highest first."""
-        return sorted((max(block) for block in self._blocks(3600)), reverse=True)
+    def hours(self) -> list[list[float]]:
+        """The known ones of ``highest``, by hour, oldest first."""
+        return self._blocks(3600)
 
     @cached_property
-    def _days(self) -> list[float]:
+    def peaks(self) -> list[float]:
+        """Hourly peaks, oldest first, relative to the anchor."""
+        return [self.relative(max(hour)) for hour in self.hours]
+
+    @cached_property
+    def highest_peaks(self) -> list[float]:
+        """Hourly peaks, highest first, relative to the anchor."""
+        return sorted(self.peaks, reverse=True)
+
+    @cached_property
+    def days(self) -> list[float]:
         """What each day needed, relative to the anchor, oldest first."""
         blocks = self._blocks(DAY_SECONDS)
         return [self.relative(exceeded_at(sorted(block), self.resource)) for block in blocks]
 
-    def _percentile(self, q: float) -> float:
-        return self.relative(percentile(self._ordered, q))
-
-    def _hour(self, rank: int) -> float:
-        hours = self._hours
-        return self.relative(hours[min(rank, len(hours) - 1)])
-
-    def _day(self, rank: int) -> float:
-        days = sorted(self._days, reverse=True)
-        return days[min(rank, len(days) - 1)]
-
-    def _tail(self) -> float:
-        last = self._blocks(3600)[-1]
-        return self.relative(sum(last) / len(last))
-
-    def _level(self) -> float:
-        return _LEVEL_WEIGHT * math.log((self.anchor + self.epsilon) / self.typical)
-
-
-_FEATURES: dict[str, Callable[[Window], float]] = {
-    "p25": lambda window: window._percentile(25),
-    "p50": lambda window: window._percentile(50),
-    "p95": lambda window: window._percentile(95),
-    "max": lambda window: window._percentile(100),
-    "hour-2": lambda window: window._hour(1),
-    "hour-7": lambda window: window._hour(6),
-    "hour-13": lambda window: window._hour(12),
-    "day-2": lambda window: window._day(1),
-    "day-4": lambda window: window._day(3),
-    "day-median": lambda window: percentile(sorted(window._days), 50),
-    "last-3-days": lambda window: max(window._days[-3:]),
-    "days-near-peak": lambda window: sum(day > _NEAR for day in window._days) / len(window._days),
-    "last-hour": lambda window: window._tail(),
-    "machines": lambda window: math.log(len(window.machines)),
-    "level": lambda window: window._level(),
-}
+    def _blocks(self, seconds: int) -> list[list[float]]:
+        """Return the samples by hour or day, counted back from now; empty blocks left out."""
+        size = max(1, seconds // self.step_seconds)
+        values = self.highest
+        first = len(values) % size
+        blocks = [values[at : at + size] for at in range(first, len(values), size)]
+        known = ([value for value in block if value is not None] for block in blocks)
+        return [block for block in known if block]
 
 
 def window_of(machines: Sequence[Series], resource: Resource, days: int, typical: float) -> Window:

@@ -119,8 +119,11 @@ def test_nobody_is_scored_by_what_was_learnt_from_himself(bench):
     stranger = trained.learnt(known)
     own = trained.learnt(type(known)(name, "vm", known.cpu, known.memory, saturated=False))
     for whole, rest in zip(stranger, own, strict=True):
-        assert (3 in whole.owners) is (whole.kind == "vm") or whole.kind == "workload"
-        assert rest.kind != "vm" or 3 not in rest.owners
+        if whole.kind == "vm":
+            assert 3 in whole.neighbours.owners
+            assert 3 not in rest.neighbours.owners
+            assert (whole.trees is None) is (rest.trees is None)
+            assert whole.trees is None or whole.trees != rest.trees
 
 
 def test_the_closed_loop_shrinks_what_its_owner_made_too_large(bench):
