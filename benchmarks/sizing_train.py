@@ -80,14 +80,14 @@ _WORKLOAD = (
 SPECS = (
     Spec(
         "vm", "memory", 14, 1, Near(_MEMORY, 120, 0.02), (*_VM, "14-days-ago"),
-        {"normal": 1.8, "cost": 2.0},
+        {"normal": 1.5, "cost": 2.2},
     ),
-    Spec("vm", "memory", 7, 2, Near(_MEMORY, 120, 0.02), (), {"normal": 2.2, "cost": 2.5}),
+    Spec("vm", "memory", 7, 2, Near(_MEMORY, 120, 0.02), (), {"normal": 2.0, "cost": 2.5}),
     Spec("vm", "memory", 1, 4, Near(_VM_DAY_MEMORY, 120, 0.03), (), {"normal": 5.0, "cost": 6.0}),
-    Spec("vm", "cpu", 7, 1, Near(_CPU, 80, 0.03), _VM, {"normal": 2.0, "cost": 3.0}),
+    Spec("vm", "cpu", 7, 1, Near(_CPU, 80, 0.03), _VM, {"normal": 1.6, "cost": 2.2}),
     Spec("vm", "cpu", 1, 4, Near(_VM_DAY_CPU, 80, 0.03), (), {"normal": 3.0, "cost": 5.0}),
-    Spec("workload", "memory", 1, 0.5, None, _WORKLOAD, {"normal": 1.3, "cost": 3.0}),
-    Spec("workload", "cpu", 1, 0.25, None, _WORKLOAD, {"normal": 1.5, "cost": 2.5}),
+    Spec("workload", "memory", 1, 0.5, None, _WORKLOAD, {"normal": 0.95, "cost": 1.9}),
+    Spec("workload", "cpu", 1, 0.25, None, _WORKLOAD, {"normal": 1.0, "cost": 1.4}),
 )  # fmt: skip
 
 
