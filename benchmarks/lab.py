@@ -40,16 +40,16 @@ smbios1: uuid=00000000-0000-4000-8000-{vmid:012d}
 """
 
 
-def site_of(nodes: int, vms: int) -> Site:
+def site_of(nodes: int, vms: int, config: str = CONFIG, site: Site | None = None) -> Site:
     """Return a site whose VMs are spread over all nodes; they have no disks behind them."""
-    site = Site(SiteSpec(nodes=nodes, seed=1))
+    site = site or Site(SiteSpec(nodes=nodes, seed=1))
     names = list(site.nodes)
     for number in range(vms):
         vmid = 100 + number
         node = names[number % nodes]
         mac = ":".join(f"{number >> shift & 255:02X}" for shift in (16, 8, 0))
         path = f"/etc/pve/nodes/{node}/qemu-server/{vmid}.conf"
-        text = CONFIG.format(vmid=vmid, mac=mac)
+        text = config.format(vmid=vmid, mac=mac)
         site.nodes[node].machine.files.write(path, text.encode())
     return site
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,6 +15,9 @@ from pvekit.pve.claims import Claim
 from pvekit.pve.conf import GuestConfig
 from pvekit.pve.mark import Mark
 from pvekit.pve.numbers import whole
+
+_Key = tuple[str, str]
+"""A domain, and the name of something in it."""
 
 VmKind = Literal["qemu", "lxc"]
 
@@ -218,11 +222,11 @@ class Inventory:
 
     def node_in(self, domain: str, name: str) -> NodeState | None:
         """Return the node of this PVE name in a domain."""
-        return next((n for n in self.nodes if (n.domain, n.name) == (domain, name)), None)
+        return self._nodes.get((domain, name))
 
     def storage(self, domain: str, storage: str) -> Storage | None:
         """Return a storage of a domain."""
-        return next((s for s in self.storages if (s.domain, s.id) == (domain, storage)), None)
+        return self._storages.get((domain, storage))
 
     def is_shared(self, vm: Vm) -> bool:
         """Whether all of a guest's volumes are on storage that every node of its domain sees."""
@@ -236,7 +240,7 @@ class Inventory:
 
     def vm(self, domain: str, vmid: int) -> Vm | None:
         """Return the guest of this vmid in a domain."""
-        return next((vm for vm in self.vms if (vm.domain, vm.vmid) == (domain, vmid)), None)
+        return self._vms.get((domain, vmid))
 
     def templates(self) -> tuple[Vm, ...]:
         """Return the templates that are ours."""
@@ -244,15 +248,13 @@ class Inventory:
 
     def pending_claims(self) -> Iterator[Claim]:
         """Yield the claims of vmids whose guest does not show yet."""
-        present = {(vm.domain, vm.vmid) for vm in self.vms}
         for claim in self.claims:
-            if claim.what == "vmid" and (claim.domain, claim.vmid) not in present:
+            if claim.what == "vmid" and (claim.domain, claim.vmid) not in self._vms:
                 yield claim
 
     def guests_on(self, node: NodeState) -> tuple[Vm, ...]:
         """Return the guests of a node, templates and containers too."""
-        place = (node.domain, node.name)
-        return tuple(vm for vm in self.vms if (vm.domain, vm.node) == place)
+        return self._guests.get((node.domain, node.name), ())
 
     def vm_count(self, node: NodeState) -> int:
         """Count a node's virtual machines and those about to come, but no templates."""
@@ -265,9 +267,8 @@ class Inventory:
         Stopped ones and containers count, templates do not. Until a clone is configured it still
         shows its template's memory, therefore the claim's counts where that is more.
         """
-        promised = {(c.domain, c.vmid): c.memory_mb for c in self.claims if c.what == "vmid"}
         there = (
-            max(vm.memory_mb, promised.get((vm.domain, vm.vmid), 0))
+            max(vm.memory_mb, self._promised.get((vm.domain, vm.vmid), 0))
             for vm in self.guests_on(node)
             if not vm.is_template
         )
@@ -278,8 +279,39 @@ class Inventory:
         return sum(claim.memory_mb for claim in self._pending_on(node))
 
     def _pending_on(self, node: NodeState) -> list[Claim]:
-        place = (node.domain, node.name)
-        return [claim for claim in self.pending_claims() if (claim.domain, claim.node) == place]
+        return self._pending.get((node.domain, node.name), [])
+
+    # A site may have very many guests: what is looked up for each of them is put in order once.
+
+    @cached_property
+    def _nodes(self) -> Mapping[_Key, NodeState]:
+        return {(node.domain, node.name): node for node in reversed(self.nodes)}
+
+    @cached_property
+    def _storages(self) -> Mapping[_Key, Storage]:
+        return {(each.domain, each.id): each for each in reversed(self.storages)}
+
+    @cached_property
+    def _vms(self) -> Mapping[tuple[str, int], Vm]:
+        return {(vm.domain, vm.vmid): vm for vm in reversed(self.vms)}
+
+    @cached_property
+    def _guests(self) -> Mapping[_Key, tuple[Vm, ...]]:
+        found: defaultdict[_Key, list[Vm]] = defaultdict(list)
+        for vm in self.vms:
+            found[vm.domain, vm.node].append(vm)
+        return {place: tuple(there) for place, there in found.items()}
+
+    @cached_property
+    def _promised(self) -> Mapping[tuple[str, int], int]:
+        return {(c.domain, c.vmid): c.memory_mb for c in self.claims if c.what == "vmid"}
+
+    @cached_property
+    def _pending(self) -> Mapping[_Key, list[Claim]]:
+        found: defaultdict[_Key, list[Claim]] = defaultdict(list)
+        for claim in self.pending_claims():
+            found[claim.domain, claim.node].append(claim)
+        return dict(found)
 
 
 def _number(text: str | None, default: int) -> int:

@@ -79,7 +79,8 @@ def parse(text: str) -> NodeReading:
     files: dict[str, list[str]] = {}
     facts: dict[str, list[str]] = {}
     # Only "\n" ends a line: a note may hold any other separator that Unicode knows.
-    for line in text.split("\n"):
+    lines = text.split("\n")
+    for line in lines:
         if line.startswith("/"):
             path, _, content = line.partition(":")
             files.setdefault(path, []).append(content)
@@ -90,7 +91,7 @@ def parse(text: str) -> NodeReading:
         {path: "".join(f"{line}\n" for line in lines) for path, lines in files.items()},
         {key: tuple(values) for key, values in facts.items()},
     )
-    ending.lines(text)
+    ending.whole(lines)
     return found
 
 

@@ -103,6 +103,9 @@ class Loads:
         self._rules = rules
         self._loads = {node: Load.of(node, inventory) for node in inventory.nodes}
         self._taken: Counter[tuple[str, str, str]] = Counter()
+        self._templates: dict[
+            tuple[int, str], tuple[tuple[Vm, ...], dict[NodeState, Vm | None]]
+        ] = {}
         self._places = {
             **{(each.domain, each.vmid): (each.domain, each.node) for each in inventory.claims},
             **{(vm.domain, vm.vmid): (vm.domain, vm.node) for vm in inventory.vms},
@@ -178,7 +181,7 @@ class Loads:
         return Candidate(
             node=node,
             quorate=domain is not None and domain.quorate,
-            template=template_for(node, need, self._inventory),
+            template=self._template(node, need),
             storage=storage,
             room=state.free - taken if state else None,
             vms=load.vms,
@@ -188,6 +191,15 @@ class Loads:
             domain=self._rules.domain_of(node),
             standings=standings,
         )
+
+    def _template(self, node: NodeState, need: Need) -> Vm | None:
+        """Return what :func:`template_for` does; many guests are clones of the same templates."""
+        # By identity: to compare templates would cost more than to look for one.
+        key = (id(need.templates), need.storage)
+        if key not in self._templates:
+            at = {each: template_for(each, need, self._inventory) for each in self._loads}
+            self._templates[key] = (need.templates, at)
+        return self._templates[key][1][node]
 
 
 def admits(need: Need, node: NodeState) -> bool:

@@ -100,13 +100,8 @@ def next_vmids(
     ``avoid`` are ids that others want (configured templates'); with ``first`` the search begins
     there, whatever the range. Raises :class:`NoCapacity` if there are not enough.
     """
-    known = inventory.domain(domain)
-    if known is None:
-        raise UsageError(f"There is no PVE cluster or host {domain!r} on the site.")
-    lower, upper = known.vmid_range
-    candidates = range(lower, upper) if first is None else range(first, _VMID_END)
-    taken = used_vmids(inventory) | {CSI_VMID} | set(avoid)
-    found = tuple(islice((vmid for vmid in candidates if vmid not in taken), count))
+    candidates = _candidates(inventory, domain, first)
+    found = tuple(islice(_free(inventory, candidates, avoid), count))
     if len(found) < count:
         raise NoCapacity(
             f"There are not {count} free vmids from {candidates.start} to {candidates.stop - 1}.",
@@ -114,6 +109,23 @@ def next_vmids(
             id="VMIDS-EXHAUSTED",
         )
     return found
+
+
+def free_vmids(inventory: Inventory, domain: str, avoid: Collection[int] = ()) -> Iterator[int]:
+    """Yield the free vmids of a domain's range, lowest first: for one who wants many of them."""
+    return _free(inventory, _candidates(inventory, domain), avoid)
+
+
+def _candidates(inventory: Inventory, domain: str, first: int | None = None) -> range:
+    known = inventory.domain(domain)
+    if known is None:
+        raise UsageError(f"There is no PVE cluster or host {domain!r} on the site.")
+    return range(*known.vmid_range) if first is None else range(first, _VMID_END)
+
+
+def _free(inventory: Inventory, candidates: range, avoid: Collection[int]) -> Iterator[int]:
+    taken = used_vmids(inventory) | {CSI_VMID} | set(avoid)
+    return (vmid for vmid in candidates if vmid not in taken)
 
 
 def used_vmids(inventory: Inventory) -> frozenset[int]:

@@ -12,11 +12,15 @@ def lines(out: str) -> list[str]:
 
     Behind it there may be what a shell or a program says to everybody.
     """
-    found = out.split("\n")
+    return whole(out.split("\n"))
+
+
+def whole(found: list[str]) -> list[str]:
+    """Return those of an answer's lines that stand before its last one; raises as :func:`lines`."""
     if END not in found[:-1]:  # what no line end follows may be cut
         raise UnreadableAnswer(
             "The answer of the node is not whole.",
-            details=out[-200:],
+            details="\n".join(found[-20:])[-200:],
             hint="Is pve-cluster running there? Without it nothing is known of any VM.",
         )
     return found[: found.index(END)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pvekit.errors import NotFound, Transient, UsageError
@@ -260,6 +260,7 @@ class _Deciding:
         self._run = run
         self._claimers = claim_nodes(inventory, named=named)
         self._vmids: set[int] = set()
+        self._free: dict[tuple[str, frozenset[int]], Iterator[int]] = {}
         self._macs = set(names.used_macs(inventory))
 
     def one(self, wishes: Wishes, name: str, ip: str, choice: Choice) -> Decision:
@@ -298,10 +299,19 @@ class _Deciding:
             )
         if wishes.vmid is not None:
             return wishes.vmid
-        avoid = wishes.avoid | self._vmids
-        vmid = names.next_vmids(self._inventory, choice.node.domain, avoid=avoid)[0]
-        self._vmids.add(vmid)
-        return vmid
+        domain = choice.node.domain
+        for vmid in self._free_vmids(domain, wishes.avoid):
+            if vmid not in self._vmids:
+                self._vmids.add(vmid)
+                return vmid
+        return names.next_vmids(self._inventory, domain, avoid=wishes.avoid | self._vmids)[0]
+
+    def _free_vmids(self, domain: str, avoid: frozenset[int]) -> Iterator[int]:
+        """Return what goes on where the last machine of the kind has taken its vmid."""
+        key = (domain, avoid)
+        if key not in self._free:
+            self._free[key] = names.free_vmids(self._inventory, domain, avoid)
+        return self._free[key]
 
     def _mac(self, name: str) -> str:
         mac = names.mac(self._run, name, self._macs)

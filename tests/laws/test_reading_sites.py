@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import threading
 from collections import Counter
 from dataclasses import replace
 
@@ -10,8 +12,13 @@ import pytest
 from labsite import desk_for, lab_site
 
 from pvekit.errors import PvekitError
+from pvekit.inventory.read import assemble
 from pvekit.lab.site import SiteSpec
-from pvekit.shell import LinkLost, Unreachable
+from pvekit.operations.site_reading import readings
+from pvekit.run.clock import Clock
+from pvekit.run.context import Policy
+from pvekit.run.scheduler import WORKERS
+from pvekit.shell import LinkLost, Result, Unreachable
 
 
 class Watched:
@@ -134,3 +141,57 @@ def test_standalone_hosts_tell_all_at_once(tmp_path):
         assert len(found.domains) == 3
         assert set(asked.values()) == {1}
         assert whole(asked) == []
+
+
+class Hundred:
+    """A hundred hosts; the silent one gives up only after all others have told.
+
+    ``most`` is how many were asked at the same moment.
+    """
+
+    def __init__(self, silent):
+        self.silent = silent
+        self.told, self.most, self._now = set(), 0, 0
+        self._lock, self._all = threading.Lock(), threading.Event()
+        self.names = [f"n{number}" for number in range(100)]
+
+    def shell(self, place):
+        return _Host(self, place)
+
+    def answer(self, place):
+        with self._lock:
+            self._now += 1
+            self.most = max(self.most, self._now)
+        try:
+            if place == self.silent:
+                assert self._all.wait(60), "the others wait for the silent one"
+                raise Unreachable("nothing came in 15 s")
+            with self._lock:
+                self.told.add(place)
+                if len(self.told) == 99:
+                    self._all.set()
+        finally:
+            with self._lock:
+                self._now -= 1
+
+
+class _Host:
+    def __init__(self, site, place):
+        self.site, self.place = site, place
+
+    def run(self, command):
+        self.site.answer(self.place)
+        members = json.dumps({"nodename": self.place})
+        boot = f"/proc/sys/kernel/random/boot_id:{self.place}"
+        return Result(
+            command, 0, f"fact local_mode 755\n/etc/pve/.members:{members}\n{boot}\nend\n", ""
+        )
+
+
+@pytest.mark.parametrize("silent", ["n0", "n50", "n99"])
+def test_of_a_hundred_nodes_a_silent_one_delays_nobody_and_is_named(silent):
+    site = Hundred(silent)
+    found = assemble(readings(site, site.names, "/images", Clock(), Policy(retries=0)))
+    assert {node.alias for node in found.nodes if node.online} == set(site.names) - {silent}
+    assert found.problems == (f"{silent}: nothing came in 15 s",)
+    assert site.most <= WORKERS

@@ -1,5 +1,6 @@
 from dataclasses import replace
 from ipaddress import ip_interface
+from itertools import islice
 
 import pytest
 from hypothesis import given
@@ -213,3 +214,10 @@ def test_the_macs_of_the_site():
         guest(101, kind="lxc", net1="name=eth0,hwaddr=BC:24:11:00:00:02,ip=dhcp"),
     )
     assert names.used_macs(inventory) == {"BC:24:11:00:00:01", "BC:24:11:00:00:02"}
+
+
+def test_who_takes_vmids_one_by_one_gets_what_who_takes_many_gets():
+    inventory = claiming(Claim("bench", "vmid", "101", vmid=101), inventory=named("a", "b"))
+    one_by_one = names.free_vmids(inventory, "bench", (104,))
+    many = names.next_vmids(inventory, "bench", 50, avoid=(104,))
+    assert tuple(islice(one_by_one, 50)) == many
