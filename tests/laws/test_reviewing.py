@@ -198,6 +198,14 @@ def test_what_can_be_plugged_in_needs_no_restart(site, desk):
     assert finding(look(desk), "big-2").review.signs == ("oom",)
 
 
+def test_without_leave_to_restart_only_what_is_plugged_in_is_done(site, desk):
+    site.on("pve2", "qm stop 211 && qm set 211 --cores 1 --memory 1024 && qm start 211")
+    order(site, "guest-oom", "211")
+    due = reviewing_due.due(look(desk), restarts=False)
+    assert [work.vm.name for work in due.works] == ["big-2"]
+    assert ("big-1", "it needs a restart: --allow-restart") in due.left_out
+
+
 def test_a_restart_has_to_be_allowed(site, desk):
     found = look(desk)
     site.forget_programs()
