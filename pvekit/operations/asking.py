@@ -84,7 +84,7 @@ def drafted(desk: Desk, request: Request) -> Draft:
     """
     _check(request)
     request = replace(request, text=_readable(request.text))
-    vocabulary = _vocabulary(desk.config)
+    vocabulary = vocabulary_of(desk.config)
     by_words = read(request.text, vocabulary)
     llm = desk.config.llm
     if not llm.model:
@@ -156,7 +156,8 @@ def _readable(text: str) -> str:
 _EXAMPLE = 'Such as: pvekit ask "three web servers for 200 requests/s and a small postgres"'
 
 
-def _vocabulary(config: Config) -> Vocabulary:
+def vocabulary_of(config: Config) -> Vocabulary:
+    """Return what the words of a text may stand for, by the configuration."""
     catalogue = workload_classes.known(config)
     sizes = [name for name in config.sizes if name != AUTO_SIZE]
     return Vocabulary(catalogue, sizes, tuple(config.roles))

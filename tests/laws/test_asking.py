@@ -435,7 +435,7 @@ def test_any_text_ends_in_a_draft_or_a_clear_refusal(ask, text):
 def test_any_answer_is_taken_or_told_what_is_wrong(site, tmp_path, said):
     from pvekit.llm.request import Answer, parse
 
-    vocabulary = asking._vocabulary(desk_for(site, tmp_path).config)
+    vocabulary = asking.vocabulary_of(desk_for(site, tmp_path).config)
     found = parse(json.dumps(said), vocabulary)
     if isinstance(found, Answer):
         assert all(1 <= part.count <= 64 for part in found.parts)
@@ -446,6 +446,6 @@ def test_any_answer_is_taken_or_told_what_is_wrong(site, tmp_path, said):
 
 def test_every_key_of_the_schema_is_required(ask):
     ask(TEXT)
-    found = schema(asking._vocabulary(ask.desk.config))
+    found = schema(asking.vocabulary_of(ask.desk.config))
     inner = found["properties"]["groups"]["items"]
     assert set(inner["required"]) == set(inner["properties"]) == set(WEB)
