@@ -126,6 +126,24 @@ def test_nobody_is_scored_by_what_was_learnt_from_himself(bench):
             assert whole.trees is None or whole.trees != rest.trees
 
 
+def test_training_again_teaches_the_same(bench):
+    pytest.importorskip("lightgbm")
+    training, traces = bench("sizing_train"), bench("sizing_traces")
+    spec = next(spec for spec in training.SPECS if spec.kind == "workload")
+    units = [
+        traces.Unit(f"{unit.name}-{at}", unit.kind, unit.cpu, unit.memory, saturated=False)
+        for at in range(10)
+        for unit in workloads(traces)
+    ]
+    found = traces.cases(units, spec.resource, spec.days, spec.stride)
+    names = [unit.name for unit in units]
+    first, again = (training.train(spec, found, names) for _ in range(2))
+    assert first == again
+    assert any(not isinstance(tree, int) for tree in first.model.trees.trees)
+    assert first.model.prices["cost"] <= first.model.prices["normal"]
+    assert len(first.trees) == len(first.prices) == 5
+
+
 def test_the_closed_loop_shrinks_what_its_owner_made_too_large(bench):
     loop = bench("sizing_loop").closed_loop
     with ThreadPoolExecutor(1) as pool:
