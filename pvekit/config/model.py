@@ -177,7 +177,7 @@ class Clone:
     bridge: str | None = None
     vlan: int | None = None
     onboot: bool = False
-    concurrency: int = 2
+    concurrency: int = 4
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,9 @@ from pvekit.guest.sight import Sight, Wanted
 from pvekit.plan import Ask, Asking, Check, Guest, Reach, Step, Verdict, ask
 from pvekit.shell import Command, Query
 
+SILENCE = 0.25
+"""The first pause between two questions to an agent: a question in vain takes seconds itself."""
+
 Look = Callable[[], Asking[Verdict]]
 
 
@@ -27,7 +30,7 @@ def stages(
     """
     looks = _Looks(wanted)
     listed: tuple[tuple[str, str, Look, float, str], ...] = (
-        ("agent", "the guest agent answers", looks.agent, 1.0, "GUEST-AGENT-SILENT"),
+        ("agent", "the guest agent answers", looks.agent, SILENCE, "GUEST-AGENT-SILENT"),
         ("address", "the guest has an address", looks.address, 1.0, "GUEST-NO-ADDRESS"),
         ("tcp", "the guest's SSH port answers", looks.tcp, 1.0, "GUEST-UNREACHABLE"),
         ("host-key", "the guest's host key is known", looks.host_key, 1.0, "GUEST-NO-HOST-KEY"),
@@ -77,7 +80,7 @@ class _Looks:
         self._sight = Sight(wanted)
 
     def agent(self) -> Asking[Verdict]:
-        reply = yield from ask(agent.asked(self._wanted.node, "ping", self._wanted.vmid))
+        reply = yield from self._sight.answer()
         if reply.status == 0:
             return Verdict(holds=True)
         return Verdict(holds=False, seen=agent.patient(reply, self._wanted.vmid))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 
-from pvekit.errors import Transient
+from pvekit.errors import PvekitError, Transient
 from pvekit.guest import agent
 from pvekit.guest.agent import Reply
 from pvekit.plan import Ask, Asking, Guest, ask
@@ -38,10 +39,17 @@ class Sight:
 
     def __init__(self, guest: Wanted) -> None:
         self.guest = guest
+        self._just: Reply | None = None  # what was answered a moment ago, and not yet looked at
+
+    def answer(self) -> Asking[Reply]:
+        """Return what the agent answers to the question that tells the most, if it does."""
+        self._just = yield from ask(self._interfaces)
+        return self._just
 
     def address(self) -> Asking[str]:
         """Return the address on the interface with the guest's MAC; empty while it has none."""
-        reply = yield from ask(self._interfaces)
+        reply = self._just or (yield from ask(self._interfaces))
+        self._just = None
         if reply.status:
             raise Transient(agent.patient(reply, self.guest.vmid), id="GUEST-AGENT-SILENT")
         return self._chosen(reply)
@@ -68,9 +76,7 @@ class Sight:
 
     @cached_property
     def _interfaces(self) -> Ask[Reply]:
-        return self._asked(
-            "interfaces", lambda reply: not reply.status and bool(self._chosen(reply))
-        )
+        return self._asked("interfaces", self._settles)
 
     @cached_property
     def _host_keys(self) -> Ask[Reply]:
@@ -78,6 +84,11 @@ class Sight:
 
     def _asked(self, what: str, settled: agent.Settled) -> Ask[Reply]:
         return agent.asked(self.guest.node, what, self.guest.vmid, settled=settled)
+
+    def _settles(self, reply: Reply) -> bool:
+        with suppress(PvekitError):  # what cannot be read settles nothing
+            return not reply.status and bool(self._chosen(reply))
+        return False
 
     def _chosen(self, reply: Reply) -> str:
         found = agent.addresses(reply, self.guest.mac)

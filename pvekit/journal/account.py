@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from pvekit.journal.reading import Event
@@ -16,12 +17,46 @@ def kept_key(subject: str) -> str:
     return f"{subject}/kept"
 
 
+@dataclass
+class _Steps:
+    """How a run's steps stand after its first ``read`` events; asked for at every step.
+
+    Of steps that were taken back since only the ``attempts`` count.
+    """
+
+    read: int = 0
+    attempts: Counter[str] = field(default_factory=Counter)
+    last: dict[str, str] = field(default_factory=dict)
+    started: set[str] = field(default_factory=set)
+    jobs: set[tuple[str, str]] = field(default_factory=set)
+
+    def add(self, event: Event) -> None:
+        """Take note of the next event."""
+        self.read += 1
+        for subject in event.get("instead_of", ()):
+            self._forget(f"{subject}/")
+        kind, key = event["event"], event.get("key", "")
+        if kind == "job":
+            self.jobs.add((event["node"], event["id"]))
+        if kind == "started":
+            self.attempts[key] += 1
+            self.started.add(key)
+        if kind in ("started", "done", "failed"):
+            self.last[key] = kind
+
+    def _forget(self, of: str) -> None:
+        for key in [key for key in self.last if key.startswith(of)]:
+            del self.last[key]
+            self.started.discard(key)
+
+
 class Account:
     """A run as its events tell it, oldest first."""
 
     def __init__(self, run: str, events: list[Event]) -> None:
         self.run = run
         self.events = events
+        self._steps = _Steps()
 
     @property
     def request(self) -> Mapping[str, Any]:
@@ -71,9 +106,13 @@ class Account:
                 found.setdefault(event["node"], []).append(event["id"])
         return found
 
+    def has_job(self, node: str, identity: str) -> bool:
+        """Whether a job is known."""
+        return (node, identity) in self._read().jobs
+
     def attempts(self, key: str) -> int:
         """Return how often a step was begun."""
-        return Counter(e["key"] for e in self.events if e["event"] == "started")[key]
+        return self._read().attempts[key]
 
     def has_failed(self, key: str) -> bool:
         """Whether a step's last attempt is known to have failed."""
@@ -88,23 +127,17 @@ class Account:
         return self.is_done(kept_key(subject))
 
     def _last_told(self, key: str) -> str:
-        kinds = ("started", "done", "failed")
-        told = [e["event"] for e in self._valid() if e["event"] in kinds and e["key"] == key]
-        return str(told[-1]) if told else ""
+        return self._read().last.get(key, "")
 
     def touched(self) -> frozenset[str]:
         """Return the keys of the steps that may have changed something that still stands."""
-        return frozenset(e["key"] for e in self._valid() if e["event"] == "started")
+        return frozenset(self._read().started)
 
-    def _valid(self) -> list[Event]:
-        """Return the events but for those of steps that were taken back since."""
-        valid: list[Event] = []
-        for event in self.events:
-            for subject in event.get("instead_of", ()):
-                of = f"{subject}/"
-                valid = [e for e in valid if not str(e.get("key", "")).startswith(of)]
-            valid.append(event)
-        return valid
+    def _read(self) -> _Steps:
+        """Return how the steps stand, with all events until now."""
+        for event in self.events[self._steps.read :]:
+            self._steps.add(event)
+        return self._steps
 
     def decisions(self) -> dict[str, Mapping[str, Any]]:
         """Return the pinned decisions by subject."""

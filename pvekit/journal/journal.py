@@ -84,7 +84,7 @@ class Journal(Account):
 
     def job(self, node: str, identity: str) -> None:
         """Note that a job is about to be started on a node."""
-        if identity not in self.jobs().get(node, ()):
+        if not self.has_job(node, identity):
             self._append("job", node=node, id=identity)
 
     def kept(self, subject: str) -> None:

@@ -117,10 +117,11 @@ def _subject(
     undo: bool,
     last: bool,
 ) -> Asking[None]:
+    fresh = False
     for step in steps:
         began = context.clock.now()
         try:
-            passed = yield from carry_out(step, context, undo=undo)
+            passed = yield from carry_out(step, context, undo=undo, fresh=fresh)
         except PvekitError as error:
             seconds = outcome.vain = context.clock.now() - began
             context.journal.passed(step.key, "failed", seconds, error.brief)
@@ -137,6 +138,7 @@ def _subject(
         seconds = context.clock.now() - began
         context.journal.passed(step.key, passed.state, seconds, passed.seen)
         outcome.stages.append(Stage(step.verb, passed.state, seconds, passed.seen))
+        fresh = bool(step.changes) and passed.state == "done"
     context.tell(step, "ended")
     if last:
         context.journal.kept(name)

@@ -11,6 +11,7 @@ from pvekit.errors import LockTimeout, QuorumLost, Transient
 from pvekit.journal import Journal
 from pvekit.plan import Step
 from pvekit.run.clock import Clock
+from pvekit.run.foresight import Spans
 from pvekit.run.slots import Slots
 from pvekit.run.stop import Stop
 
@@ -77,7 +78,8 @@ class Context:
     """A run's journal, clock, policy and watcher, and what its steps share.
 
     That is when each shared patience began, how crowded each slot was, whether the run is to stop,
-    and since when there is no quorum (by a node of each PVE cluster that has none).
+    since when there is no quorum (by a node of each PVE cluster that has none), and how long things
+    took.
     """
 
     journal: Journal
@@ -88,6 +90,7 @@ class Context:
     slots: dict[str, Slots] = field(default_factory=dict)
     stop: Stop = field(default_factory=Stop)
     frozen: dict[str, float] = field(default_factory=dict)
+    spans: Spans = field(default_factory=Spans)
 
     def tell(self, step: Step, state: State, seconds: float = 0.0, says: str = "") -> None:
         """Tell the watcher what happened to a step."""

@@ -15,21 +15,31 @@ from pvekit.pve import act, holders, tasklog
 from pvekit.pve.faults import complaint, failure
 from pvekit.pve.scripts import script
 from pvekit.run.context import Context, Passed
+from pvekit.run.foresight import Course
 from pvekit.run.retry import Row, pause, surely, thawed
 from pvekit.run.wants import Enter, Leave, Pause, send
 from pvekit.shell import Command, Purpose, Result
 
-FIRST_LOOK = 0.2
 LONGEST_PAUSE = 15.0
+LIKELY = 0.9
+"""After this part of the time that it took elsewhere it is looked whether a goal holds."""
+WORTH = 1.0
+"""Less than so many seconds are not waited for before it is looked at all."""
 
 
-def carry_out(step: Step, context: Context, *, undo: bool = False) -> Asking[Passed]:
+def carry_out(
+    step: Step, context: Context, *, undo: bool = False, fresh: bool = False
+) -> Asking[Passed]:
     """Make a step's goal true, trying again after transient failures as the policy allows.
 
-    Raises what kept it from coming true.
+    ``fresh``: the step before it has just made its changes, so that what is only waited for takes
+    about as long as elsewhere in this run. Raises what kept the goal from coming true.
     """
     row = Row()
     began = context.clock.now()
+    awaited = fresh and not step.changes
+    if awaited:
+        yield from _as_elsewhere(step, context)
     while True:
         try:
             passed = yield from _once(step, context, row, undo=undo)
@@ -38,8 +48,19 @@ def carry_out(step: Step, context: Context, *, undo: bool = False) -> Asking[Pas
         except NotReady as error:
             raise (yield from with_symptoms(step, error)) from error.__cause__
         else:
-            context.tell(step, passed.state, context.clock.now() - began, passed.seen)
+            seconds = context.clock.now() - began
+            if awaited:
+                context.spans.took(step.verb, seconds)
+            context.tell(step, passed.state, seconds, passed.seen)
             return passed
+
+
+def _as_elsewhere(step: Step, context: Context) -> Asking[None]:
+    """Let most of the time pass that a step's goal took to come true for others of this run."""
+    rest = LIKELY * context.spans.expected(step.verb)
+    left = context.deadline(step) - context.clock.now()
+    if min(rest, left) >= WORTH:
+        yield Pause(min(rest, left))
 
 
 def _once(step: Step, context: Context, row: Row, *, undo: bool) -> Asking[Passed]:
@@ -48,11 +69,12 @@ def _once(step: Step, context: Context, row: Row, *, undo: bool) -> Asking[Passe
     if verdict.holds:
         return Passed("held", verdict.seen)
     deadline = context.deadline(step)
+    known: Verdict | None = verdict
     if step.changes:
         yield from _slotted(step, context, row, undo=undo)
-        deadline = context.deadline(step)
+        deadline, known = context.deadline(step), None
     try:
-        seen = yield from _await(step, context, row, deadline)
+        seen = yield from _await(step, context, row, deadline, known)
     except step.late as error:
         # A program may say that all went well when it did not: joined again, it would say so again.
         if step.changes and not step.undo:
@@ -167,25 +189,28 @@ def _joined(
 
     The job does not need the link: as long as it may be there again, the step has not failed.
     """
-    rest = FIRST_LOOK
     deadline = context.ends(identity, change.command.timeout)
+    began = deadline - change.command.timeout
+    course = Course(context.spans.expected(f"job {step.verb}"))
     question = act.job(step.node, identity)
     while True:
         job = yield from surely(lambda: ask(question), row, step, context)
+        seconds = context.clock.now() - began
         if job.state == "done":
+            context.spans.took(f"job {step.verb}", seconds)
             return job.result(change.command)
         if job.state in ("dead", "none"):
             return _died(change.command, job.out, job.err)
-        if job.out:
-            context.tell(step, "waiting", says=job.out.splitlines()[-1])
+        told = job.out.splitlines()[-1] if job.out else ""
+        if told:
+            context.tell(step, "waiting", says=told)
         if context.clock.now() >= deadline:
             raise PvekitError(
                 f"{step.key} has not ended on {step.node} after {change.command.timeout:.0f} s.",
                 hint=f"It still runs there as job {identity}; the same command joins it.",
                 id="JOB-STILL-RUNS",
             )
-        yield Pause(rest)
-        rest = min(rest * 1.5, 2.0)
+        yield Pause(course.rest(seconds, told))
 
 
 def _forget(node: str, identity: str, purpose: Purpose) -> Asking[None]:
@@ -198,11 +223,15 @@ def _died(command: Command, out: str, err: str) -> Result:
     return Result(command, 255, out, "\n".join(part for part in (tasklog.DIED, err) if part))
 
 
-def _await(step: Step, context: Context, row: Row, deadline: float) -> Asking[str]:
+def _await(
+    step: Step, context: Context, row: Row, deadline: float, known: Verdict | None
+) -> Asking[str]:
+    """Wait until the goal holds; ``known`` is how it stands, if it was looked at just now."""
     began = context.clock.now()
     rest = step.interval
     while True:
-        verdict = yield from surely(step.goal.look, row, step, context)
+        verdict = known or (yield from surely(step.goal.look, row, step, context))
+        known = None
         if verdict.holds:
             return verdict.seen
         now = context.clock.now()

@@ -25,10 +25,12 @@ from pvekit.shell import Command, call
 
 Task = Generator[Any, Any, object]
 
+_Read = dict[Callable[[str], Any], Any]
+
 PER_PLACE = 8
 WORKERS = 32
-TICK = 1.0
-"""Pauses of a second and more end on whole ticks, so that questions of many tasks meet."""
+TICKS = ((4.0, 1.0), (1.0, 0.25), (0.0, 0.05))
+"""Pauses of so many seconds and more end on whole ticks, so that questions of many tasks meet."""
 
 
 @dataclass(frozen=True)
@@ -157,8 +159,8 @@ class Scheduler:
                 raise TypeError(f"A task wants what nobody can give: {want!r}")
 
     def _wake(self, seconds: float) -> float:
-        due = self._clock.now() + seconds
-        return due if seconds < TICK else -(-due // TICK) * TICK
+        tick = next(tick for least, tick in TICKS if seconds >= least)
+        return -(-(self._clock.now() + seconds) // tick) * tick
 
     def _queue(
         self, place: Place, remote: Callable[[], Any], name: str, *, changes: bool = False
@@ -166,7 +168,7 @@ class Scheduler:
         self._waiting[place].append(_Work(place, remote, ((name, None),), changes))
 
     def _slot(self, slot: str) -> Slots:
-        return self._slots.setdefault(slot, Slots(self._per_slot))
+        return self._slots.setdefault(slot, Slots(self._per_slot, even=True))
 
     def _enter(self, slot: str, name: str) -> None:
         if self._slot(slot).free():
@@ -178,7 +180,7 @@ class Scheduler:
     def _leave(self, slot: str, name: str, how: Ending) -> None:
         self._slot(slot).leave(how)
         self._ready.append((name, None, None))
-        while self._queued[slot] and self._slot(slot).free():
+        while self._queued[slot] and self._slot(slot).free(len(self._queued[slot])):
             self._enter(slot, self._queued[slot].popleft())
 
     def _dispatch(self, pool: ThreadPoolExecutor) -> None:
@@ -200,7 +202,7 @@ class Scheduler:
         rest = None if due is None else max(0.0, due - self._clock.now())
         if any(self._busy.values()):
             try:
-                message = self._answers.get(timeout=rest)
+                message = self._clock.receive(self._answers, rest)
             except queue.Empty:
                 self._clock.sleep(max(0.0, (due or 0.0) - self._clock.now()))
             else:
@@ -221,19 +223,29 @@ class Scheduler:
             return  # it was not waited for any more
         self._flying = [each for each in self._flying if each is not work]
         error = future.exception()
+        read: _Read = {}
         for name, question in work.tell:
             if error is not None:
                 self._ready.append((name, None, error))
             else:
-                self._ready.append((name, *self._read(question, future.result())))
+                self._ready.append((name, *self._read(question, future.result(), read)))
 
-    def _read(self, question: Ask[Any] | None, raw: Any) -> tuple[Any, PvekitError | None]:  # noqa: ANN401
+    def _read(
+        self,
+        question: Ask[Any] | None,
+        raw: Any,  # noqa: ANN401
+        read: _Read,
+    ) -> tuple[Any, PvekitError | None]:
+        """Read an answer; what many read alike is read once, and kept in ``read``."""
         if question is None:
             return raw, None
-        try:
-            answer = question.query.parse(raw)
-        except PvekitError as unreadable:
-            return None, unreadable
+        parse = question.query.parse
+        if parse not in read:
+            try:
+                read[parse] = parse(raw)
+            except PvekitError as unreadable:
+                return None, unreadable
+        answer = read[parse]
         if question.settled is not None and question.settled(answer):
             self._settled[question] = answer
         return answer, None

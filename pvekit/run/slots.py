@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -14,9 +15,14 @@ GROWS_AFTER = 5
 
 @dataclass
 class Slots:
-    """The places of one slot."""
+    """The places of one slot.
+
+    ``even``: those who come share something that fewer can use up as well. All who are left are
+    let in evenly, in as few rounds as it takes: so none is alone with it in the end.
+    """
 
     limit: int
+    even: bool = False
     taken: int = 0
     most: int = field(init=False)
     well: int = field(default=0, init=False)
@@ -25,9 +31,13 @@ class Slots:
         """Remember how many there may be at most."""
         self.most = self.limit
 
-    def free(self) -> bool:
-        """Whether one more may enter."""
-        return self.taken < self.limit
+    def free(self, waiting: int = 1) -> bool:
+        """Whether one more may enter, of so many that wait."""
+        if not self.even:
+            return self.taken < self.limit
+        left = self.taken + waiting
+        rounds = math.ceil(left / self.limit)
+        return self.taken < math.ceil(left / rounds)
 
     def enter(self) -> None:
         """Take a place."""

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 
 from pvekit.guest.ready import stages
 from pvekit.guest.sight import Wanted
-from pvekit.plan import Ask, Check, Guard, Plan, Step, Verdict, check, either
+from pvekit.plan import Guard, Plan, Step
 from pvekit.pve import claiming, properties, qm, state, stored
 from pvekit.pve.claims import Claim
 from pvekit.pve.mark import Mark, with_mark
-from pvekit.shell import Command, Query, Secret
+from pvekit.shell import Secret
+from pvekit.vms import first_boot
 from pvekit.vms.spec import Placement, VmSpec
 
 
@@ -66,7 +67,7 @@ def create(
         steps.append(_grow(spec, at, vm))
     if not spec.start:
         return Plan(tuple(steps))
-    steps += [_inspect(spec, at, hashed), _start(spec, at, vm)]
+    steps += [first_boot.inspect(spec, at, hashed), _start(spec, at, vm)]
     if wait is not None:
         steps += stages(
             spec.subject,
@@ -261,27 +262,6 @@ def _grow(spec: VmSpec, at: Placement, vm: Guard) -> Step:
         changes=(qm.resize(vm, at.disk_slot, spec.disk_gb),),
         lasting="a grown disk does not shrink again",
     )
-
-
-def _inspect(spec: VmSpec, at: Placement, hashed: Secret | None) -> Step:
-    """Look at the user data that cloud-init is going to be given, before the first boot."""
-    command = Command(("qm", "cloudinit", "dump", at.vmid, "user"))
-
-    def judge(data: str) -> Verdict:
-        words = {"user": f"user: {spec.user}", **{key: key.split()[1] for key in spec.keys}}
-        if hashed:
-            words["password"] = f"password: {hashed.value}"
-        missing = [what for what, text in words.items() if text not in data]
-        return Verdict(not missing, f"missing: {', '.join(missing)}" if missing else "")
-
-    asked = Ask(at.node, Query(command, str))
-    what = "user, password and keys" if hashed else "user and keys"
-    goal = check(f"the cloud-init data of VM {at.vmid} names {what}", asked, judge)
-    return Step(spec.subject, "cloud-init-data", at.node, _unless_running(goal, at))
-
-
-def _unless_running(goal: Check, at: Placement) -> Check:
-    return either(state.running(at.node, at.vmid), goal)
 
 
 def _start(spec: VmSpec, at: Placement, vm: Guard) -> Step:

@@ -38,6 +38,16 @@ def other_verbs(live: Live) -> None:
     live.must("vm", "delete", "k8s-worker-2", "six", "--yes")
 
 
+def custom_run(live: Live) -> None:
+    """VMs to whose generated cloud-init data somebody has added a file."""
+    snippet = "/var/lib/vz/snippets/more.yaml"
+    for row in live.must("template", "list", "-o", "json").rows:
+        live.on(row["node"], f"mkdir -p {snippet.rpartition('/')[0]}")
+        live.on(row["node"], f"echo '#cloud-config' >{snippet}")
+        live.on(row["node"], f"qm set {row['vmid']} --cicustom vendor=local:snippets/more.yaml")
+    live.must("vm", "create", "--role", "custom", "--no-wait")
+
+
 def broken_run(live: Live) -> None:
     """A run that is broken off and taken back."""
     live.order("link-cut", "qm set", count=-1)
@@ -74,6 +84,7 @@ def test_the_real_programs_accept_all_that_is_sent(tmp_path):
             brief_run(live)
             if name == "boot":
                 other_verbs(live)
+                custom_run(live)
                 broken_run(live)
             sent |= {tuple(event["argv"]) for event in live.programs()}
     sent = {words for words in sent if words[0] in PROGRAMS}

@@ -74,7 +74,7 @@ def interrupted(live: Live, number: signal.Signals, text: str, *words: str):
 @pytest.mark.parametrize("number", ENDING, ids=lambda number: number.name)
 def test_a_wait_is_interrupted_and_gone_on_with(live, number):
     live.order("guest-silent", "100", count=-1)
-    status, out, err = interrupted(live, number, "sh -s -- ping 100", *CREATE, "-o", "json")
+    status, out, err = interrupted(live, number, "sh -s -- interfaces 100", *CREATE, "-o", "json")
     assert status == ENDING[number], err
     assert f"interrupted ({number.name})" in err
     run = re.search(r"Run (\w+) is unfinished", err)[1]
@@ -90,7 +90,7 @@ def test_a_wait_is_interrupted_and_gone_on_with(live, number):
 def test_what_was_interrupted_can_be_taken_back(live):
     before = live.picture()
     live.order("guest-silent", "100", count=-1)
-    _, _, err = interrupted(live, signal.SIGINT, "sh -s -- ping 100", *CREATE)
+    _, _, err = interrupted(live, signal.SIGINT, "sh -s -- interfaces 100", *CREATE)
     command = re.search(r"take back: pvekit (.+)", err)[1].split()
     live.must(*command, "--yes")
     assert live.picture() == before
@@ -98,7 +98,7 @@ def test_what_was_interrupted_can_be_taken_back(live):
 
 def an_unfinished_run(live) -> str:
     live.order("guest-silent", "100", count=-1)
-    _, _, err = interrupted(live, signal.SIGINT, "sh -s -- ping 100", *CREATE)
+    _, _, err = interrupted(live, signal.SIGINT, "sh -s -- interfaces 100", *CREATE)
     live.clear()
     return re.search(r"Run (\w+) is unfinished", err)[1]
 
@@ -140,7 +140,7 @@ def test_a_resumption_is_interrupted_and_gone_on_with(live):
     live.order("guest-silent", "100", count=-1)
     live.forget()
     words = ("run", "resume", run)
-    status, _, err = interrupted(live, signal.SIGINT, "sh -s -- ping 100", *words)
+    status, _, err = interrupted(live, signal.SIGINT, "sh -s -- interfaces 100", *words)
     assert status == 130, err
     assert f"go on:     pvekit run resume {run}" in err
     assert f"take back: pvekit run rollback {run}" in err
@@ -264,7 +264,7 @@ def test_a_signal_that_is_ignored_stays_so(live):
         stderr=subprocess.PIPE,
         text=True,
     )
-    until_seen(live, process, "sh -s -- ping 100")
+    until_seen(live, process, "sh -s -- interfaces 100")
     process.send_signal(signal.SIGHUP)
     _, err = process.communicate()
     assert process.returncode == 0, err
@@ -282,7 +282,7 @@ def test_a_terminal_that_hangs_up_does_not_make_a_bug(live):
         start_new_session=True,
     )
     os.close(theirs)
-    while not any("sh -s -- ping 100" in line for line in live.lines()):
+    while not any("sh -s -- interfaces 100" in line for line in live.lines()):
         os.set_blocking(mine, False)
         try:
             os.read(mine, 65536)

@@ -125,7 +125,7 @@ def test_nothing_new_is_begun_after_the_signal(states, tmp_path):
     """Of ten clones, two at a time, those that run end on the node, and no further one begins."""
     _, origin, data = states["create"]
     site = origin.restored(data)
-    desk = desk_for(site, tmp_path)
+    desk = desk_for(site, tmp_path, more="clone: {concurrency: 2}")
     ten = replace(TWO, count=10)
     site.cut = Cut(0, "signal", match="qm clone")
     with heard() as stop:

@@ -65,7 +65,7 @@ def test_what_the_plan_does_not_say_has_defaults():
     assert config.readiness == Readiness(300, 10, "auto")
     assert config.placement == Placement(memory_ratio=1.0, memory_reserve_mb=None)
     assert config.naming == Naming("k8s")
-    assert config.clone == Clone(full=True, onboot=False, concurrency=2)
+    assert config.clone == Clone(full=True, onboot=False, concurrency=4)
     assert config.template("base").build_network == BuildNetwork()
     assert config.role("worker") == RoleConfig("worker", "base", "auto", ())
 

@@ -490,6 +490,62 @@ def test_a_question_that_breaks_is_tried_again_too(bench):
     assert bench.site.sent == ["make a"]
 
 
+# What others took
+
+
+def after_a_start(bench, subject, seconds):
+    """A start, and a goal that comes true so many seconds after it; notes when it is looked at."""
+    began, looks = [], []
+
+    def start():
+        began.append(bench.clock.now())
+        bench.site.facts.add(f"start-{subject}")
+
+    def judge(_):
+        looks.append(bench.clock.now() - began[0])
+        return Verdict(looks[-1] >= seconds)
+
+    bench.site.script[f"begin {subject}"].append(start)
+    goal = check("it has booted", Ask("n", Query(Command(("look",)), str)), judge)
+    booted = Step(subject, "booted", "n", goal, patience=300.0, interval=1.0)
+    return step(f"start-{subject}", f"begin {subject}", subject=subject), booted, looks
+
+
+def test_what_took_its_time_elsewhere_is_not_looked_at_before(bench):
+    context = bench.context()
+    *first, looks = after_a_start(bench, "a", 20.0)
+    apply(Plan(tuple(first)), bench.site, context)
+    assert looks[0] == 0.0
+    took = looks[-1]
+    *second, looks = after_a_start(bench, "b", 20.0)
+    assert apply(Plan(tuple(second)), bench.site, context)["b"].error is None
+    assert 0.8 * took <= looks[0] <= took
+    assert len(looks) < 5
+
+
+def test_what_has_not_just_begun_is_looked_at_at_once(bench):
+    context = bench.context()
+    context.spans.took("booted", 100.0)
+    *steps, looks = after_a_start(bench, "a", 0.0)
+    bench.site.facts.add("start-a")  # it runs already
+
+    def judge(_):
+        looks.append(bench.clock.now())
+        return Verdict(holds=True)
+
+    goal = check("it has booted", Ask("n", Query(Command(("look",)), str)), judge)
+    apply(Plan((steps[0], replace(steps[1], goal=goal))), bench.site, context)
+    assert looks == [0.0]
+
+
+def test_no_more_is_waited_than_there_is_patience(bench):
+    context = bench.context()
+    context.spans.took("booted", 1000.0)
+    *steps, looks = after_a_start(bench, "a", 1e6)
+    apply(Plan((steps[0], replace(steps[1], patience=30.0))), bench.site, context)
+    assert looks[0] <= 32.0
+
+
 # Slots
 
 

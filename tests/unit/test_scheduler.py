@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 
 import pytest
 
@@ -167,6 +168,25 @@ def test_a_slot_has_bounded_holders():
     run({str(n): task(str(n)) for n in range(7)}, per_slot=2)
     assert max(seen) == 2
     assert len(seen) == 7
+
+
+@pytest.mark.parametrize(
+    ("many", "limit", "rounds"),
+    [(13, 4, [4, 3, 3, 3]), (3, 4, [3]), (5, 4, [4, 1]), (7, 2, [2, 2, 2, 1]), (9, 4, [4, 3, 2])],
+)
+def test_all_who_are_left_are_let_in_evenly_and_in_no_more_rounds(many, limit, rounds):
+    clock, entered = fake_clock(), Counter()
+
+    def task():
+        yield Enter("s")
+        entered[clock.now()] += 1
+        yield Pause(4.0)
+        yield Leave("s")
+
+    tasks = {str(n): task() for n in range(many)}
+    Scheduler(Site(), clock, per_slot=limit).run(tasks)
+    assert list(entered.values()) == rounds
+    assert len(rounds) == -(-many // limit)
 
 
 def left(slots: Slots, *hows: str) -> int:

@@ -1,0 +1,67 @@
+"""Resting until the next look: never past what is known to remain, and never too often."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pvekit.run.foresight import LATEST, SOONEST, Course, Spans
+
+
+def looks(seconds, tells, *, expected=0.0):
+    """When a job that takes so many seconds is looked at; the last look is the one that sees it."""
+    course, at = Course(expected), [0.0]
+    while at[-1] < seconds:
+        at.append(at[-1] + course.rest(at[-1], tells(at[-1])))
+    return at
+
+
+durations = st.floats(1.0, 3600.0)
+
+
+@given(durations, st.sampled_from([1.0, 0.1, 5.0]))
+def test_a_job_that_tells_how_far_it_is_ends_unseen_for_a_moment_only(seconds, steps):
+    told = looks(seconds, lambda at: f"transferred ({100 * at / seconds // steps * steps:.2f}%)")
+    assert told[-1] - seconds <= max(2 * SOONEST, 0.06 * seconds)
+    assert told[-1] - seconds <= LATEST
+    assert len(told) <= 40 + seconds / LATEST
+
+
+@given(durations)
+def test_a_job_that_tells_nothing_is_looked_at_less_and_less(seconds):
+    at = looks(seconds, lambda _: "at work")
+    assert at[-1] - seconds <= max(SOONEST, 0.15 * at[-1])
+    assert len(at) <= 40 + seconds / LATEST
+
+
+@given(durations)
+def test_a_job_that_takes_as_long_as_its_like_is_seen_at_its_end(seconds):
+    at = looks(seconds, lambda _: "", expected=seconds)
+    assert at[-1] - seconds <= max(SOONEST, 1e-6 * seconds)
+    assert len(at) <= 12 + seconds / LATEST
+
+
+@given(durations, durations)
+def test_the_next_disk_begins_anew(first, second):
+    def tells(at):
+        share = at / first if at < first else (at - first) / second
+        return f"transferred 1.0 GiB of 16.0 GiB ({100 * share:.2f}%)"
+
+    at = looks(first + second, tells)
+    assert at[-1] - (first + second) <= LATEST
+
+
+@given(durations, st.floats(0.1, 2.0))
+def test_what_follows_the_copy_is_looked_at_soon(seconds, more):
+    def tells(at):
+        return f"({min(100.0, 100 * at / seconds):.2f}%)" if at <= seconds else "created."
+
+    at = looks(seconds + more, tells)
+    assert at[-1] - (seconds + more) <= max(2 * SOONEST, 0.03 * seconds)
+
+
+def test_the_least_of_what_was_seen_is_expected():
+    spans = Spans()
+    assert spans.expected("start") == 0
+    for seconds in (3.0, 2.0, 5.0):
+        spans.took("start", seconds)
+    assert spans.expected("start") == pytest.approx(2.0)
