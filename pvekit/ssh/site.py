@@ -10,7 +10,6 @@ from pathlib import Path
 from types import TracebackType
 
 from pvekit.errors import NotFound
-from pvekit.pve.agent import PROGRAM
 from pvekit.ssh.connection import Connection, Dial
 from pvekit.ssh.deadline import Limits
 from pvekit.ssh.dial import dial
@@ -29,7 +28,11 @@ def node_prefix(user: str, *, wrapper: bool = False) -> tuple[str, ...]:
     """
     if user == "root":
         return LOCALE
-    return ("sudo", "-n", PROGRAM) if wrapper else ("sudo", "-n", *LOCALE)
+    if not wrapper:
+        return ("sudo", "-n", *LOCALE)
+    from pvekit.pve.agent import PROGRAM
+
+    return ("sudo", "-n", PROGRAM)
 
 
 class Connections:
