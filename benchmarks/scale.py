@@ -125,7 +125,9 @@ def measured(file: Path, place: int) -> dict[str, float]:
 
 
 def exponent(sizes: Sequence[int], seconds: Sequence[float]) -> float:
-    """Return the slope of the line through the logarithms: 1 is linear."""
+    """Return the slope of the line through the logarithms: 1 is linear; one point has none."""
+    if len(sizes) < 2:
+        return math.nan
     xs, ys = [math.log(size) for size in sizes], [math.log(each) for each in seconds]
     x, y = sum(xs) / len(xs), sum(ys) / len(ys)
     over = sum((a - x) * (b - y) for a, b in zip(xs, ys, strict=True))
