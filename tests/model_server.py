@@ -25,7 +25,7 @@ class Server:
     """What was asked of a server, and what it plays, the last play for ever.
 
     A play is the text of an answer, data (its JSON is the text), the bytes of a body, a status,
-    ``Says``, or what goes wrong: ``hang``, ``cut``, ``drip``, ``flood``.
+    ``Says``, or what goes wrong: ``hang``, ``cut``, ``drip``, ``flood``, ``babble``.
     """
 
     plays: list[object]
@@ -60,6 +60,7 @@ def completion(text: object, finish: str = "stop", **more: object) -> bytes:
 
 
 FLOOD = 100_000_000
+BABBLE = b"\x1b[2J\x1b[31mall is well" + b"!" * 50_000 + b"\r\n\r\n"
 
 
 @contextmanager
@@ -85,6 +86,9 @@ def served(*plays: object) -> Iterator[Server]:
             elif play == "cut":
                 self._begin(Says(headers={"Content-Length": "5000"}))
                 self.wfile.write(b'{"choi')
+                self.connection.shutdown(socket.SHUT_RDWR)
+            elif play == "babble":
+                self.wfile.write(BABBLE)
                 self.connection.shutdown(socket.SHUT_RDWR)
             elif play == "drip":
                 self._begin(Says(headers={"Content-Length": "5000"}))

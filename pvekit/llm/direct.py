@@ -9,7 +9,6 @@ from typing import Any
 from urllib.error import HTTPError
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
-from pvekit import masking
 from pvekit.llm.port import (
     MOST_BYTES,
     Address,
@@ -17,13 +16,11 @@ from pvekit.llm.port import (
     Question,
     Reply,
     fault,
-    one_line,
     response_format,
     seconds_of,
 )
 
 _MOST_OF_ERROR = 20_000
-_MOST_WORDS = 200
 
 
 class _NoRedirects(HTTPRedirectHandler):
@@ -83,7 +80,7 @@ def _refusal(error: HTTPError) -> ModelFailed:
     try:
         said = json.loads(error.read(_MOST_OF_ERROR))["error"]
         words = said if isinstance(said, str) else said["message"]
-        told = f": {one_line(masking.masked(words))[:_MOST_WORDS]}"
+        told = f": {words.strip()}"
     except (OSError, HTTPException, ValueError, LookupError, TypeError, AttributeError):
         told = ""
     after = seconds_of(error.headers.get("Retry-After"), time.time())

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from pvekit import masking
 from pvekit.shell import Secret
 
 MOST_TOKENS = 300
@@ -15,17 +16,21 @@ MOST_TOKENS = 300
 MOST_BYTES = 1_000_000
 """Of a longer answer of a server the rest is not read."""
 
+MOST_TOLD = 300
+"""Characters of what is told of a failure: servers and libraries choose most of the words."""
+
 Message = Mapping[str, str]
 
 
 class ModelFailed(Exception):
     """A model gave no answer: never the end of a command.
 
-    ``status`` is HTTP's or 0, ``after`` the seconds for which the server wants to be left alone.
+    What is told of it is a short line without secrets, whoever wrote it. ``status`` is HTTP's or 0,
+    ``after`` the seconds for which the server wants to be left alone.
     """
 
     def __init__(self, what: str, *, status: int = 0, after: float = 0.0) -> None:
-        super().__init__(what)
+        super().__init__(one_line(masking.masked(what))[:MOST_TOLD])
         self.status = status
         self.after = after
 

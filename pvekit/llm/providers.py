@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pvekit import masking
 from pvekit.llm.port import (
     MOST_BYTES,
     Address,
@@ -21,12 +20,10 @@ from pvekit.llm.port import (
     Reply,
     characters,
     fault,
-    one_line,
     response_format,
     seconds_of,
 )
 
-_MOST_WORDS = 200
 _MOST_CAUSES = 10
 _PREFIXES = re.compile(r"^(?:(?:litellm\.)?\w+Error: |\w+Exception - )+")
 
@@ -94,7 +91,7 @@ def _refusal(error: Exception) -> ModelFailed:
     litellm gives a status of 500 to what never reached a server, too: that is not asked again.
     """
     first = str(error).strip().partition("\n")[0]
-    said = one_line(masking.masked(_PREFIXES.sub("", first)))[:_MOST_WORDS]
+    said = _PREFIXES.sub("", first)
     response = _response(error)
     if response is None:
         status = getattr(error, "status_code", 0)

@@ -184,7 +184,8 @@ FAILURES = {
     "moved": (302, 1), "moved for good": (308, 1), "cut": ("cut", None), "no JSON": (b"<html>", None),
     "another JSON": (b"[]", None), "no choices": (b'{"choices": []}', None), "empty": (b"", None),
     "no message": (b'{"choices": [{}]}', None), "a flood": ("flood", None),
-    "deep": (b"[" * 100_000, None), "an answer without end": ("drip", 1), "a hang": ("hang", 1),
+    "no HTTP": ("babble", None), "deep": (b"[" * 100_000, None),
+    "an answer without end": ("drip", 1), "a hang": ("hang", 1),
 }  # fmt: skip
 
 
@@ -199,6 +200,8 @@ def test_a_server_that_fails_costs_no_answer(ask, name, tmp_path):
     assert (found["source"], size_of(found)) == ("preset", (4, 8192, 80))
     assert len(found["warned"]) == 1
     assert found["evidence"][-1].startswith("no size from openai/test: ")
+    assert all(line.isprintable() for line in (*found["warned"], *found["evidence"]))
+    assert len(found["warned"][0]) < 500
     assert times is None or len(server.asked) == times
     assert server.strayed == []
     assert server.sent < FLOOD / 2
