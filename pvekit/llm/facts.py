@@ -23,7 +23,8 @@ MOST_TEXT = 2000
 
 _ADDRESS = re.compile(
     r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?:/\d{1,2})?(?![\w.]*\d)"
-    r"|(?<![\w:])(?=[0-9a-f:]*:[0-9a-f]*:)[0-9a-f:]{3,45}(?:/\d{1,3})?(?![\w:])",
+    r"|(?<![\w:])(?=[0-9a-f:]*:[0-9a-f]*:)[0-9a-f:]{3,45}(?:(?:\.\d{1,3}){3})?(?:/\d{1,3})?"
+    r"(?![\w:])",
     re.IGNORECASE,
 )
 
@@ -83,8 +84,8 @@ def _data(told: Told) -> dict[str, Any]:
 
 def plain(text: str) -> str:
     """Return a user's text without secrets, addresses and control characters, cut to its length."""
-    shown = "".join(char if char.isprintable() else " " for char in text[:MOST_TEXT])
-    return _ADDRESS.sub("[address]", masking.masked(shown))
+    known = _ADDRESS.sub("[address]", masking.masked(text))
+    return "".join(char if char.isprintable() else " " for char in known)[:MOST_TEXT]
 
 
 def _nodes(told: Told) -> list[dict[str, Any]]:

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pvekit import masking
 from pvekit.llm.earlier import MOST, Earlier, chosen, data
-from pvekit.llm.facts import plain
+from pvekit.llm.facts import MOST_TEXT, plain
 from pvekit.reviews import recall
 from pvekit.reviews.reviewed import Reviewed
 from pvekit.sizing import Evidence, Size
@@ -108,3 +109,24 @@ def test_who_ran_out_would_have_used_more(signs, most):
     review = Reviewed("d", 100, "n", "r", "", (), "", "", None, 1.0, 512, None, seen, signs, 0.0, 7)
     assert max(recall.demand(review).memory.seen) == pytest.approx(most)
     assert recall.demand(replace(review, memory=None)).memory is None
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "10.1.2.3", "10.1.2.0/24", "fe80::1:2", "2001:db8::/32", "52:54:00:12:34:56",
+        "::ffff:10.1.2.3", "64:ff9b::10.1.2.3", "64:ff9b::10.1.2.0/120",
+    ],
+)  # fmt: skip
+def test_nothing_of_an_address_is_sent(address):
+    assert plain(f"beside {address}, please") == "beside [address], please"
+    assert plain(f"at [{address}]:22") == "at [[address]]:22"
+
+
+@pytest.mark.parametrize("private", ["10.123.45.67", "much-hidden-word"])
+def test_what_is_cut_off_leaves_no_part_of_what_is_hidden(private):
+    masking.register("much-hidden-word")
+    for length in range(MOST_TEXT - len(private) - 1, MOST_TEXT):
+        told = plain("x " * (length // 2) + " " * (length % 2) + private)
+        assert len(told) <= MOST_TEXT
+        assert private[:2] not in told
