@@ -5,9 +5,12 @@ Every refusal is one error that names the path, its mode and the command that me
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shlex
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from pvekit.errors import UsageError
@@ -121,6 +124,34 @@ def check_file(handle: int, path: Path, what: str) -> None:
 def unlinked(path: str, flags: int) -> int:
     """Open a file that must not be a symbolic link: the ``opener`` of ``open``."""
     return os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+
+
+def read(path: Path, what: str, most: int) -> str:
+    """Return a file of ours, of a longer one its first ``most`` characters.
+
+    Raises OSError where it cannot be read, UsageError where others could have written it. Bytes
+    that are no UTF-8 are replaced.
+    """
+    handle = unlinked(str(path), os.O_RDONLY)
+    with os.fdopen(handle, encoding="utf-8", errors="replace") as file:
+        check_file(file.fileno(), path, what)
+        return file.read(most)
+
+
+@contextmanager
+def locked(lock: Path, what: str) -> Iterator[None]:
+    """Let one process at a time in; the lock ends with its process.
+
+    Its directory and the one above are made, and raise what :func:`directory` does.
+    """
+    for each in (lock.parent.parent, lock.parent):
+        directory(each, what)
+    handle = unlinked(str(lock), os.O_RDWR | os.O_CREAT)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def write(path: Path, text: str) -> None:

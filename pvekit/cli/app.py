@@ -101,7 +101,7 @@ class App:
         """The pinned host keys of guests."""
         from pvekit.ssh.pins import Pins
 
-        return Pins(self.store.directory.parent / "guests" / "known_hosts")
+        return Pins(self.store.beside("guests") / "known_hosts")
 
     @property
     def audit(self) -> AuditLog | None:
@@ -150,7 +150,7 @@ class App:
         if wait is None or context is None or self._alone:
             return
         self._alone = True
-        directory = self.store.directory.parent / "locks"
+        directory = self.store.beside("locks")
         clock = Clock(sleep=self.invocation.stop.sleep)
         site = self.config.whereabouts
         self._held.enter_context(alone(directory, site, context.command_path, wait, clock))

@@ -61,6 +61,10 @@ class Store:
         state = environ.get("XDG_STATE_HOME") or str(home / ".local" / "state")
         return cls(Path(state) / "pvekit" / "runs")
 
+    def beside(self, name: str) -> Path:
+        """Return the directory of something else that pvekit keeps for this user."""
+        return self.directory.parent / name
+
     def begin(self, kind: str, request: Mapping[str, Any]) -> Journal:
         """Start a new run's journal."""
         try:

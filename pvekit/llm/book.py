@@ -6,17 +6,20 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pvekit import private
+from pvekit.errors import PvekitError
 from pvekit.llm.port import Address, ModelFailed, Port, Question, Reply, characters
 from pvekit.llm.rounds import Book
 
 KEPT_SECONDS = 3600.0
-_STATE = "The state directory"
+_WHAT = "What is kept of models:"
+_MOST_CHARACTERS = 1 << 24
 _TOKEN = 4
 """A token has about so many characters."""
 
@@ -65,11 +68,11 @@ class Ledger:
         """Return the answer to the same question or one like it, if it came within the hour."""
         path = self._answer(question)
         try:
-            data = json.loads(path.read_text(encoding="utf-8"))
+            data = json.loads(private.read(path, _WHAT, _MOST_CHARACTERS))
             if 0 <= self.now() - float(data["time"]) < KEPT_SECONDS:
                 return Reply(str(data["text"]), fault=str(data["fault"]))
             path.unlink(missing_ok=True)
-        except (OSError, ValueError, LookupError, TypeError):
+        except (OSError, PvekitError, ValueError, LookupError, TypeError, RecursionError):
             return None
         return None
 
@@ -83,15 +86,17 @@ class Ledger:
         cost = known or 0.0
         if self.budget.call is not None and cost > self.budget.call:
             raise ModelFailed(f"it may cost {cost:.4f} USD, over llm.max_cost_usd.call")
+        if self.budget.day is None:
+            return
         spent = self.today()
-        if self.budget.day is not None and spent + cost > self.budget.day:
+        if spent + cost > self.budget.day:
             raise ModelFailed(
                 f"{spent:.4f} USD were spent today and it may cost {cost:.4f}, over "
                 "llm.max_cost_usd.day"
             )
 
     def spent(self, question: Question, reply: Reply | None, what: str) -> None:
-        """Write a line, and keep the answer; a disk that is full is no reason to fail."""
+        """Write a line, and keep the answer; where that cannot be, it is only warned of."""
         tokens_in, tokens_out, cost = self._counted(question, reply) if reply else (None,) * 3
         line = {
             "time": round(self.now(), 3),
@@ -102,23 +107,27 @@ class Ledger:
             "cost_usd": cost,
         }
         try:
-            private.directory(self.directory.parent, _STATE)
-            private.directory(self.directory, _STATE)
-            _append(self._day(), json.dumps(line) + "\n")
-            if reply is not None and reply.text:
-                kept = {"time": self.now(), "text": reply.text, "fault": reply.fault}
-                self._forget()
-                _replace(self._answer(question), json.dumps(kept))
-        except OSError:
-            return
+            with private.locked(self.directory / "lock", _WHAT):
+                _append(self._day(), json.dumps(line) + "\n")
+                if reply is not None and reply.text:
+                    kept = {"time": self.now(), "text": reply.text, "fault": reply.fault}
+                    self._forget()
+                    private.write(self._answer(question), json.dumps(kept))
+        except (OSError, PvekitError) as error:
+            self.warn(f"what {self.address.model} cost is not written down: {_why(error)}")
 
     def today(self) -> float:
-        """Return what was spent today, in USD, as far as prices are known."""
+        """Return what was spent today, in USD, as far as prices are known.
+
+        Raises :class:`ModelFailed` where that cannot be read: a limit could not be kept.
+        """
         try:
-            lines = self._day().read_text(encoding="utf-8").splitlines()
-        except OSError:
+            text = private.read(self._day(), _WHAT, _MOST_CHARACTERS)
+        except FileNotFoundError:
             return 0.0
-        return sum(_cost(line) for line in lines)
+        except (OSError, PvekitError) as error:
+            raise ModelFailed(f"what was spent today cannot be read: {_why(error)}") from None
+        return sum(_cost(line) for line in text.split("\n"))
 
     def _counted(self, question: Question, reply: Reply) -> tuple[int, int, float | None]:
         """Return the tokens, guessed where the server tells none, and their cost."""
@@ -130,8 +139,9 @@ class Ledger:
     def _forget(self) -> None:
         """Remove answers that are too old to be given again."""
         for path in self.directory.glob("answer-*.json"):
-            if self.now() - path.stat().st_mtime > KEPT_SECONDS:
-                path.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):  # another process has just removed it
+                if self.now() - path.stat().st_mtime > KEPT_SECONDS:
+                    path.unlink()
 
     def _day(self) -> Path:
         return self.directory / f"{time.strftime('%Y-%m-%d', time.gmtime(self.now()))}.jsonl"
@@ -160,29 +170,20 @@ def unlimited(model: str) -> str:
     )
 
 
-def directory(environ: Mapping[str, str], home: Path) -> Path:
-    """Return where it lies: beside the journals."""
-    state = environ.get("XDG_STATE_HOME") or str(home / ".local" / "state")
-    return Path(state) / "pvekit" / "llm"
+def _why(error: OSError | PvekitError) -> str:
+    return error.brief if isinstance(error, PvekitError) else error.strerror or str(error)
 
 
 def _cost(line: str) -> float:
     try:
         data: Any = json.loads(line)
         return max(0.0, float(data.get("cost_usd") or 0.0))
-    except (ValueError, TypeError, AttributeError):
+    except (ValueError, TypeError, AttributeError, RecursionError):
         return 0.0
 
 
 def _append(path: Path, line: str) -> None:
-    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW
-    with os.fdopen(os.open(path, flags, 0o600), "a", encoding="utf-8") as file:
+    handle = private.unlinked(str(path), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    with os.fdopen(handle, "a", encoding="utf-8") as file:
+        private.check_file(file.fileno(), path, _WHAT)
         file.write(line)
-
-
-def _replace(path: Path, text: str) -> None:
-    fresh = path.with_suffix(f".{os.getpid()}")
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-    with os.fdopen(os.open(fresh, flags, 0o600), "w", encoding="utf-8") as file:
-        file.write(text)
-    fresh.replace(path)

@@ -13,7 +13,7 @@ from pvekit.config.model import LlmConfig
 from pvekit.errors import PvekitError
 from pvekit.inventory.model import Inventory
 from pvekit.llm import facts
-from pvekit.llm.book import Budget, Ledger, Rates, directory
+from pvekit.llm.book import Budget, Ledger, Rates
 from pvekit.llm.direct import Direct
 from pvekit.llm.facts import Told
 from pvekit.llm.port import Address, Port
@@ -63,7 +63,7 @@ def conversation(desk: Desk, seconds: float) -> Rounds:
     address = Address(llm.model or "", llm.api_base or "", _key(desk))
     port = port_here()
     ledger = Ledger(
-        directory(os.environ, Path.home()),
+        desk.store.beside("llm"),
         address,
         port,
         Budget(llm.max_cost_usd.call, llm.max_cost_usd.day),

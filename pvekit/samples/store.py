@@ -6,11 +6,10 @@ was torn by a full disk or a loss of power goes with the next sample; readers pa
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote
@@ -28,8 +27,9 @@ NEAREST = 240
 
 _FILE = re.compile(r"(?P<key>.+)\.(?P<year>20[0-9]{2})-(?P<month>0[1-9]|1[0-2])")
 _WHAT = "The directory of samples"
+_FILE_OF = "The file of samples"
 _MOST_KEY = 100
-_MOST_BYTES = 1 << 26
+_MOST_CHARACTERS = 1 << 26
 _LAST_LINES = 4096
 
 
@@ -50,7 +50,7 @@ class Samples:
     @classmethod
     def of(cls, store: Store) -> Samples:
         """Return those that lie beside the journals."""
-        return cls(store.directory.parent / "samples")
+        return cls(store.beside("samples"))
 
     def add(self, taken: Mapping[str, Sample]) -> frozenset[str]:
         """Append a sample each, and return the keys of which one was; others have had one just now.
@@ -90,7 +90,7 @@ class Samples:
         path = self._path(key, month)
         handle = private.unlinked(str(path), os.O_RDWR | os.O_CREAT)
         try:
-            private.check_file(handle, path, "The file of samples")
+            private.check_file(handle, path, _FILE_OF)
             end, last = _whole_end(handle, month)
             if last is not None and abs(sample.at - last.at) < NEAREST:
                 return False
@@ -104,24 +104,12 @@ class Samples:
 
     def _text(self, path: Path) -> str:
         try:
-            handle = private.unlinked(str(path), os.O_RDONLY)
-            with os.fdopen(handle, encoding="ascii", errors="replace") as file:
-                private.check_file(file.fileno(), path, "The file of samples")
-                return file.read(_MOST_BYTES)
+            return private.read(path, _FILE_OF, _MOST_CHARACTERS)
         except (OSError, PvekitError):
             return ""
 
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        """Let one process at a time write; the lock ends with its process."""
-        private.directory(self.directory.parent, _WHAT)
-        private.directory(self.directory, _WHAT)
-        handle = private.unlinked(str(self.directory / "lock"), os.O_RDWR | os.O_CREAT)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(handle)
+    def _locked(self) -> AbstractContextManager[None]:
+        return private.locked(self.directory / "lock", _WHAT)
 
 
 def _read_back(text: str, month: int, since: float, until: float) -> list[Sample]:

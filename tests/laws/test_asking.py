@@ -59,7 +59,6 @@ def site(tmp_path_factory):
 def ask(site, tmp_path, monkeypatch):
     """Ask with a server of a model, or without one where there is no address."""
     monkeypatch.setattr(size_model, "installed", lambda: False)
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
 
     def ask(text, url="", name="", **llm):
         base = {"model": "openai/test", "api_base": url, "timeout_seconds": 3, **llm}

@@ -59,8 +59,7 @@ def way(request, monkeypatch):
 
 
 @pytest.fixture
-def ask(site, tmp_path, monkeypatch, way):
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+def ask(site, tmp_path, way):
 
     def ask(url, request=AUTO, **llm):
         base = {"model": "openai/test", "api_base": url, "timeout_seconds": 10, **llm}
@@ -75,7 +74,7 @@ def ask(site, tmp_path, monkeypatch, way):
 
 
 def lines_of(tmp_path):
-    (path,) = (tmp_path / "state/pvekit/llm").glob("*.jsonl")
+    (path,) = (tmp_path / "llm").glob("*.jsonl")
     assert path.stat().st_mode & 0o777 == 0o600
     return [json.loads(line) for line in path.read_text().splitlines()]
 
@@ -251,7 +250,6 @@ def test_a_servers_own_words_are_told_in_short(ask, monkeypatch):
 def test_what_never_reached_a_server_is_not_asked_again(site, tmp_path, monkeypatch):
     for name in ("OPENAI_API_KEY", "OPENAI_ADMIN_KEY"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     desk = desk_for(site, tmp_path, more="llm: {model: gpt-4o-mini}")
     found = placing.ask(desk, AUTO).places[0]
     assert found["source"] == "preset"
@@ -317,7 +315,6 @@ def test_names_are_sent_where_that_is_wished_for(ask):
 
 def test_without_litellm_and_without_a_server_of_ones_own(site, tmp_path, monkeypatch):
     monkeypatch.setattr(size_model, "installed", lambda: False)
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     desk = desk_for(site, tmp_path, more="llm: {model: gpt-4o-mini}")
     found = placing.ask(desk, AUTO).places[0]
     assert found["source"] == "preset"

@@ -128,7 +128,35 @@ def test_files_that_are_damaged_are_passed_over(tmp_path):
 
 def test_a_state_directory_that_cannot_be_written_is_borne(tmp_path):
     (tmp_path / "pvekit").write_text("")
-    ledger(tmp_path).spent(QUESTION, Reply("said"), "answered")
+    said = []
+    ledger(tmp_path, warn=said.append).spent(QUESTION, Reply("said"), "answered")
+    assert said == ["what m cost is not written down: Not a directory"]
+
+
+def test_what_others_could_have_written_is_neither_an_answer_nor_a_count_of_costs(tmp_path):
+    said = []
+    kept = ledger(tmp_path, day=1.0, warn=said.append)
+    kept.spent(QUESTION, Reply("said", 1, 1, 0.5), "answered")
+    assert (kept.kept(QUESTION), kept.today(), said) == (Reply("said"), 0.5, [])
+    for path in kept.directory.iterdir():
+        path.chmod(0o666)
+    assert kept.kept(QUESTION) is None
+    with pytest.raises(ModelFailed, match=r"what was spent today cannot be read: .* by others"):
+        kept.allowed(QUESTION)
+    kept.spent(QUESTION, Reply("said", 1, 1, 0.5), "answered")
+    assert len(said) == 1
+    assert said[0].startswith("what m cost is not written down: ")
+    ledger(tmp_path, call=1.0).allowed(QUESTION)  # a limit of a call needs no count
+
+
+def test_what_was_left_of_a_process_that_died_is_in_nobodys_way(tmp_path):
+    kept = ledger(tmp_path)
+    kept.spent(QUESTION, Reply("said"), "answered")
+    (path,) = kept.directory.glob("answer-*")
+    path.with_suffix(f".{os.getpid()}").write_text("torn")
+    path.with_name(f".{path.name}.{os.getpid()}.new").write_text("torn")
+    kept.spent(QUESTION, Reply("again"), "answered")
+    assert kept.kept(QUESTION) == Reply("again")
 
 
 @pytest.mark.parametrize(
