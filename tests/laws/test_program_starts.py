@@ -60,10 +60,9 @@ def test_a_vm_costs_four_changes_however_many_are_made(saved, tmp_path, count, n
     changing, asking = created(site, tmp_path, wanted)
     each = ("qm clone", "qm set", "qm disk", "qm start")
     assert changing == Counter(dict.fromkeys(each, count))
-    # What cloud-init will be told, once per VM; what lies on a storage, once per node.
-    assert asking["qm cloudinit"] <= count
+    # What lies on a storage, once per node.
     assert asking["pvesm list"] <= 2 * len(site.lab.site.nodes)
-    assert asking.keys() <= {"qm cloudinit", "pvesm list"}
+    assert asking.keys() <= {"pvesm list"}
 
 
 def test_twenty_vms_cost_four_changes_each(saved, tmp_path):
