@@ -178,7 +178,7 @@ def test_broken_off_the_same_command_goes_on(live):
 def test_ctrl_c_while_vms_are_made(live):
     live.order("guest-silent", "100", count=-1)
     process = live.process("ask", TEXT, "--yes")
-    while not any("ping 100" in line for line in live.lines()):
+    while not any("interfaces 100" in line for line in live.lines()):
         assert process.poll() is None, process.communicate()
         time.sleep(0.001)
     process.send_signal(signal.SIGINT)

@@ -75,7 +75,6 @@ def test_a_document_has_the_same_and_a_terminal_of_letters_its_chart(live):
         ("nosuch", 5, "no VM 'nosuch'"),
         ("-l role=nosuch", 5, "matches"),
         ("stranger", 6, "not ours"),
-        ("big --plot /dev/null/x", 2, "--plot cannot make"),
         ("big --apply", 6, "takes a restart"),
         ("big --apply --allow-restart", 2, "nobody to ask"),
         ("big --apply --yes", 6, "--allow-restart"),
@@ -96,6 +95,14 @@ def test_without_its_library_a_chart_is_refused_before_anything_is_asked(live, m
     assert answer.status == 2
     assert "pip install 'pvekit[plot]'" in answer.err
     assert live.lines() == []
+
+
+def test_a_place_where_no_chart_can_be_is_refused(live):
+    pytest.importorskip("matplotlib")
+    live.forget()
+    answer = live.pvekit("size", "review", "big", "--plot", "/dev/null/x")
+    assert (answer.status, live.changes()) == (2, []), answer
+    assert "--plot cannot make" in answer.err
 
 
 def test_a_chart_is_drawn_of_each_vm(live):
