@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pvekit.errors import UnreadableAnswer
+from pvekit.pve import printed
 from pvekit.pve.numbers import whole
 from pvekit.pve.scripts import script
 from pvekit.shell import Query
@@ -18,7 +18,9 @@ PATIENCE = 90.0
 TICKS = 100
 """Clock ticks per second, as /proc counts them: the same on all Linux for x86 and ARM."""
 
-_MOST_MB = 1 << 30
+_KB = 1024
+"""KiB of a MiB."""
+
 _MOST = 10**15
 
 
@@ -96,19 +98,11 @@ def _counters(text: str) -> Counters | None:
 
 def _memory(data: str) -> GuestMemory | None:
     """Read what a guest printed: it may be hostile, so only sensible numbers count."""
-    try:
-        said = json.loads(data)
-    except (ValueError, RecursionError):
+    text = printed.text(data)
+    known = printed.meminfo(text)
+    if known is None or known.total_kb < _KB:
         return None
-    text = said.get("out-data") if isinstance(said, dict) else None
-    if not isinstance(text, str):
-        return None
-    sizes = dict(re.findall(r"^(MemTotal|MemAvailable): +([0-9]{1,15}) kB$", text, re.MULTILINE))
-    if len(sizes) < 2:
-        return None
-    total, available = int(sizes["MemTotal"]) >> 10, int(sizes["MemAvailable"]) >> 10
-    if not 0 < total <= _MOST_MB or available > total:
-        return None
+    total, available = known.total_kb // _KB, known.available_kb // _KB
     return GuestMemory(total - available, total, _waited(text, "some"), _waited(text, "full"))
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
+from pvekit.pve import printed
 from pvekit.pve.numbers import whole
 from pvekit.pve.scripts import script
 from pvekit.shell import Query
@@ -82,20 +81,10 @@ def parse(text: str, seconds: int) -> Mapping[int, Signs]:
         number = whole(vmid)
         if kind != "signs" or number is None or len(data) > _LONGEST_ANSWER:
             continue
-        signs = _signs(_said(data), seconds)
+        signs = _signs(printed.text(data).split("\n")[:_MOST_LINES], seconds)
         if signs is not None:
             found[number] = signs
     return found
-
-
-def _said(data: str) -> list[str]:
-    """Return the lines that a guest printed."""
-    try:
-        answer: Any = json.loads(data)
-    except (ValueError, RecursionError):
-        return []
-    text = answer.get("out-data") if isinstance(answer, dict) else None
-    return text.split("\n")[:_MOST_LINES] if isinstance(text, str) else []
 
 
 def _signs(lines: list[str], seconds: int) -> Signs | None:

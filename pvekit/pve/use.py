@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
+from pvekit.pve import printed
 from pvekit.pve.numbers import whole
 from pvekit.pve.scripts import script
 from pvekit.pve.timeline import Timeline
@@ -85,17 +85,17 @@ def _timeframe(archives: Mapping[str, int], span_seconds: float) -> str:
 
 def parse(text: str) -> Mapping[int, Use]:
     """Read the script's answer; a VM of which nothing is recorded is left out."""
-    told: dict[tuple[str, int], Any] = {}
+    told: dict[tuple[str, int], str] = {}
     for line in text.split("\n"):
         kind, _, rest = line.partition(" ")
         vmid, _, data = rest.partition(" ")
         number = whole(vmid)
         if number is not None:
-            told[kind, number] = _json(data)
+            told[kind, number] = data
     found = {
-        vmid: _use(rows, told.get(("meminfo", vmid)))
-        for (what, vmid), rows in told.items()
-        if what == "rrd" and isinstance(rows, list)
+        vmid: _use(rows, told.get(("meminfo", vmid), ""))
+        for (what, vmid), data in told.items()
+        if what == "rrd" and isinstance(rows := _json(data), list)
     }
     return {vmid: use for vmid, use in found.items() if use.step_seconds}
 
@@ -107,7 +107,7 @@ def _json(text: str) -> object:
         return None
 
 
-def _use(rows: list[Any], said: object) -> Use:
+def _use(rows: list[Any], said: str) -> Use:
     timed = {
         int(time): row
         for row in rows
@@ -161,13 +161,7 @@ def _number(row: Mapping[str, Any], key: str) -> float | None:
     return float(value) if math.isfinite(value) and value >= 0 else None
 
 
-def _guest_used(said: object) -> float | None:
-    """Return MemTotal less MemAvailable of a guest's ``/proc/meminfo``, in MiB."""
-    text = said.get("out-data") if isinstance(said, dict) else None
-    if not isinstance(text, str):
-        return None
-    found = dict(re.findall(r"^(MemTotal|MemAvailable): +([0-9]{1,15}) kB$", text, re.MULTILINE))
-    if len(found) < 2:
-        return None
-    used = int(found["MemTotal"]) - int(found["MemAvailable"])
-    return used / 1024 if used > 0 else None
+def _guest_used(said: str) -> float | None:
+    """Return what a guest uses by its ``/proc/meminfo``, in MiB."""
+    known = printed.meminfo(printed.text(said))
+    return known.used_kb / 1024 if known and known.used_kb else None

@@ -247,6 +247,19 @@ def test_an_answer_is_read():
     }
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "", "[]", "{", '{"out-data": 5}', '{"out-data": "MemTotal: 2048 kB\\n"}', "[" * 5000,
+        MEMINFO.replace("2097152", "9" * 15), MEMINFO.replace("2097152", "1"),
+        MEMINFO.replace("2097152", "9" * 400), MEMINFO.replace("2097152", "1048576"),
+    ],
+)  # fmt: skip
+def test_a_guest_that_makes_no_sense_says_nothing_of_its_memory(said):
+    use = parse(f"rrd 100 {rows(0.25, 0.5)}\nmeminfo 100 {said}\n")[100]
+    assert (use.guest_used_mb, use.memory_mb) == (None, (1024.0, 2048.0))
+
+
 def test_rows_from_before_an_upgrade_to_9_are_laid_out_in_the_finer_steps():
     """Proxmox VE 9 puts rows of its old archive, further apart, before those of the new one."""
     times = (0, 10800, 21600, 23400, 25200)
