@@ -20,12 +20,11 @@ from pvekit.fleet.draft import Drawn
 from pvekit.operations import asking, fleet_writing
 from pvekit.operations.applying import Order
 from pvekit.operations.asking import Draft, Request
+from pvekit.operations.carrying import PARTIAL
 from pvekit.operations.foreseeing import Foreseen
 from pvekit.run.apply import Preview
 
 T = TypeVar("T")
-
-PARTLY = 4
 
 DRAFT = View(
     kind="FleetDraft",
@@ -134,7 +133,7 @@ def _partly(draft: Draft, asked: Asked, form: Form) -> int:
         "the fleet file and apply that.",
         always=True,
     )
-    return PARTLY
+    return PARTIAL
 
 
 def _write(draft: Draft, found: Foreseen | None, asked: Asked) -> None:

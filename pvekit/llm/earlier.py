@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from pvekit.sizing.demand import Evidence
+from pvekit.sizing.review_proposals import cpus_needed, memory_needed_mb
 from pvekit.sizing.size import Size
 
 MOST = 8
@@ -15,8 +16,6 @@ MOST = 8
 TOO_SMALL = frozenset({"oom", "memory-pressure", "memory-saturated", "cpu-saturated"})
 """Signs that a machine had too little; a limit within the guest is none."""
 
-_LEAST_CPUS = 1.0
-_LEAST_MEMORY_MB = 512.0
 _MOST_LABEL = 60
 _MOST_LABELS = 8
 
@@ -54,9 +53,9 @@ class Earlier:
             return {}
         off: dict[str, float] = {}
         if self.cpu is not None:
-            off["cpus"] = self.first.cpus / max(_LEAST_CPUS, self.cpu.p99)
+            off["cpus"] = self.first.cpus / cpus_needed(self.cpu)
         if self.memory is not None:
-            off["memory_mb"] = self.first.memory_mb / max(_LEAST_MEMORY_MB, self.memory.max)
+            off["memory_mb"] = self.first.memory_mb / memory_needed_mb(self.memory)
         return {key: round(value, 2) for key, value in off.items()}
 
     @property

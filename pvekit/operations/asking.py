@@ -109,15 +109,13 @@ def drafted(desk: Desk, request: Request) -> Draft:
     return Draft(request, reading, groups, _fleet(desk.config, name, groups), data)
 
 
-def misfit(request: Draft, error: NoCapacity) -> NoCapacity:
+def misfit(asked: Draft, error: NoCapacity) -> NoCapacity:
     """Return an error that names the group of the VM that an error of placement names."""
-    fitting = [each for each in request.groups if _is_named(request.fleet.name, each, error)]
+    fitting = [each for each in asked.groups if _is_named(asked.fleet.name, each, error)]
     if not fitting:
         return error
     group = fitting[0]
-    takes = [
-        f"asked for: {each.count} of {each.name}, {each.sized.size}" for each in request.groups
-    ]
+    takes = [f"asked for: {each.count} of {each.name}, {each.sized.size}" for each in asked.groups]
     return NoCapacity(
         f"The group {group.name} ({group.count} of {group.sized.size}) does not fit: {error.brief}",
         details="\n".join((error.details, *takes)).strip(),

@@ -31,11 +31,6 @@ class Effect:
     aim: Resizing | None = None
     left_out: str = ""
 
-    @property
-    def can_be(self) -> bool:
-        """Whether there is something to be done, and nothing in the way."""
-        return self.aim is not None and not self.left_out
-
 
 def effects(
     desk: Desk, inventory: Inventory, vms: Sequence[Vm], reviews: Sequence[Review]

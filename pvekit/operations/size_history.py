@@ -22,7 +22,7 @@ from pvekit.run.gather import gather
 from pvekit.sizing import Demand, Need, Recommendation, Series, Size, recommend
 from pvekit.sizing import History as Known
 from pvekit.sizing.choice import Sized
-from pvekit.sizing.demand import DAY_SECONDS, Confidence, Evidence
+from pvekit.sizing.demand import DAY_SECONDS, Confidence, Evidence, least_sure
 from pvekit.sizing.similar import similar
 from pvekit.sizing.workload import at_least
 
@@ -30,7 +30,6 @@ Read = tuple[Uses, tuple[str, ...]]
 """What VMs have used by domain and vmid, and why some nodes did not say."""
 
 _MEASURED = frozenset({"cpus", "memory_mb"})
-_RANK: tuple[Confidence, ...] = ("low", "medium", "high")
 _ENOUGH_DAYS = 1.0
 _PRESSURE_DAYS = 3
 
@@ -72,7 +71,7 @@ class History:
         kept = [each.name for each in fields(Size) if each.name not in numbers]
         reasons = [*(each.because for each in told), f"{' and '.join(kept)} of {so_far.because}"]
         evidence = (*(line for each in told for line in each.evidence), *so_far.evidence, *problems)
-        confidence = min((each.confidence for each in told), key=_RANK.index)
+        confidence = least_sure(each.confidence for each in told)
         because, measured = "; ".join(reasons), frozenset(numbers)
         return Sized(size, "history", because, evidence, confidence, so_far.workload, measured)
 

@@ -19,9 +19,6 @@ from pvekit.errors import PvekitError
 from pvekit.journal.store import Store
 from pvekit.samples.sample import Sample, from_line
 
-KEEP_DAYS = 90
-"""So many days of samples are kept unless something else is asked for."""
-
 NEAREST = 240
 """A sample so few seconds after the last one is not kept: sizes are for longer times than that."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 DAY_SECONDS = 86400
 
@@ -16,6 +16,7 @@ Risk = Literal["safe", "normal", "cost"]
 """
 
 Confidence = Literal["low", "medium", "high"]
+"""How sure a size is, the lowest first."""
 
 Origin = Literal["own", "siblings"]
 
@@ -112,6 +113,11 @@ class Recommendation:
     because: str
     cpu_evidence: Evidence | None
     memory_evidence: Evidence | None
+
+
+def least_sure(told: Iterable[Confidence]) -> Confidence:
+    """Return the lowest of some confidences; raises ValueError for none."""
+    return min(told, key=get_args(Confidence).index)
 
 
 def percentile(ordered: Sequence[float], q: float) -> float:

@@ -16,6 +16,7 @@ from pvekit.sizing.demand import (
     Risk,
     Series,
     evidence,
+    least_sure,
 )
 from pvekit.sizing.learnt import Model
 from pvekit.sizing.need import need_of, sibling_need
@@ -26,12 +27,14 @@ MIN_MEMORY_MB = 512
 ENOUGH_DAYS = 7.0
 """Less history than this never shrinks memory."""
 
+AT_LIMIT = 0.98
+"""What is used from this part of a size on is all of it."""
+
 _OWN_DAYS = 1.0
 _QUIET_DAYS = 3
 # Chosen so that a machine is resized at most 1.5 times a week where it is reviewed each day.
 _SHRINK_BELOW = 0.65
 _GROW_ABOVE = 1.3
-_AT_LIMIT = 0.98
 _GROW_MEMORY = 1.3
 _GROW_CPU = 1.5
 _CPULIMIT_STEP = 0.05
@@ -67,7 +70,7 @@ def recommend(
         cpus=_whole_cpus(cpu.amount) if cpu else None,
         cpulimit=_cpulimit(cpu.amount) if cpu else None,
         memory_mb=memory_steps(memory.amount) if memory else None,
-        confidence=min((_confidence(one) for one in (cpu, memory)), key=_RANK.index),
+        confidence=least_sure(map(_confidence, (cpu, memory))),
         because="; ".join(one.because for one in (cpu, memory) if one),
         cpu_evidence=cpu.evidence if cpu else None,
         memory_evidence=memory.evidence if memory else None,
@@ -89,9 +92,6 @@ def _cpulimit(cores: float) -> float:
     return round(max(1, steps) * _CPULIMIT_STEP, 2)
 
 
-_RANK: tuple[Confidence, ...] = ("low", "medium", "high")
-
-
 def _confidence(wanted: _Wanted | None) -> Confidence:
     if wanted is None:
         return "low"
@@ -106,7 +106,7 @@ def _cpu(history: History, risk: Risk, learnt: _Models) -> _Wanted | None:
     if wanted is None or history.current is None:
         return wanted
     has = history.current.cpus
-    if _saturated(history.own.cpu, has):
+    if is_saturated(_last(history.own.cpu, 1), has):
         return _grown(wanted, has * _GROW_CPU, f"CPU was at its limit of {has:g}")
     if _worth_it(wanted.amount, has) and (wanted.amount > has or _is_own(wanted)):
         return wanted
@@ -119,7 +119,7 @@ def _memory(history: History, risk: Risk, learnt: _Models) -> _Wanted | None:
         return wanted
     has = history.current.memory_mb
     own = history.own.memory
-    if _peak(own, _QUIET_DAYS) >= has * _AT_LIMIT:
+    if _peak(own, _QUIET_DAYS) >= has * AT_LIMIT:
         return _grown(wanted, has * _GROW_MEMORY, f"memory was used up at {has} MiB")
     if not _worth_it(memory_steps(wanted.amount), has):
         return _kept(wanted, has, f"memory stays at {has} MiB")
@@ -152,11 +152,10 @@ def _peak(series: Series | None, days: int) -> float:
     return max(_last(series, days), default=0.0)
 
 
-def _saturated(series: Series | None, has: float) -> bool:
-    """Whether more than 1 % of the last day's samples were at the limit."""
-    recent = _last(series, 1)
-    at_limit = sum(value >= has * _AT_LIMIT for value in recent)
-    return at_limit > math.ceil(len(recent) / 100)
+def is_saturated(cpu: Sequence[float], has: float) -> bool:
+    """Whether CPUs were at their limit for more than 1 % of the samples, and more than once."""
+    at_limit = sum(value >= has * AT_LIMIT for value in cpu)
+    return at_limit > math.ceil(len(cpu) / 100)
 
 
 def _last(series: Series | None, days: int) -> list[float]:

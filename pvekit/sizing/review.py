@@ -17,21 +17,23 @@ from pvekit.sizing.demand import (
     Series,
     evidence,
 )
-from pvekit.sizing.history import ENOUGH_DAYS, memory_steps, recommend
+from pvekit.sizing.history import (
+    AT_LIMIT,
+    ENOUGH_DAYS,
+    is_saturated,
+    memory_steps,
+    recommend,
+)
 from pvekit.sizing.size import Size
 
 Sign = Literal["oom", "cgroup-oom", "memory-pressure", "memory-saturated", "cpu-saturated"]
 """What tells of too small a size. ``cgroup-oom`` does not: a limit inside the guest was reached."""
-
-AT_LIMIT = 0.98
-"""What is used from this part of a size on is all of it."""
 
 GROWN_FOR_OOM = 1.3
 """So much more memory gets a machine whose kernel killed for want of it."""
 
 NO_FLOOR = Size(1, 512, 1)
 
-_MOST_SATURATED = 100
 _FEW_DAYS = 1.0
 
 
@@ -126,14 +128,7 @@ def review(machine: Reviewable) -> Review:
 
 def _cpu(machine: Reviewable) -> Measured | None:
     series, has = machine.lately.cpu, machine.has.cpus
-    return _measured(series, has, at_limit=_is_saturated(series, has))
-
-
-def _is_saturated(series: Series | None, has: float) -> bool:
-    """Whether CPUs were at their limit for more than 1 % of the samples, and more than once."""
-    seen = series.seen if series else ()
-    at_limit = sum(value >= has * AT_LIMIT for value in seen)
-    return at_limit > math.ceil(len(seen) / _MOST_SATURATED)
+    return _measured(series, has, at_limit=is_saturated(series.seen if series else (), has))
 
 
 def _memory(machine: Reviewable) -> Measured | None:

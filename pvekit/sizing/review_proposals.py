@@ -6,14 +6,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import fmean, median
 
-from pvekit.sizing.review import AT_LIMIT, Review
+from pvekit.sizing.demand import Evidence
+from pvekit.sizing.history import AT_LIMIT, MIN_MEMORY_MB
+from pvekit.sizing.review import Review
 from pvekit.sizing.size import Size
 
 SOURCES = ("model", "history", "preset", "given")
 """Where a first size can come from, as they are told; whatever else is told after them."""
 
-LEAST_CPUS = 1.0
-LEAST_MEMORY_MB = 512.0
+_LEAST_CPUS = 1.0
 ENOUGH_DAYS = 0.5
 """A machine with less than that of samples says nothing of its first size."""
 
@@ -33,7 +34,7 @@ class Launch:
 class Accuracy:
     """How far sizes of one source were off: parts of the need, positive ones are too large.
 
-    CPU is held against p99, memory against the peak, both of at least the smallest size there is.
+    CPU is held against :func:`cpus_needed`, memory against :func:`memory_needed_mb`.
     ``too_small`` is the part of the machines whose CPU or memory was too small.
     """
 
@@ -74,11 +75,21 @@ def _accuracy(source: str, launches: Sequence[Launch]) -> Accuracy:
     )
 
 
+def cpus_needed(used: Evidence) -> float:
+    """Return the CPUs that use called for: its p99, of at least the smallest size there is."""
+    return max(_LEAST_CPUS, used.p99)
+
+
+def memory_needed_mb(used: Evidence) -> float:
+    """Return the memory that use called for: its peak, of at least the smallest size there is."""
+    return max(float(MIN_MEMORY_MB), used.max)
+
+
 def cpu_error(launch: Launch) -> float | None:
     """Return how far the CPUs were off; None where nothing is known of their use."""
     if launch.review.cpu is None:
         return None
-    need = max(LEAST_CPUS, launch.review.cpu.used.p99)
+    need = cpus_needed(launch.review.cpu.used)
     return (launch.size.cpus - need) / need
 
 
@@ -86,7 +97,7 @@ def memory_error(launch: Launch) -> float | None:
     """Return how far the memory was off; None where nothing is known of its use."""
     if launch.review.memory is None:
         return None
-    need = max(LEAST_MEMORY_MB, launch.review.memory.used.max)
+    need = memory_needed_mb(launch.review.memory.used)
     return (launch.size.memory_mb - need) / need
 
 
