@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 from pvekit.inventory.model import Inventory, Vm
 from pvekit.operations import workload_classes
+from pvekit.operations.asking_nodes import Key, key_of
 from pvekit.operations.desk import Desk
 from pvekit.operations.listing import rows, vm_of
 from pvekit.operations.reviewing_effects import Effect, effects
-from pvekit.operations.reviewing_reading import Key, Told, key_of, read
+from pvekit.operations.reviewing_reading import Told, read
 from pvekit.operations.selecting import ALL, Selection, find
 from pvekit.pve.signs import Signs
 from pvekit.sizing.demand import DAY_SECONDS, Allocation, Demand

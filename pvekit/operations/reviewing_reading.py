@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from pvekit.errors import PvekitError
 from pvekit.inventory.model import Inventory, Vm
 from pvekit.operations import size_history
+from pvekit.operations.asking_nodes import Key, answers, key_of
 from pvekit.operations.desk import Desk
 from pvekit.operations.reviewing_resized import made_of, resized
-from pvekit.plan import Ask
 from pvekit.pve import signs
 from pvekit.pve.signs import Signs
 from pvekit.pve.use import WEEK
-from pvekit.run.gather import gather
 from pvekit.sizing.demand import Demand
 from pvekit.sizing.review import lately
-
-Key = tuple[str, int]
-"""A VM by its domain and vmid."""
 
 
 @dataclass(frozen=True)
@@ -37,11 +31,6 @@ class Told:
     signs: Mapping[Key, Signs]
     sized_seconds: Mapping[Key, float]
     problems: tuple[str, ...]
-
-
-def key_of(vm: Vm) -> Key:
-    """Return what tells a VM from all others of a site."""
-    return vm.domain, vm.vmid
 
 
 def read(desk: Desk, inventory: Inventory, vms: Sequence[Vm], seconds: int) -> Told:
@@ -74,22 +63,11 @@ def _sized_seconds(desk: Desk, vms: Sequence[Vm]) -> Mapping[Key, float]:
 def _signs(
     desk: Desk, inventory: Inventory, vms: Sequence[Vm], seconds: int
 ) -> tuple[Mapping[Key, Signs], tuple[str, ...]]:
-    by_node: dict[tuple[str, str], list[int]] = defaultdict(list)
-    for vm in vms:
-        node = inventory.node_of(vm)
-        if node is not None and node.configured and node.online and vm.has_agent:
-            by_node[node.alias, vm.domain].append(vm.vmid)
-    asks = {
-        alias: Ask(alias, signs.query(tuple(vmids), seconds))
-        for (alias, _), vmids in by_node.items()
-    }
-    answers = gather(desk.site, asks, desk.clock, once=True)
-    found: dict[Key, Signs] = {}
-    problems: list[str] = []
-    for alias, domain in by_node:
-        answer = answers[alias]
-        if isinstance(answer, PvekitError):
-            problems.append(f"no signs from guests on {alias}: {answer}")
-        else:
-            found |= {(domain, vmid): each for vmid, each in answer.items()}
-    return found, tuple(problems)
+    told = answers(
+        desk,
+        inventory,
+        [vm for vm in vms if vm.has_agent],
+        lambda _, there: signs.query(tuple(vm.vmid for vm in there), seconds),
+    )
+    problems = (f"no signs from guests on {alias}: {why}" for alias, why in told.failed.items())
+    return told.found, tuple(problems)

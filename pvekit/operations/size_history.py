@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 
-from pvekit.errors import PvekitError
 from pvekit.inventory.model import Inventory, Vm
+from pvekit.operations.asking_nodes import answers
 from pvekit.operations.desk import Desk
 from pvekit.operations.size_merging import without_cache
 from pvekit.operations.size_own import Uses, over, reading
 from pvekit.operations.size_reviews import Reviews
-from pvekit.plan import Ask
 from pvekit.pve import use
 from pvekit.pve.use import Use
 from pvekit.reviews import recall
-from pvekit.run.gather import gather
 from pvekit.sizing import Demand, Need, Recommendation, Series, Size, recommend
 from pvekit.sizing import History as Known
 from pvekit.sizing.choice import Sized
@@ -108,26 +105,15 @@ def read(
     It is what is known of at least the last ``span_seconds``, as finely as that is kept: by the
     nodes, and by pvekit's own samples.
     """
-    by_node: dict[tuple[str, str, str], list[int]] = defaultdict(list)
-    for vm in vms:
-        node = inventory.node_of(vm)
-        if node is not None and node.configured and node.online:
-            by_node[node.alias, vm.domain, vm.node].append(vm.vmid)
-    asks = {
-        alias: Ask(alias, use.query(name, tuple(vmids), span_seconds))
-        for (alias, _, name), vmids in by_node.items()
-    }
     own = reading(desk, vms, span_seconds)
-    answers = gather(desk.site, asks, desk.clock, once=True)
-    found: dict[tuple[str, int], Use] = {}
-    problems = []
-    for alias, domain, _ in by_node:
-        answer = answers[alias]
-        if isinstance(answer, PvekitError):
-            problems.append(f"no history from {alias}: {answer}")
-        else:
-            found |= {(domain, vmid): each for vmid, each in answer.items()}
-    return over(found, own(), span_seconds), tuple(problems)
+    told = answers(
+        desk,
+        inventory,
+        vms,
+        lambda node, there: use.query(node.name, tuple(vm.vmid for vm in there), span_seconds),
+    )
+    problems = (f"no history from {alias}: {error}" for alias, error in told.failed.items())
+    return over(told.found, own(), span_seconds), tuple(problems)
 
 
 def demand(used: Use, has_mb: int = 0) -> Demand:

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from pvekit.errors import PvekitError, Transient
 from pvekit.inventory.model import Inventory, Vm
+from pvekit.operations.asking_nodes import Key, answers, key_of
 from pvekit.operations.carrying import PARTIAL
 from pvekit.operations.desk import Desk
 from pvekit.operations.listing import vm_of
 from pvekit.operations.selecting import Selection, find
-from pvekit.plan import Ask
 from pvekit.pve import counters
 from pvekit.pve.counters import Counters
-from pvekit.run.gather import gather
-from pvekit.samples import Sample, Samples, key_of
+from pvekit.samples import Sample, Samples, kept_under
 
 SECONDS_OFF = 3600.0
 """A node whose clock is further off from this machine's is not believed the time."""
@@ -47,7 +45,7 @@ def take(desk: Desk, chosen: Selection | None, samples: Samples, now: float) -> 
     inventory = desk.inventory()
     vms = _chosen(inventory, chosen)
     told = _counted(desk, inventory, [vm for vm in vms if vm.running])
-    taken = [_taken(vm, inventory, told.get((vm.domain, vm.vmid)), now) for vm in vms]
+    taken = [_taken(vm, inventory, told.get(key_of(vm)), now) for vm in vms]
     _tell_mute(desk, taken)
     return _kept(taken, samples)
 
@@ -80,25 +78,17 @@ def _chosen(inventory: Inventory, chosen: Selection | None) -> list[Vm]:
     return sorted(found, key=lambda vm: (vm.node, vm.vmid))
 
 
-_Told = Mapping[tuple[str, int], Counters | PvekitError]
+_Told = Mapping[Key, Counters | PvekitError]
 
 
 def _counted(desk: Desk, inventory: Inventory, vms: Sequence[Vm]) -> _Told:
     """Return what each VM's node says of it, or why it says nothing; left out: it is off by now."""
-    by_node: dict[str, list[Vm]] = defaultdict(list)
+    told = answers(desk, inventory, vms, lambda _, there: _query(there))
+    found: dict[Key, Counters | PvekitError] = dict(told.found)
     for vm in vms:
         node = inventory.node_of(vm)
-        if node is not None and node.configured and node.online:
-            by_node[node.alias].append(vm)
-    asks = {alias: Ask(alias, _query(there)) for alias, there in by_node.items()}
-    answers = gather(desk.site, asks, desk.clock, once=True)
-    found: dict[tuple[str, int], Counters | PvekitError] = {}
-    for alias, there in by_node.items():
-        answer = answers[alias]
-        for vm in there:
-            said = answer if isinstance(answer, PvekitError) else answer.get(vm.vmid)
-            if said is not None:
-                found[vm.domain, vm.vmid] = said
+        if node is not None and node.alias in told.failed:
+            found[key_of(vm)] = told.failed[node.alias]
     return found
 
 
@@ -160,7 +150,7 @@ def _kept(taken: Sequence[Taken], samples: Samples) -> list[Taken]:
 
 def sample_key(vm: Vm) -> str:
     """Return what a VM's samples are kept under."""
-    return key_of(vm.vmid, vm.mark.run if vm.mark else "", vm.name)
+    return kept_under(vm.vmid, vm.mark.run if vm.mark else "", vm.name)
 
 
 def _unusable(samples: Samples, error: OSError) -> PvekitError:

@@ -2,6 +2,6 @@
 
 from pvekit.samples.measured import Measured, measured
 from pvekit.samples.sample import Sample
-from pvekit.samples.store import Samples, key_of
+from pvekit.samples.store import Samples, kept_under
 
-__all__ = ["Measured", "Sample", "Samples", "key_of", "measured"]
+__all__ = ["Measured", "Sample", "Samples", "kept_under", "measured"]

@@ -30,7 +30,7 @@ _MOST_CHARACTERS = 1 << 26
 _LAST_LINES = 4096
 
 
-def key_of(vmid: int, run: str, name: str) -> str:
+def kept_under(vmid: int, run: str, name: str) -> str:
     """Return what the samples of a VM are kept under: another VM of the same vmid has another.
 
     ``run`` is the run that made it, by which it is known wherever it goes.

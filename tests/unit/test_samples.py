@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pvekit.errors import UsageError
-from pvekit.samples import Sample, Samples, key_of, measured
+from pvekit.samples import Sample, Samples, kept_under, measured
 from pvekit.samples.sample import from_line
 from pvekit.samples.store import NEAREST
 
@@ -47,7 +47,7 @@ def test_a_line_is_short():
 
 def test_samples_are_kept_by_vm_and_month(tmp_path):
     samples = Samples(tmp_path / "state" / "samples")
-    one, other = key_of(100, "7f3a", "web"), key_of(100, "8e21", "web")
+    one, other = kept_under(100, "7f3a", "web"), kept_under(100, "8e21", "web")
     for at in (DECEMBER - 600, DECEMBER - 300, DECEMBER, DECEMBER + 300):
         assert samples.add({one: sample(at)}) == {one}
     samples.add({other: sample(DECEMBER, 7)})
@@ -68,7 +68,7 @@ def test_samples_are_kept_by_vm_and_month(tmp_path):
 @pytest.mark.parametrize("name", ["../../x", "a/b", "ä", "x" * 500, ".", "a b"])
 def test_no_name_leads_out_of_the_directory(tmp_path, name):
     samples = Samples(tmp_path / "samples")
-    key = key_of(100, "", name)
+    key = kept_under(100, "", name)
     samples.add({key: sample(NOVEMBER)})
     assert samples.read(key, NOVEMBER, NOVEMBER) == (sample(NOVEMBER),)
     assert {path.parent for path in tmp_path.rglob("*") if path.is_file()} == {samples.directory}
