@@ -9,6 +9,8 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
+_running: set[threading.Thread] = set()
+
 
 def begun(call: Callable[[], T]) -> Future[T]:
     """Begin a call in a daemon thread, and return what will hold its result or its error.
@@ -24,9 +26,22 @@ def begun(call: Callable[[], T]) -> Future[T]:
             future.set_result(call())
         except BaseException as error:  # noqa: BLE001 - it is raised by the one who waits
             future.set_exception(error)
+        finally:
+            _running.discard(threading.current_thread())
 
-    threading.Thread(target=answer, daemon=True).start()
+    thread = threading.Thread(target=answer, daemon=True)
+    _running.add(thread)
+    thread.start()
     return future
+
+
+def left_behind() -> bool:
+    """Whether calls still go on that nobody waits for.
+
+    A process where that is so must end without the interpreter's own end: whatever that runs may
+    need a lock that a thread holds which is never run again, such as that of an import.
+    """
+    return bool(_running)
 
 
 def bounded(call: Callable[[], T], seconds: float) -> T:
