@@ -15,7 +15,7 @@ from pvekit.cli.durations import age
 from pvekit.cli.output import Form, View, emit, format_option, why
 
 if TYPE_CHECKING:
-    from pvekit.operations.size_sampling import Taken
+    from pvekit.operations.size_sampling import Sampled, Taken
 
 SAMPLES = View(
     kind="VmSample",
@@ -63,18 +63,20 @@ def sample(
     samples = Samples.of(app.store)
     taken = size_sampling.take(app.desk(), chosen, samples, now)
     size_sampling.prune(samples, seconds, now)
-    emit(form, SAMPLES, [_row(each) for each in taken])
+    emit(form, SAMPLES, [_row(each) for each in taken.vms])
     return _told(taken)
 
 
-def _told(taken: list[Taken]) -> int:
+def _told(taken: Sampled) -> int:
     """Tell each reason once, and return the exit status."""
     from pvekit.cli import say
     from pvekit.operations import size_sampling
 
-    reasons = {str(each.error): each.error for each in taken if each.error is not None}
+    reasons = {str(each.error): each.error for each in taken.vms if each.error is not None}
     for error in reasons.values():
         say.fail(error)
+    for node in taken.silent_nodes:
+        say.warn(f"not sampled: {node} does not answer", always=True)
     return size_sampling.status(taken)
 
 

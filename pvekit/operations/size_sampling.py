@@ -37,7 +37,15 @@ class Taken:
     error: PvekitError | None = None
 
 
-def take(desk: Desk, chosen: Selection | None, samples: Samples, now: float) -> list[Taken]:
+@dataclass(frozen=True)
+class Sampled:
+    """What became of the VMs; ``silent_nodes`` may have further ones that are meant."""
+
+    vms: tuple[Taken, ...]
+    silent_nodes: tuple[str, ...] = ()
+
+
+def take(desk: Desk, chosen: Selection | None, samples: Samples, now: float) -> Sampled:
     """Sample the VMs that are chosen and run, one command per node; None are all of ours.
 
     Raises :class:`PvekitError` where samples cannot be kept.
@@ -47,7 +55,7 @@ def take(desk: Desk, chosen: Selection | None, samples: Samples, now: float) -> 
     told = _counted(desk, inventory, [vm for vm in vms if vm.running])
     taken = [_taken(vm, inventory, told.get(key_of(vm)), now) for vm in vms]
     _tell_mute(desk, taken)
-    return _kept(taken, samples)
+    return Sampled(_kept(taken, samples), _silent(inventory, chosen))
 
 
 def prune(samples: Samples, keep_seconds: float, now: float) -> None:
@@ -58,13 +66,23 @@ def prune(samples: Samples, keep_seconds: float, now: float) -> None:
         raise _unusable(samples, error) from None
 
 
-def status(taken: Sequence[Taken]) -> int:
-    """Return the exit status: 0, 4 where only some could be read, else why none could."""
-    errors = [each.error for each in taken if each.error is not None]
+def _silent(inventory: Inventory, chosen: Selection | None) -> tuple[str, ...]:
+    """Return the nodes that do not say which VMs they have, where all that match are meant."""
+    if chosen is not None and chosen.names:
+        return ()
+    return tuple(node.alias for node in inventory.nodes if node.configured and not node.online)
+
+
+def status(found: Sampled) -> int:
+    """Return the exit status: 0, 4 where only some could be read, else why none could.
+
+    7 where nothing failed, but a node does not say which VMs it has.
+    """
+    errors = [each.error for each in found.vms if each.error is not None]
     if not errors:
-        return 0
+        return Transient.exit_status if found.silent_nodes else 0
     statuses = {error.exit_status for error in errors}
-    if any(each.state in ("sampled", "recent") for each in taken):
+    if any(each.state in ("sampled", "recent") for each in found.vms):
         return PARTIAL
     return statuses.pop() if len(statuses) == 1 else 1
 
@@ -133,19 +151,19 @@ def _tell_mute(desk: Desk, taken: Sequence[Taken]) -> None:
         desk.warn(f"no guest agent tells of memory in {named}{more}: only CPU was sampled")
 
 
-def _kept(taken: Sequence[Taken], samples: Samples) -> list[Taken]:
+def _kept(taken: Sequence[Taken], samples: Samples) -> tuple[Taken, ...]:
     """Write the samples down; one that another process has just taken is not written twice."""
     keys = {sample_key(each.vm): each.sample for each in taken if each.sample is not None}
     if not keys:
-        return list(taken)
+        return tuple(taken)
     try:
         added = samples.add(keys)
     except OSError as error:
         raise _unusable(samples, error) from None
-    return [
+    return tuple(
         replace(each, state="recent") if each.sample and sample_key(each.vm) not in added else each
         for each in taken
-    ]
+    )
 
 
 def sample_key(vm: Vm) -> str:

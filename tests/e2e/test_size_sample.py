@@ -56,6 +56,15 @@ def test_a_site_without_any_vm_of_ours_is_no_failure(tmp_path):
         assert bare.must("-q", "size", "sample").err == ""
 
 
+def test_a_node_that_may_have_further_vms_is_named(tmp_path):
+    with live_site(tmp_path, SiteSpec(nodes=2, clustered=False)) as site:
+        site.order("node-down", "pve2", how="refused")
+        answer = site.pvekit("size", "sample")
+        assert answer.status == 7
+        assert "not sampled: pve2 does not answer" in answer.err
+        assert site.pvekit("size", "sample", "-l", "node=pve1").status == 5
+
+
 @pytest.mark.slow
 def test_a_hundred_vms_take_one_command_for_each_node(tmp_path):
     with live_site(tmp_path, SiteSpec(nodes=2, memory_mb=1 << 20, storage_gb=4000)) as site:

@@ -53,7 +53,7 @@ def samples(desk):
 
 
 def states(taken):
-    return {each.vm.name: each.state for each in taken}
+    return {each.vm.name: each.state for each in taken.vms}
 
 
 def later(site, seconds):
@@ -117,10 +117,10 @@ def test_every_vm_that_runs_is_sampled_by_one_command_for_each_node(site, tmp_pa
     assert len(asked(site)) == 3
     assert site.programs(changes=True) == []
     assert site.picture() == before
-    for each in taken:
+    for each in taken.vms:
         assert kept(desk, each.vm.name) == ((each.sample,) if each.sample else ())
-    one = taken[0].sample
-    assert one.total_mb == taken[0].vm.memory_mb
+    one = taken.vms[0].sample
+    assert one.total_mb == taken.vms[0].vm.memory_mb
     assert 0 < one.used_mb < one.total_mb
     assert (one.some_ms, one.full_ms) == (0, 0)
 
@@ -160,7 +160,7 @@ def test_a_second_process_takes_no_second_sample(desk, samples):
     first = take(desk, None, samples, time.time())
     again = take(desk, None, samples, time.time())
     assert set(states(again).values()) == {"recent", "stopped"}
-    assert kept(desk, "k8s-worker-1") == (first[0].sample,)
+    assert kept(desk, "k8s-worker-1") == (first.vms[0].sample,)
 
 
 def test_tasks_that_wait_for_memory_keep_it_from_shrinking(site, desk, samples):
@@ -185,10 +185,10 @@ def test_a_node_that_does_not_say_leaves_a_gap_and_a_status(site, tmp_path, lost
     desk = desk_for(Watched(site, "# sample.sh", lost), tmp_path)
     taken = take(desk, None, Samples.of(desk.store), time.time())
     assert status(taken) == ends
-    for each in taken:
+    for each in taken.vms:
         gone = each.node in lost and each.vm.running
         assert (each.state == "unread") is (each.error is not None) is gone
-    assert any(kept(desk, each.vm.name) for each in taken) is (ends == 4)
+    assert any(kept(desk, each.vm.name) for each in taken.vms) is (ends == 4)
 
 
 def test_own_samples_speak_where_the_node_does_not(site, tmp_path):
@@ -214,7 +214,7 @@ def test_a_node_whose_clock_is_far_off_is_not_believed_the_time(site, desk, samp
         taken = take(desk, None, samples, now)
     finally:
         later(site, -10 * SECONDS_OFF)
-    assert {each.sample.at for each in taken if each.sample} == {int(now)}
+    assert {each.sample.at for each in taken.vms if each.sample} == {int(now)}
 
 
 def test_samples_that_cannot_be_kept_are_one_error(desk, samples):
@@ -248,7 +248,7 @@ def test_guests_that_do_not_tell_are_named_once_and_sampled_all_the_same(site, t
     ]
     # Who has no agent is not even asked.
     assert len(asked(site)) == 2
-    found = {each.vm.name: each.sample for each in taken}
+    found = {each.vm.name: each.sample for each in taken.vms}
     assert found["k8s-worker-1"].used_mb is found["k8s-worker-3"].used_mb is None
     assert found["k8s-worker-2"].used_mb is not None
 
