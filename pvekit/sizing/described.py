@@ -11,15 +11,19 @@ from pvekit.sizing.workload import LARGEST, Catalogue, Workload
 MOST_CHARACTERS = 2000
 """A longer text says no more: the rest is not read."""
 
-_NUMBER = r"(?<![\w.])(\d{1,12}(?:\.\d{1,6})?)\s*(k|thousand|million)?[\s-]*"
+MOST = 1e12
+"""No amount counts for more: nothing is that large, and what is counted from it stays a number."""
+
+_FIGURES = r"(?<![\w.])(\d{1,40}(?:\.\d{1,6})?)"
+_NUMBER = _FIGURES + r"\s*(k|thousand|million)?[\s-]*"
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
+_THOUSANDS_BY_DOTS = re.compile(r"(?<![\w.,])[1-9]\d{0,2}(?:\.\d{3}){2}(?![\w.])")
+_DECIMAL_COMMA = re.compile(r"(?<=\d),(?=\d)")
 _TIMES = {"": 1.0, "k": 1e3, "thousand": 1e3, "million": 1e6}
 _GB = {"mb": 1 / 1024, "gb": 1.0, "tb": 1024.0}
 
 # What the words after a number mean. The first that fits counts: memory and disk come before data.
-_BYTES = re.compile(
-    r"(?<![\w.])(\d{1,12}(?:\.\d{1,6})?)\s*([mgt])(?P<unit>i?b?)\b(?:\s+(?:of\s+)?([a-z]+))?"
-)
+_BYTES = re.compile(_FIGURES + r"\s*([mgt])(?P<unit>i?b?)\b(?:\s+(?:of\s+)?([a-z]+))?")
 _MEMORY = {"ram", "memory", "mem", "heap"}
 _DATA = {"data"}
 _DISK = {"disk", "ssd", "nvme", "volume", "storage"}
@@ -66,8 +70,13 @@ class Mention:
 
 
 def normal(text: str) -> str:
-    """Return a text as it is read: lower case, single blanks, no commas within numbers."""
-    return _THOUSANDS.sub("", " ".join(text[:MOST_CHARACTERS].lower().split()))
+    """Return a text as it is read: lower case, single blanks, numbers as ``1200000`` and ``1.5``.
+
+    Written they may be as ``1,200,000``, ``1.200.000`` and ``1,5``, too.
+    """
+    plain = " ".join(text[:MOST_CHARACTERS].lower().split())
+    grouped = _THOUSANDS_BY_DOTS.sub(lambda found: found[0].replace(".", ""), plain)
+    return _DECIMAL_COMMA.sub(".", _THOUSANDS.sub("", grouped))
 
 
 def describe(text: str, catalogue: Catalogue) -> Described:
@@ -108,11 +117,15 @@ def _named(plain: str, catalogue: Catalogue) -> list[str]:
 def mentions(plain: str) -> tuple[Mention, ...]:
     """Return all amounts of a text as :func:`normal` returns it: bytes first, then by unit."""
     counted = (
-        Mention(match.start(), match.end(), key, float(match[1]) * _TIMES[match[2] or ""])
+        Mention(match.start(), match.end(), key, _number(match) * _TIMES[match[2] or ""])
         for key, pattern in _PATTERNS.items()
         for match in pattern.finditer(plain)
     )
     return (*_bytes(plain), *counted)
+
+
+def _number(found: re.Match[str]) -> float:
+    return min(MOST, float(found[1]))
 
 
 def totals(found: Iterable[Mention]) -> tuple[dict[str, float], dict[str, int]]:
@@ -131,7 +144,7 @@ def totals(found: Iterable[Mention]) -> tuple[dict[str, float], dict[str, int]]:
 
 def _bytes(plain: str) -> Iterator[Mention]:
     for match in _BYTES.finditer(plain):
-        gb = float(match[1]) * _GB[f"{match[2]}b"]
+        gb = _number(match) * _GB[f"{match[2]}b"]
         if not gb:
             continue
         if match[4] in _MEMORY:

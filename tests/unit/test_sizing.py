@@ -186,6 +186,14 @@ def test_no_preset_is_below_its_classs_floor(name):
         ("a k8s worker for 50 pods", "kubernetes-worker", {"pods": 50}, {}),
         ("gitlab runner, 4 parallel jobs", "ci-runner", {"jobs": 4}, {}),
         ("prometheus with 1,200,000 series", "monitoring", {"series": 1200000}, {}),
+        ("prometheus with 1.200.000 series", "monitoring", {"series": 1200000}, {}),
+        (
+            "postgres 1,5 TB, 1,200 qps",
+            "postgresql",
+            {"data_gb": 1536, "requests_per_second": 1200},
+            {},
+        ),
+        ("postgres 99999999999999999999 GB", "postgresql", {"data_gb": 1e12}, {}),
         ("redis 8 GiB", "redis", {"data_gb": 8}, {}),
         (
             "nginx 1000 requests per second, 4 cpus, 16 GB ram",
@@ -249,7 +257,7 @@ def test_a_text_is_not_for_a_size_that_is_named():
 
 
 @given(
-    st.text() | st.from_regex(r"(postgres|etcd|redis|ci|x) (\d{1,14} ?k? ?(gb|tb|qps|cpus) ?){1,3}")
+    st.text() | st.from_regex(r"(postgres|etcd|redis|ci|x) (\d{1,45} ?k? ?(gb|tb|qps|cpus) ?){1,3}")
 )
 def test_every_text_is_answered_within_bounds(text):
     sized = choose(SizeRequest("x", workload=text))
