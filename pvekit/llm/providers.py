@@ -8,6 +8,7 @@ import os
 import re
 import sys
 import time
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -90,7 +91,7 @@ def _refusal(error: Exception) -> ModelFailed:
 
     litellm gives a status of 500 to what never reached a server, too: that is not asked again.
     """
-    first = str(error).strip().partition("\n")[0]
+    first = str(error).partition("Traceback (most recent call last)")[0].strip().partition("\n")[0]
     said = _PREFIXES.sub("", first)
     response = _response(error)
     if response is None:
@@ -136,6 +137,8 @@ def imported() -> Any:  # noqa: ANN401 - it is untyped
         litellm: Any = importlib.import_module("litellm")
     except Exception as error:  # noqa: BLE001 - so many packages raise anything
         raise ModelFailed(f"litellm cannot be imported: {error}") from None
+    # Its packages warn of what a server answers; what is wrong with that is told otherwise.
+    warnings.filterwarnings("ignore", category=UserWarning, module=r"(litellm|openai|pydantic)\b")
     litellm.suppress_debug_info = True
     litellm.telemetry = False
     if litellm.client_session is None:

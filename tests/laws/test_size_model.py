@@ -257,6 +257,26 @@ def test_what_never_reached_a_server_is_not_asked_again(site, tmp_path, monkeypa
     assert "asked again" not in found["evidence"][-1]
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(not providers.installed(), reason="litellm is not here")
+def test_what_litellm_cannot_read_leaves_no_traceback_and_no_warning(tmp_path):
+    import subprocess
+    import sys
+
+    code = (
+        "import sys\nfrom pvekit.llm.port import Address, ModelFailed, Question\n"
+        "from pvekit.llm.providers import Providers\n"
+        "try: Providers().ask(Address('openai/m', sys.argv[1], None), Question(()), 20)\n"
+        "except ModelFailed as error: print(error)\n"
+    )
+    body = b'{"choices": [{"message": {"content": "{}"}}], "usage": {"prompt_tokens": "many"}}'
+    with served(body) as server:
+        command = [sys.executable, "-c", code, server.url]
+        told = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert told.stdout.strip().endswith("Invalid response object")
+    assert told.stderr == ""
+
+
 def test_nobody_there(ask):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
