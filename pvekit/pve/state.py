@@ -135,6 +135,8 @@ def free_for(check: Check, node: str, vmid: int, name: str, run: str) -> Check:
             now = yield from ask(asked(node, vmid))
             if (found := now.vms.get(vmid)) is not None:
                 _refuse(now, found, vmid, name, run)
+                if not found.config.lock:  # its making may have ended between the two looks
+                    verdict = yield from check.look()
         return verdict
 
     return Check(check.says, look)
@@ -157,7 +159,7 @@ def _refuse(now: State, found: Found, vmid: int, name: str, run: str) -> None:
             f"{title} ({called or 'no name'}) is not the work of run {run}: it is left alone.",
             details=f"The vmid was decided for {name}.",
         )
-    if found.config.lock not in _OF_ITS_MAKING:
+    if (found.config.lock or "") not in _OF_ITS_MAKING:
         raise LockTimeout(
             f"{title} ({called}) is locked ({found.config.lock}): somebody is at work on it.",
             id="VM-LOCKED",

@@ -31,14 +31,14 @@ def now(*configs, claims=(), running=(), node="pve1"):
     return state.read("\n".join([*lines, "end"]) + "\n")
 
 
-def looked_at(check, found):
-    """What a check says of a state."""
+def looked_at(check, *found):
+    """What a check says of a state, or of one that becomes another from question to question."""
     asking = check.look()
-    question = next(asking)
+    question, states = next(asking), list(found)
     while True:
         assert isinstance(question, Ask)
         try:
-            question = asking.send(found)
+            question = asking.send(states.pop(0) if len(states) > 1 else states[0])
         except StopIteration as answer:
             return answer.value
 
@@ -231,3 +231,10 @@ def test_what_a_run_has_not_finished_is_gone_on_with(text):
     made = state.exists("n", 101, "web-1", "7f3a")
     found = now(*([(101, text)] if text else []), claims=[claim()])
     assert not looked_at(state.free_for(made, "n", 101, "web-1", "7f3a"), found).holds
+
+
+def test_a_making_that_ends_between_two_looks_is_no_work_of_somebody():
+    made = state.exists("n", 101, "web-1", "7f3a")
+    goal = state.free_for(made, "n", 101, "web-1", "7f3a")
+    at_work = now((101, marked(more="lock: clone\n")), claims=[claim()])
+    assert looked_at(goal, at_work, now((101, marked()), claims=[claim()])).holds
