@@ -134,6 +134,8 @@ class Scheduler:
             except PvekitError as failure:
                 self._ended[name] = failure
             except Interrupted as interrupted:
+                if self._stop is None:  # nobody heeds it here: the command ends at once
+                    raise
                 self._ended[name] = Stopped(f"{name} was interrupted.", interrupted.number)
             else:
                 self._take(name, want)

@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from pvekit.errors import Conflict, PvekitError
+from pvekit.errors import Conflict, Interrupted, PvekitError
 from pvekit.plan import Ask, ask
 from pvekit.run.clock import Clock
 from pvekit.run.scheduler import PER_PLACE, Scheduler
@@ -132,6 +132,23 @@ def test_a_bug_in_a_task_is_raised():
 
     with pytest.raises(KeyError):
         run({"t": task()})
+
+
+def test_a_signal_that_nobody_heeds_ends_all_at_once():
+    """It may be raised anywhere, in a task, too: the others are not waited for."""
+
+    def struck():
+        yield Pause(1)
+        raise Interrupted(2)
+
+    def other():
+        yield Pause(2)
+        ended.append("other")
+
+    ended = []
+    with pytest.raises(Interrupted):
+        run({"a": struck(), "b": other()})
+    assert ended == []
 
 
 def test_an_answer_that_cannot_be_read_is_the_askers_error():
