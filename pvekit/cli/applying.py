@@ -10,7 +10,7 @@ import click
 
 from pvekit.cli import names as known
 from pvekit.cli.app import App, pass_app
-from pvekit.cli.choosing import dry_run_option, yes_option
+from pvekit.cli.choosing import dry_run_option, shutdown_timeout_option, yes_option
 from pvekit.cli.durations import duration
 from pvekit.cli.examples import examples
 from pvekit.cli.failing import OnFailure, on_failure_option
@@ -44,13 +44,7 @@ _PRUNE = click.option("--prune", is_flag=True, help="Remove the fleet's VMs that
 @click.option("--allow-restart", is_flag=True, help="Restart VMs where it cannot be done live.")
 @click.option("--wait/--no-wait", default=True, help="Wait until VMs are ready (default).")
 @click.option("--timeout", default="", metavar="DUR", help="How long to wait: 300, 90s, 5m.")
-@click.option(
-    "--shutdown-timeout",
-    default=120,
-    show_default=True,
-    metavar="SECONDS",
-    help="How long a shutdown may take.",
-)
+@shutdown_timeout_option
 @on_failure_option
 @yes_option
 @format_option

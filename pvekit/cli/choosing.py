@@ -60,6 +60,36 @@ def selecting(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+def shutdown_timeout_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``--shutdown-timeout SECONDS``."""
+    return click.option(
+        "--shutdown-timeout",
+        default=120,
+        show_default=True,
+        metavar="SECONDS",
+        help="How long a shutdown may take.",
+    )(command)
+
+
+def restart_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add whether VMs may be restarted, and how long is waited for what then happens."""
+    options = (
+        click.option(
+            "--allow-restart", is_flag=True, help="Restart a VM where it cannot be done live."
+        ),
+        click.option(
+            "--wait/--no-wait", default=True, help="Wait after a restart until it is ready."
+        ),
+        click.option(
+            "--timeout", default="", metavar="DUR", help="How long to wait: 300, 90s, 5m."
+        ),
+        shutdown_timeout_option,
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
 def parallel_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add ``--parallel N``."""
     return click.option(

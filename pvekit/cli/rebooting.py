@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pvekit.cli.app import App, pass_app
-from pvekit.cli.choosing import choosing, dry_run_option, parallel_option
+from pvekit.cli.choosing import choosing, dry_run_option, parallel_option, shutdown_timeout_option
 from pvekit.cli.durations import duration
 from pvekit.cli.output import Form, format_option
 
@@ -17,13 +17,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @choosing
-@click.option(
-    "--shutdown-timeout",
-    default=120,
-    show_default=True,
-    metavar="SECONDS",
-    help="How long a shutdown may take.",
-)
+@shutdown_timeout_option
 @click.option("--force", is_flag=True, help="Then cut the power of one that does not shut down.")
 @click.option("--wait/--no-wait", default=True, help="Wait until it is ready again (default).")
 @click.option("--timeout", default="", metavar="DUR", help="How long to wait: 300, 90s, 5m.")

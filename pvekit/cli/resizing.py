@@ -9,7 +9,13 @@ import click
 
 from pvekit.cli import say
 from pvekit.cli.app import App, pass_app
-from pvekit.cli.choosing import choosing, dry_run_option, parallel_option, yes_option
+from pvekit.cli.choosing import (
+    choosing,
+    dry_run_option,
+    parallel_option,
+    restart_options,
+    yes_option,
+)
 from pvekit.cli.durations import duration
 from pvekit.cli.examples import examples
 from pvekit.cli.output import Form, format_option
@@ -35,16 +41,7 @@ if TYPE_CHECKING:
 @click.option(
     "--disk-name", "disks", multiple=True, metavar="SLOT=SIZE", help="Another disk: scsi1=+10G."
 )
-@click.option("--allow-restart", is_flag=True, help="Restart a VM where it cannot be done live.")
-@click.option("--wait/--no-wait", default=True, help="Wait after a restart until it is ready.")
-@click.option("--timeout", default="", metavar="DUR", help="How long to wait: 300, 90s, 5m.")
-@click.option(
-    "--shutdown-timeout",
-    default=120,
-    show_default=True,
-    metavar="SECONDS",
-    help="How long a shutdown may take.",
-)
+@restart_options
 @parallel_option
 @format_option
 @dry_run_option

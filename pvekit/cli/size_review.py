@@ -8,7 +8,13 @@ import click
 
 from pvekit.cli import names as known
 from pvekit.cli.app import App, pass_app
-from pvekit.cli.choosing import dry_run_option, parallel_option, selecting, yes_option
+from pvekit.cli.choosing import (
+    dry_run_option,
+    parallel_option,
+    restart_options,
+    selecting,
+    yes_option,
+)
 from pvekit.cli.durations import age, duration
 from pvekit.cli.examples import examples
 from pvekit.cli.output import Form, format_option
@@ -29,16 +35,7 @@ from pvekit.cli.output import Form, format_option
 )
 @click.option("--plot", default="", metavar="DIR", help="Write a chart of each VM there, as PNG.")
 @click.option("--apply", "follow", is_flag=True, help="Give the VMs the recommended sizes.")
-@click.option("--allow-restart", is_flag=True, help="Restart a VM where it cannot be done live.")
-@click.option("--wait/--no-wait", default=True, help="Wait after a restart until it is ready.")
-@click.option("--timeout", default="", metavar="DUR", help="How long to wait: 300, 90s, 5m.")
-@click.option(
-    "--shutdown-timeout",
-    default=120,
-    show_default=True,
-    metavar="SECONDS",
-    help="How long a shutdown may take.",
-)
+@restart_options
 @parallel_option
 @format_option
 @dry_run_option
