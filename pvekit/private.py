@@ -1,6 +1,7 @@
 """Paths that nobody else can write to: what others could change must not say what is done.
 
-Every refusal is one error that names the path, its mode and the command that mends it.
+Every refusal is one error that names the path, its mode and the command that mends it. A group that
+nobody is in but we is no other.
 """
 
 from __future__ import annotations
@@ -22,7 +23,6 @@ class Exposed(UsageError):
     id = "PATH-EXPOSED"
 
 
-_OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
@@ -34,11 +34,11 @@ def check_unwritable(handle: int, path: Path, what: str) -> None:
     found = os.fstat(handle)
     if not stat.S_ISREG(found.st_mode):
         return
-    if found.st_mode & _OTHERS_WRITE:
+    if _others_write(found, handle):
         raise _writable(path, found, what)
     for directory in dict.fromkeys((path.absolute().parent, path.resolve().parent)):
         above = directory.stat()
-        if above.st_mode & _OTHERS_WRITE and not _sticky(above, found):
+        if _others_write(above, directory) and not _sticky(above, found):
             raise _writable(directory, above, f"{what}'s directory")
 
 
@@ -115,7 +115,7 @@ def check_file(handle: int, path: Path, what: str) -> None:
     found = os.fstat(handle)
     if found.st_uid != os.geteuid() or not stat.S_ISREG(found.st_mode):
         raise Exposed(f"{what} {path} is not a file of ours (uid {found.st_uid}).")
-    if found.st_mode & _OTHERS_WRITE:
+    if _others_write(found, handle):
         raise _writable(path, found, what, "600")
     if found.st_mode & _OTHERS:
         os.fchmod(handle, 0o600)
@@ -196,11 +196,19 @@ def _check_directory(handle: int, path: Path, what: str) -> None:
             f"{what} {path} belongs to another user (uid {found.st_uid}).",
             hint="HOME and XDG_STATE_HOME say where it lies: is this the user's own?",
         )
-    if found.st_mode & _OTHERS_WRITE:
+    if _others_write(found, handle):
         raise _writable(path, found, what, "700")
     above = path.absolute().parent.stat()
     if above.st_mode & stat.S_IWOTH and not _sticky(above, found):
         raise _writable(path.absolute().parent, above, f"{what}'s directory")
+
+
+def _others_write(found: os.stat_result, where: int | Path) -> bool:
+    if found.st_mode & stat.S_IWGRP and not found.st_mode & stat.S_IWOTH:
+        from pvekit.user_groups import only_its_owner
+
+        return not only_its_owner(found, where)
+    return bool(found.st_mode & stat.S_IWOTH)
 
 
 def _sticky(directory: os.stat_result, inner: os.stat_result) -> bool:

@@ -31,7 +31,7 @@ LAYERS = (
     ("guest",),
     ("pve",),
     ("plan",),
-    ("shell", "deadlines", "resources", "explanations", "schemas", "private"),
+    ("shell", "deadlines", "resources", "explanations", "schemas", "private", "user_groups"),
     ("errors",),
     ("masking",),
     ("",),

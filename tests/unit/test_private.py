@@ -1,12 +1,15 @@
 """Paths that others can change are refused, and what pvekit writes is its owner's alone."""
 
+import grp
 import os
+import pwd
 import stat
+import threading
 from pathlib import Path
 
 import pytest
 
-from pvekit import private
+from pvekit import private, user_groups
 from pvekit.config.asked import Asked
 from pvekit.config.load import load
 from pvekit.config.sources import find
@@ -24,6 +27,40 @@ def no_umask():
     old = os.umask(0)
     yield
     os.umask(old)
+
+
+ME = os.geteuid()
+GROUP = os.getgid() or 54321
+"""A group that files can be given; root's own is nobody's own."""
+
+
+class Users:
+    """The users and groups of a machine: ours is "me", and nobody's group is private at first."""
+
+    def __init__(self, monkeypatch, directory):
+        self.file = directory / "passwd"
+        self.patch = monkeypatch
+        self.are(members=["somebody"])
+
+    def are(self, *, name="me", members=(), first=GROUP, others=""):
+        self.file.write_text(f"root:x:0:0:root:/:/bin/sh\nme:x:{ME}:{first}:::\n{others}")
+        user = pwd.struct_passwd(("me", "x", ME, first, "", "/", "/bin/sh"))
+        group = grp.struct_group((name, "x", GROUP, list(members)))
+        self.answers(lambda uid: {ME: user}[uid], lambda gid: {GROUP: group}[gid])
+
+    def answers(self, of_user, of_group):
+        user_groups._is_private.cache_clear()
+        self.patch.setattr(pwd, "getpwuid", of_user)
+        self.patch.setattr(grp, "getgrgid", of_group)
+
+
+@pytest.fixture(autouse=True)
+def users(monkeypatch, tmp_path_factory):
+    directory = tmp_path_factory.mktemp("etc")
+    found = Users(monkeypatch, directory)
+    monkeypatch.setattr(user_groups, "_USERS", found.file)
+    yield found
+    user_groups._is_private.cache_clear()
 
 
 def mode(path):
@@ -93,6 +130,100 @@ class TestConfig:
         current.write_text("x")
         current.chmod(0o666)
         refused(lambda: find(Asked(), {}, tmp_path, tmp_path), current)
+
+
+class TestOwnGroup:
+    """Under a umask of 002, as most distributions set it where each user has an own group."""
+
+    @pytest.fixture
+    def config(self, config):
+        for path, bits in ((config, 0o664), (config.parent, 0o775)):
+            os.chown(path, -1, GROUP)
+            path.chmod(bits)
+        return config
+
+    def test_what_a_fresh_clone_brings_is_read(self, config, users):
+        users.are()
+        assert load(config).ssh_user == "root"
+        users.are(members=["me"])
+        assert load(config).ssh_user == "root"
+
+    @pytest.mark.parametrize(
+        "changed",
+        [
+            {"members": ["somebody"]},
+            {"members": ["me", "somebody"]},
+            {"name": "staff"},
+            {"first": GROUP + 1},
+            {"others": f"friend:x:{ME + 1}:{GROUP}:::\n"},
+            {"others": f"broken:x::{GROUP}:::\n"},
+        ],
+        ids=str,
+    )
+    def test_a_group_that_others_are_in_is_none(self, config, users, changed):
+        users.are(**changed)
+        refused(lambda: load(config), config)
+
+    def test_nor_one_that_cannot_be_looked_up(self, config, users):
+        def failing(_):
+            raise OSError("the directory server is away")
+
+        for of_user, of_group in ((failing, grp.getgrgid), (pwd.getpwuid, failing)):
+            users.are()
+            users.answers(of_user, of_group)
+            refused(lambda: load(config), config)
+
+    def test_nor_one_that_is_not_told_in_time(self, config, users, monkeypatch):
+        over = threading.Event()
+        monkeypatch.setattr(user_groups, "PATIENCE", 0.01)
+        users.are()
+        users.answers(pwd.getpwuid, lambda _: over.wait(60))
+        refused(lambda: load(config), config)
+        over.set()
+
+    def test_what_all_may_write_is_refused(self, config, users):
+        users.are()
+        config.chmod(0o666)
+        refused(lambda: load(config), config)
+        config.chmod(0o664)
+        config.parent.chmod(0o777)
+        refused(lambda: load(config), config.parent)
+
+    def test_further_rights_of_somebody_stand_in_no_mode(self, config, users, monkeypatch):
+        users.are()
+        monkeypatch.setattr(os, "listxattr", lambda _: ["user.x", "system.posix_acl_access"])
+        refused(lambda: load(config), config)
+
+    @pytest.mark.skipif(ME != 0, reason="only root may give files away")
+    @pytest.mark.parametrize(("owner", "group"), [(0, 0), (12345, GROUP)])
+    def test_nor_roots_group_nor_another_users_file(self, config, users, owner, group):
+        users.are()
+        os.chown(config, owner, group)
+        refused(lambda: load(config), config)
+
+    def test_the_state_is_gone_on_with_and_hidden(self, tmp_path, users):
+        users.are()
+        store = Store(tmp_path / "pvekit" / "runs")
+        journal = store.begin("vm create", {})
+        journal.close()
+        paths = (journal.path, store.directory, store.directory.parent)
+        for path, bits in zip(paths, (0o664, 0o775, 0o775), strict=True):
+            os.chown(path, -1, GROUP)
+            path.chmod(bits)
+        assert [found.fault for found in store.all()] == [""]
+        store.begin("x", {}).close()
+        store.open(journal.run).close()
+        assert [mode(path) for path in paths] == [0o600, 0o700, 0o700]
+
+    def test_a_secret_is_its_owners_alone(self, config, users):
+        users.are()
+        config.chmod(0o660)
+        with (
+            config.open("rb") as file,
+            pytest.raises(UsageError, match="can be read by others") as caught,
+        ):
+            private.check_secret(file.fileno(), config, "The key")
+        assert caught.value.hint == f"Run: chmod 600 {config}"
 
 
 class TestState:
