@@ -199,15 +199,15 @@ def _reading(
         return Reading(by_words, "words", ("no model is configured (llm.model): read by words",))
     from pvekit.operations import asking_model
 
-    asking = asking_model.Asking(desk, inventory, request.text, request.name, vocabulary)
-    answer, log = asking.answer(by_words, seconds())
+    reader = asking_model.ModelReader(desk, inventory, request.text, request.name, vocabulary)
+    answer, log = reader.answer(by_words, seconds())
     if answer is None:
         told = f"{model} did not read the text: {'; '.join(log) or 'no answer'}"
         desk.warn(f"{told}; it was read by words instead")
-        return Reading(by_words, "words", (told, "read by words"), asking.sent(by_words))
+        return Reading(by_words, "words", (told, "read by words"), reader.sent(by_words))
     rest = by_words.unknown or ("what is more than new VMs",)
     found = Understood(answer.parts, () if answer.complete else rest)
-    return Reading(found, "model", (f"read by {model}", *log), asking.sent(by_words))
+    return Reading(found, "model", (f"read by {model}", *log), reader.sent(by_words))
 
 
 def _check_asked(name: str, there: Mapping[str, asking_sizes.There]) -> None:

@@ -16,8 +16,8 @@ from pvekit.placement.names import used_names
 
 
 @dataclass(frozen=True)
-class Asking:
-    """What a model is asked about, and what its answers are held against."""
+class ModelReader:
+    """Has a model read a request, and holds its answers against the text and the site."""
 
     desk: Desk
     inventory: Inventory

@@ -31,17 +31,6 @@ from pvekit.sizing.demand import Confidence
 _KEY: Place = ("llm", "api_key")
 
 
-@dataclass(frozen=True)
-class Asking:
-    """What a model is asked with: the site, and what similar VMs have used."""
-
-    desk: Desk
-    inventory: Inventory
-    history: History
-    llm: LlmConfig
-    seconds: Callable[[], float]
-
-
 def link(
     desk: Desk, inventory: Inventory, history: History, seconds: Callable[[], float] | None = None
 ) -> Link:
@@ -50,8 +39,56 @@ def link(
     ``seconds`` is the time that is left, without it as configured.
     """
     llm = desk.config.llm
-    asking = Asking(desk, inventory, history, llm, seconds or (lambda: llm.timeout_seconds))
-    return lambda need, so_far: _answer(asking, need, so_far)
+    return _Adviser(desk, inventory, history, llm, seconds or (lambda: llm.timeout_seconds)).answer
+
+
+@dataclass(frozen=True)
+class _Adviser:
+    """The configured model, with what it is told: the site, and what similar VMs have used."""
+
+    desk: Desk
+    inventory: Inventory
+    history: History
+    llm: LlmConfig
+    seconds: Callable[[], float]
+
+    def answer(self, need: Need, so_far: Sized) -> Sized:
+        """Return the size that the model proposes, or the one so far with why there is none."""
+        try:
+            return self._proposed(need, so_far)
+        except PvekitError as error:  # a key that is not there: no reason to make no VM
+            return self._without(so_far, [str(error)])
+
+    def _proposed(self, need: Need, so_far: Sized) -> Sized:
+        model = self.llm.model
+        told = self._told(need, so_far)
+        rounds = conversation(self.desk, self.seconds())
+        found = rounds.propose(told, room(self.inventory, so_far.size))
+        sent = f"sent to {model}: {facts.messages(told)[1]['content']}"
+        if found is None:
+            return self._without(replace(so_far, evidence=(*so_far.evidence, sent)), rounds.log)
+        size = replace(found.size, **need.described.asked)
+        because = f"{model} says: {found.reason!r} (instead of {so_far.size}: {so_far.because})"
+        evidence = (*so_far.evidence, *rounds.log, sent)
+        confidence: Confidence = "medium" if so_far.source == "history" else "low"
+        return Sized(size, "model", because, evidence, confidence, so_far.workload)
+
+    def _told(self, need: Need, so_far: Sized) -> Told:
+        sizes = self.desk.config.sizes
+        within = bounds(
+            so_far.size,
+            statistical=counted_of(need) | so_far.measured,
+            small=sizes["small"],
+            large=sizes["large"],
+            floor=need.workload.floor,
+        )
+        rows = earlier(need, self.inventory, self.history.used(need), self.history.reviews)
+        return Told(need, so_far, self.inventory, rows, sizes, within, self.llm.send_names)
+
+    def _without(self, so_far: Sized, log: list[str]) -> Sized:
+        none = f"no size from {self.llm.model}"
+        self.desk.warn(f"{none}: {log[-1]}; taken from {so_far.source} instead")
+        return replace(so_far, evidence=(*so_far.evidence, f"{none}: {'; '.join(log)}"))
 
 
 def conversation(desk: Desk, seconds: float) -> Rounds:
@@ -84,48 +121,6 @@ def rates(llm: LlmConfig) -> Rates | None:
     if price.question is None or price.answer is None:
         return None
     return Rates(price.question, price.answer)
-
-
-def _answer(asking: Asking, need: Need, so_far: Sized) -> Sized:
-    try:
-        return _proposed(asking, need, so_far)
-    except PvekitError as error:  # a key that is not there: no reason to make no VM
-        return _without(asking, so_far, [str(error)])
-
-
-def _proposed(asking: Asking, need: Need, so_far: Sized) -> Sized:
-    llm = asking.llm
-    told = _told(asking, need, so_far)
-    rounds = conversation(asking.desk, asking.seconds())
-    found = rounds.propose(told, room(asking.inventory, so_far.size))
-    sent = f"sent to {llm.model}: {facts.messages(told)[1]['content']}"
-    if found is None:
-        return _without(asking, replace(so_far, evidence=(*so_far.evidence, sent)), rounds.log)
-    size = replace(found.size, **need.described.asked)
-    because = f"{llm.model} says: {found.reason!r} (instead of {so_far.size}: {so_far.because})"
-    evidence = (*so_far.evidence, *rounds.log, sent)
-    confidence: Confidence = "medium" if so_far.source == "history" else "low"
-    return Sized(size, "model", because, evidence, confidence, so_far.workload)
-
-
-def _told(asking: Asking, need: Need, so_far: Sized) -> Told:
-    sizes = asking.desk.config.sizes
-    within = bounds(
-        so_far.size,
-        statistical=counted_of(need) | so_far.measured,
-        small=sizes["small"],
-        large=sizes["large"],
-        floor=need.workload.floor,
-    )
-    known, site = asking.history, asking.inventory
-    rows = earlier(need, site, known.used(need), known.reviews)
-    return Told(need, so_far, site, rows, sizes, within, asking.llm.send_names)
-
-
-def _without(asking: Asking, so_far: Sized, log: list[str]) -> Sized:
-    none = f"no size from {asking.llm.model}"
-    asking.desk.warn(f"{none}: {log[-1]}; taken from {so_far.source} instead")
-    return replace(so_far, evidence=(*so_far.evidence, f"{none}: {'; '.join(log)}"))
 
 
 def _key(desk: Desk) -> Secret | None:
