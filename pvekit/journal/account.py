@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from pvekit.journal.frozen import part
+from pvekit.journal.pinned import Pinned
 from pvekit.journal.reading import Event
 
 Standing = Literal["unfinished", "rolling back", "rolled back", "finished"]
+
+
+MANNER = "manner"
+"""The part of a request that makes no other request of it, such as how long is waited."""
+
+
+@dataclass(frozen=True)
+class Carrier:
+    """A process that took a run up, and when, in seconds since the epoch."""
+
+    pid: object
+    host: object
+    since: float
 
 
 def kept_key(subject: str) -> str:
@@ -29,6 +44,7 @@ class _Steps:
     last: dict[str, str] = field(default_factory=dict)
     started: set[str] = field(default_factory=set)
     jobs: set[tuple[str, str]] = field(default_factory=set)
+    passed: dict[str, float] = field(default_factory=dict)
 
     def add(self, event: Event) -> None:
         """Take note of the next event."""
@@ -41,6 +57,8 @@ class _Steps:
         if kind == "started":
             self.attempts[key] += 1
             self.started.add(key)
+        if kind == "passed":
+            self.passed[key] = float(event["time"])
         if kind in ("started", "done", "failed"):
             self.last[key] = kind
 
@@ -59,19 +77,55 @@ class Account:
         self._steps = _Steps()
 
     @property
-    def request(self) -> Mapping[str, Any]:
-        """What was asked for: the first event."""
-        return self.events[0] if self.events else {}
-
-    @property
     def kind(self) -> str:
         """Which command it is, such as ``vm create``."""
-        return str(self.request.get("kind", ""))
+        return str(self._first.get("kind", ""))
+
+    @property
+    def digest(self) -> str:
+        """What it has in common with the runs of identical requests."""
+        return str(self._first.get("digest", ""))
+
+    @property
+    def site(self) -> str:
+        """The site that it was begun on: what the configuration said of it then."""
+        return str(self._first.get("site", ""))
+
+    @property
+    def context(self) -> str:
+        """What its user calls that site; empty where he does not."""
+        return str(self._first.get("context", ""))
+
+    @property
+    def request(self) -> Mapping[str, Any]:
+        """What was asked for, as a whole."""
+        found: Mapping[str, Any] = self._first.get("request", {})
+        return found
+
+    @property
+    def asked(self) -> Mapping[str, Any]:
+        """What the request means; raises :class:`UsageError` for another version's."""
+        return part(self.request, "asked")
+
+    @property
+    def order(self) -> Mapping[str, Any]:
+        """What is to be done with what the request means; raises as :attr:`asked` does."""
+        return part(self.request, "order")
+
+    @property
+    def manner(self) -> Mapping[str, Any]:
+        """How it is to be done: what makes no other request of it."""
+        found: Mapping[str, Any] = self.request.get(MANNER, {})
+        return found
 
     @property
     def began(self) -> float:
         """When it began, in seconds since the epoch."""
-        return float(self.request.get("time", 0.0))
+        return float(self._first.get("time", 0.0))
+
+    @property
+    def _first(self) -> Event:
+        return self.events[0] if self.events else {}
 
     @property
     def last(self) -> float:
@@ -93,10 +147,12 @@ class Account:
         return "rolling back" if rolling else "unfinished"
 
     @property
-    def carrier(self) -> Mapping[str, Any]:
-        """The event of the last process that took the run up: ``pid``, ``host`` and ``time``."""
+    def carrier(self) -> Carrier | None:
+        """The last process that took the run up."""
         found = [event for event in self.events if event["event"] in ("run", "carried")]
-        return found[-1] if found else {}
+        if not found:
+            return None
+        return Carrier(found[-1].get("pid"), found[-1].get("host"), found[-1]["time"])
 
     def jobs(self) -> dict[str, list[str]]:
         """Return the ids of all jobs by node."""
@@ -126,6 +182,10 @@ class Account:
         """Whether what was made of a subject stays."""
         return self.is_done(kept_key(subject))
 
+    def passed_at(self, key: str) -> float | None:
+        """Return when a step last went by, however it went, in seconds since the epoch."""
+        return self._read().passed.get(key)
+
     def _last_told(self, key: str) -> str:
         return self._read().last.get(key, "")
 
@@ -140,7 +200,7 @@ class Account:
         return self._steps
 
     def decisions(self) -> dict[str, Mapping[str, Any]]:
-        """Return the pinned decisions by subject."""
+        """Return the decisions that stand, by subject, as they were written down."""
         pinned: dict[str, Mapping[str, Any]] = {}
         for event in self.events:
             if event["event"] == "decided":
@@ -148,3 +208,14 @@ class Account:
                     pinned.pop(subject, None)
                 pinned |= event["decisions"]
         return pinned
+
+    def pinned(self) -> dict[str, Pinned]:
+        """Return the decisions that stand, by subject."""
+        return {subject: Pinned.of(each) for subject, each in self.decisions().items()}
+
+    def ever_pinned(self) -> Iterator[tuple[str, Pinned]]:
+        """Yield all decisions with their subjects, also those that others stand instead of."""
+        for event in self.events:
+            if event["event"] == "decided":
+                for subject, each in event["decisions"].items():
+                    yield subject, Pinned.of(each)

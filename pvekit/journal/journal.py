@@ -15,12 +15,14 @@ from typing import Any
 
 from pvekit import private
 from pvekit.errors import Conflict, NotFound, PvekitError
-from pvekit.journal.account import Account, kept_key
+from pvekit.journal.account import Account, Carrier, kept_key
 from pvekit.journal.reading import FORMAT, read
 from pvekit.masking import masked
 
 TRIES = 5
 """How often the lock is tried: who only looks whether a run lives holds it for a moment."""
+
+_SOMEBODY = "another process"
 
 
 class Journal(Account):
@@ -65,7 +67,8 @@ class Journal(Account):
     def carried(self) -> None:
         """Note which process carries the run out, if it is not who began it."""
         mine = _carrier()
-        if {key: self.carrier.get(key) for key in mine} != mine:
+        known = self.carrier
+        if known is None or {"pid": known.pid, "host": known.host} != mine:
             self._append("carried", **mine)
 
     def decided(
@@ -188,18 +191,22 @@ def is_locked(path: Path) -> bool:
 
 
 def _busy(path: Path) -> Conflict:
-    who = Account(path.stem, read(path).events).carrier
-    told = "another process"
-    if who.get("host") == socket.gethostname() and _lives(who.get("pid")):
-        since = datetime.fromtimestamp(who["time"], UTC).isoformat(timespec="seconds")
-        told = f"process {who['pid']} since {since}"
-    elif who and who.get("host") != socket.gethostname():
-        told = f"a process on {who.get('host', 'another machine')}"
+    carrier = Account(path.stem, read(path).events).carrier
+    who = _named(carrier) if carrier is not None else _SOMEBODY
     return Conflict(
-        f"Run {path.stem} is being carried out by {told}.",
+        f"Run {path.stem} is being carried out by {who}.",
         hint=f"Wait for it, or end it; `pvekit run show {path.stem}` says how far it is.",
         id="RUN-BUSY",
     )
+
+
+def _named(carrier: Carrier) -> str:
+    if carrier.host != socket.gethostname():
+        return f"a process on {carrier.host or 'another machine'}"
+    if not _lives(carrier.pid):
+        return _SOMEBODY
+    since = datetime.fromtimestamp(carrier.since, UTC).isoformat(timespec="seconds")
+    return f"process {carrier.pid} since {since}"
 
 
 def _lives(pid: object) -> bool:

@@ -13,15 +13,11 @@ from typing import Any
 
 from pvekit import private
 from pvekit.errors import NotFound, PvekitError, UsageError
-from pvekit.journal.account import Account
+from pvekit.journal.account import MANNER, Account
 from pvekit.journal.journal import Journal, is_locked
 from pvekit.journal.reading import read
 
 _STATE = "The state directory"
-
-
-MANNER = "manner"
-"""The part of a request that makes no other request of it, such as how long is waited."""
 
 
 def digest(kind: str, request: Mapping[str, Any], site: str = "") -> str:
@@ -85,7 +81,7 @@ class Store:
         wanted = digest(kind, request, self.site)
         for path in self._paths():
             account = Account(path.stem, read(path).events)
-            if account.request.get("digest") != wanted or account.standing != "unfinished":
+            if account.digest != wanted or account.standing != "unfinished":
                 continue
             try:
                 journal = Journal(path)
@@ -117,8 +113,7 @@ class Store:
 
     def is_ours(self, account: Account) -> bool:
         """Whether a run was begun on this store's site."""
-        first = account.request
-        return bool(digest(first["kind"], first["request"], self.site) == first["digest"])
+        return digest(account.kind, account.request, self.site) == account.digest
 
     def is_dead(self, run: str) -> bool:
         """Whether a run of this machine ended without having finished."""

@@ -11,7 +11,7 @@ from pvekit.fleet.compare import Differing
 from pvekit.fleet.model import Fleet
 from pvekit.inventory.model import Inventory, Vm
 from pvekit.journal import Account, Journal
-from pvekit.journal.frozen import part, thaw
+from pvekit.journal.frozen import thaw
 from pvekit.operations import changing, deleting, passwords, settling
 from pvekit.operations.carrying import Report, carry, finish, held, letting_go
 from pvekit.operations.desk import Desk
@@ -171,15 +171,15 @@ def differences(account: Account, inventory: Inventory) -> Iterator[Difference]:
 
 def order_of(account: Account) -> Order:
     """Return how a run was begun."""
-    return thaw(Order, part(part(account.request, "request"), "order"))
+    return thaw(Order, account.order)
 
 
 def works(account: Account) -> tuple[Altered, ...]:
     """Return the VMs that a run changes, and how."""
     return tuple(
-        Work(thaw(Target, part(each, "target")), thaw(Alteration, part(each, "aim")))
-        for each in account.decisions().values()
-        if "aim" in each
+        Work(thaw(Target, each.part("target")), thaw(Alteration, each.part("aim")))
+        for each in account.pinned().values()
+        if each.alters
     )
 
 
@@ -194,7 +194,7 @@ def wait(desk: Desk, order: Order) -> Wait | None:
 
 def fleet_of(account: Account) -> object:
     """Return which fleet a run applies."""
-    return part(part(account.request, "request"), "asked").get("fleet")
+    return account.asked.get("fleet")
 
 
 def _data(fleet: Fleet, order: Order) -> dict[str, object]:

@@ -9,7 +9,7 @@ from typing import Any
 from pvekit.errors import Conflict
 from pvekit.inventory.model import Inventory
 from pvekit.journal import Account, Journal
-from pvekit.journal.frozen import part, thaw
+from pvekit.journal.frozen import thaw
 from pvekit.operations import snapshots
 from pvekit.operations.carrying import Report, carry, end, finish, held, letting_go, may_pass
 from pvekit.operations.desk import Desk
@@ -149,7 +149,7 @@ def carry_out(desk: Desk, journal: Journal) -> tuple[list[Target], Report]:
     with held(desk, journal):
         ordered = order(journal)
         if not journal.decisions():  # it ended before it had found them
-            asked = thawed(part(part(journal.request, "request"), "asked"))
+            asked = thawed(journal.asked)
             _pin(journal, ordered, decided(desk, ordered, asked))
         elif journal.touched():
             _look_again(desk, journal, ordered)
@@ -182,14 +182,14 @@ def plan(desk: Desk, account: Account) -> Plan:
 def order(account: Account) -> AnyOrder[Any]:
     """Return what a run was begun to do."""
     kind: Any = ORDERS[account.kind]
-    found: AnyOrder[Any] = thaw(kind, part(part(account.request, "request"), "order"))
+    found: AnyOrder[Any] = thaw(kind, account.order)
     return found
 
 
 def works(account: Account) -> list[AnyWork]:
     """Return the VMs that a run means, and what it has decided for them."""
     ordered = order(account)
-    return [ordered.thawed(each) for each in account.decisions().values()]
+    return [ordered.thawed(each) for each in account.pinned().values()]
 
 
 def pinned(account: Account) -> list[Target]:

@@ -9,8 +9,7 @@ from typing import Any
 
 from pvekit.errors import IdTaken
 from pvekit.journal import Account, Journal
-from pvekit.journal.frozen import part, thaw
-from pvekit.journal.store import MANNER
+from pvekit.journal.frozen import thaw
 from pvekit.operations import passwords, placement_rules, settling, size_links, vm_wishes
 from pvekit.operations.carrying import Report, finish, held
 from pvekit.operations.desk import Desk
@@ -146,8 +145,7 @@ class _Maker:
 
 def asked_for(account: Account) -> Request:
     """Return the request that a run was begun with."""
-    request = part(account.request, "request")
-    return thaw(Request, {**part(request, "asked"), **request.get(MANNER, {})})
+    return thaw(Request, {**account.asked, **account.manner})
 
 
 def pinned(desk: Desk, account: Account) -> Decided:

@@ -9,7 +9,7 @@ from typing import TypeVar
 from pvekit.errors import Conflict, Transient
 from pvekit.inventory.model import Inventory, Vm
 from pvekit.journal import Account, Journal
-from pvekit.journal.frozen import part, thaw
+from pvekit.journal.frozen import thaw
 from pvekit.operations import taking_over
 from pvekit.operations.carrying import Report, carry, end, finish, held, may_pass, take_back
 from pvekit.operations.desk import Desk
@@ -49,6 +49,14 @@ class Decided:
         return Plan(tuple(step for each in self.doomed for step in delete.delete(each, owner)))
 
 
+@dataclass(frozen=True)
+class _Order:
+    """How VMs are deleted: ``seconds`` is a guest's time to shut down."""
+
+    seconds: int
+    verb: str = "delete"
+
+
 def decided(desk: Desk, wanted: Wanted, seconds: int) -> Decided:
     """Find the VMs and all that stands in the way of deleting them; sends no change.
 
@@ -80,8 +88,7 @@ def carry_out(desk: Desk, found: Decided) -> Report:
     if found.run:
         return carry_on(desk, found, desk.store.open(found.run))
     seconds = max(each.seconds for each in found.doomed)
-    order = {"verb": "delete", "seconds": seconds}
-    asked = {"asked": found.wanted.data(), "order": order}
+    asked = {"asked": found.wanted.data(), "order": asdict(_Order(seconds))}
     return carry_on(desk, found, desk.begin(KIND, asked))
 
 
@@ -112,9 +119,8 @@ def going_on(desk: Desk, account: Account) -> Decided:
     """Return what an unfinished run still has to do; sends no change."""
     doomed = pinned(account)
     if not doomed:  # it ended before it had found them
-        request = part(account.request, "request")
-        wanted = thawed(part(request, "asked"))
-        seconds = part(request, "order")["seconds"]
+        wanted = thawed(account.asked)
+        seconds = thaw(_Order, account.order).seconds
         inventory = desk.inventory()
         doomed = [replace(each, seconds=seconds) for each in _found(inventory, wanted)]
         check(desk, inventory, doomed)
@@ -129,9 +135,9 @@ def resumed(account: Account) -> Decided:
 def pinned(account: Account) -> list[Doomed]:
     """Return the VMs that a run was to delete, among others that it makes or changes."""
     return [
-        thaw(Doomed, part(each, "target"))
-        for each in account.decisions().values()
-        if "target" in each and "aim" not in each
+        thaw(Doomed, each.part("target"))
+        for each in account.pinned().values()
+        if each.stands and not each.alters
     ]
 
 
@@ -189,9 +195,8 @@ def _begun(desk: Desk, wanted: Wanted, inventory: Inventory) -> tuple[Account | 
             continue
         if account.standing != "unfinished" or not desk.store.is_ours(account):
             continue
-        doomed = pinned(account)
-        asked = part(part(account.request, "request"), "asked")
-        if meant.data() != asked and not (meant.names and set(meant.names) <= _words(doomed)):
+        named = meant.names and set(meant.names) <= _words(pinned(account))
+        if meant.data() != account.asked and not named:
             continue
         if not any(differences(account, inventory)):
             return account, stale

@@ -48,7 +48,7 @@ def same_site(desk: Desk, account: Account) -> None:
     """Raise an error if the nodes of a run's decisions are not the configuration's any more."""
     if desk.store.is_ours(account):
         return
-    before = _places(str(account.request.get("site", "")))
+    before = _places(account.site)
     after = _places(desk.store.site)
     if not set(_nodes(account)) & before.keys() or not before.items() & after.items():
         raise UsageError(
@@ -78,12 +78,8 @@ def _is_silent(alias: str, inventory: Inventory) -> bool:
 
 def _nodes(account: Account) -> list[str]:
     """Return the aliases of all nodes that the decisions name."""
-    aliases: list[str] = []
-    for decision in account.decisions().values():
-        at = decision.get("at") or decision.get("target") or {}
-        aliases += [at[key] for key in ("node", "template_node") if at.get(key)]
-        aliases += at.get("claim_nodes", ())
-    return list(dict.fromkeys(aliases))
+    pinned = account.pinned().values()
+    return list(dict.fromkeys(alias for each in pinned for alias in each.nodes))
 
 
 def _moved(

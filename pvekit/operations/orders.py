@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Generic, TypeVar, cast
 
-from pvekit.journal.frozen import part, thaw
+from pvekit.journal import Pinned
+from pvekit.journal.frozen import thaw
 from pvekit.operations.desk import Desk
 from pvekit.plan import Plan
 from pvekit.vms.power import Target
@@ -63,7 +64,7 @@ class AnyOrder(ABC, Generic[A]):
         aim = {"aim": asdict(cast("Any", work.aim))} if self.aim else {}
         return {"target": asdict(work.vm), **aim}
 
-    def thawed(self, decision: Mapping[str, Any]) -> Work[A]:
+    def thawed(self, pinned: Pinned) -> Work[A]:
         """Return a decision from the journal."""
-        vm = thaw(Target, part(decision, "target"))
-        return Work(vm, cast("A", thaw(self.aim, part(decision, "aim")) if self.aim else None))
+        vm = thaw(Target, pinned.part("target"))
+        return Work(vm, cast("A", thaw(self.aim, pinned.part("aim")) if self.aim else None))

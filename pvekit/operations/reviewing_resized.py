@@ -34,11 +34,7 @@ def made_of(vm: Vm) -> Made:
 
 
 def _resized(account: Account) -> Iterator[tuple[Made, float]]:
-    for subject, decision in account.decisions().items():
-        target = decision.get("target")
-        if not isinstance(target, Mapping):
-            continue
-        key = f"{subject}/resize"
-        for event in account.events:
-            if event["event"] == "passed" and event["key"] == key:
-                yield (target.get("vmid", 0), target.get("run", "")), float(event["time"])
+    for subject, pinned in account.pinned().items():
+        at = account.passed_at(f"{subject}/resize")
+        if at is not None and pinned.stands and pinned.vmid is not None:
+            yield (pinned.vmid, pinned.maker), at

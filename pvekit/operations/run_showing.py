@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
 from pvekit.errors import PvekitError
-from pvekit.journal import Account, Found
-from pvekit.journal.account import kept_key
-from pvekit.journal.store import MANNER
+from pvekit.journal import Account, Found, history
 from pvekit.operations import fitting, pinned, resuming
 from pvekit.operations.desk import Desk
 from pvekit.operations.runs import foresee_back, moment, row, state
@@ -28,9 +26,9 @@ def shown(found: Found, desk: Callable[[], Desk]) -> dict[str, Any]:
     told["jobs"] = [
         {"node": node, "job": job} for node, ids in account.jobs().items() for job in ids
     ]
-    if state(found) == "running":
-        who = account.carrier
-        told["carried_by"] = {"pid": who["pid"], "host": who["host"], "since": moment(who["time"])}
+    who = account.carrier
+    if state(found) == "running" and who is not None:
+        told["carried_by"] = {"pid": who.pid, "host": who.host, "since": moment(who.since)}
     elif account.status is None:
         told |= _ways(account, desk)
     return told
@@ -38,48 +36,26 @@ def shown(found: Found, desk: Callable[[], Desk]) -> dict[str, Any]:
 
 def _asked(account: Account) -> dict[str, Any]:
     """Return what was asked for, without what was left open."""
-    request = account.request.get("request", {})
-    asked = {**request.get("asked", {}), **request.get(MANNER, {}), **request.get("order", {})}
+    request = account.request
+    asked = {**request.get("asked", {}), **account.manner, **request.get("order", {})}
     return {key: value for key, value in asked.items() if value not in (None, "", [], 0.0)}
 
 
 def steps(account: Account) -> list[dict[str, Any]]:
     """Return how each step went, in the order in which they were first told of."""
-    told: dict[str, dict[str, Any]] = {}
-    for event in account.events:
-        key = event.get("key")
-        if key is None:
-            continue
-        subject, _, verb = str(key).rpartition("/")
-        if key == kept_key(subject):  # no step, but a note for who looks for what is left over
-            continue
-        step = told.setdefault(key, {"subject": subject, "step": verb} | dict(_UNTOLD))
-        _tell(step, event)
-    return list(told.values())
-
-
-_UNTOLD: Mapping[str, Any] = {
-    "state": "", "attempts": 0, "began": None, "ended": None, "seconds": None, "error": "",
-}  # fmt: skip
-
-
-def _tell(step: dict[str, Any], event: Mapping[str, Any]) -> None:
-    at = moment(event["time"])
-    if event["event"] == "started":
-        step |= {"state": "started", "began": at, "ended": None, "seconds": None, "error": ""}
-        step["attempts"] += 1
-        return
-    step["ended"] = at
-    if event["event"] == "passed":
-        failed = event["state"] == "failed"
-        step["error"] = event.get("says", "") if failed else ""
-        step["seconds"] = event["seconds"]
-        step["began"] = step["began"] or moment(event["time"] - event["seconds"])
-        if event["state"] == "held" and step["state"] == "done":
-            return  # done by this run before, and found to hold when it was gone on with
-    step["state"] = event["state"] if event["event"] == "passed" else event["event"]
-    if event["event"] == "failed":
-        step["error"] = event["why"]
+    return [
+        {
+            "subject": step.subject,
+            "step": step.verb,
+            "state": step.state,
+            "attempts": step.attempts,
+            "began": None if step.began is None else moment(step.began),
+            "ended": None if step.ended is None else moment(step.ended),
+            "seconds": step.seconds,
+            "error": step.error,
+        }
+        for step in history.steps(account)
+    ]
 
 
 def _ways(account: Account, desk: Callable[[], Desk]) -> dict[str, Any]:

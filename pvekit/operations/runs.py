@@ -59,7 +59,7 @@ def row(found: Found) -> Run:
         status=account.status,
         subjects=", ".join(_subjects(account)),
         made=", ".join(made(account)),
-        context=str(account.request.get("context", "")),
+        context=account.context,
     )
 
 
@@ -83,8 +83,7 @@ def age(seconds: float) -> str:
 
 
 def _subjects(account: Account) -> list[str]:
-    decided = (event["decisions"] for event in account.events if event["event"] == "decided")
-    return list(dict.fromkeys(subject for decisions in decided for subject in decisions))
+    return list(dict.fromkeys(subject for subject, _ in account.ever_pinned()))
 
 
 def made(account: Account) -> Iterator[str]:
@@ -97,9 +96,8 @@ def made_of(account: Account) -> dict[str, str]:
     """Return what a run has begun to make, in words, by subject."""
     touched = account.touched()
     return {
-        subject: f"{subject.partition('/')[2]} (VM {decision.get('at', {}).get('vmid')} on "
-        f"{decision.get('at', {}).get('node')})"
-        for subject, decision in account.decisions().items()
+        subject: f"{subject.partition('/')[2]} (VM {decision.vmid} on {decision.node})"
+        for subject, decision in account.pinned().items()
         if any(f"{subject}/{verb}" in touched for verb in pinned.MAKING)
     }
 

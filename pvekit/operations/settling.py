@@ -8,7 +8,7 @@ from typing import Protocol
 
 from pvekit.errors import IdTaken, PvekitError
 from pvekit.journal import Account, Journal
-from pvekit.journal.frozen import part, thaw
+from pvekit.journal.frozen import thaw
 from pvekit.operations import passwords
 from pvekit.operations.carrying import carry, take_back
 from pvekit.operations.desk import Desk
@@ -119,9 +119,9 @@ def frozen(decisions: Iterable[Decision]) -> dict[str, dict[str, object]]:
 def pinned(account: Account) -> tuple[Decision, ...]:
     """Return the machines that a run has decided to make."""
     return tuple(
-        (thaw(VmSpec, part(decision, "spec")), thaw(Placement, part(decision, "at")))
-        for decision in account.decisions().values()
-        if "spec" in decision
+        (thaw(VmSpec, each.part("spec")), thaw(Placement, each.part("at")))
+        for each in account.pinned().values()
+        if each.makes
     )
 
 

@@ -82,12 +82,11 @@ def _means(desk: Desk, inventory: Inventory, doomed: Doomed, known: Found | None
 
 def _subjects(account: Account, doomed: Doomed) -> list[str]:
     """Return as what a run that makes or deletes VMs knows one."""
-    found = []
-    for subject, decision in account.decisions().items():
-        names = {**decision.get("spec", {}), **decision.get("at", {}), **decision.get("target", {})}
-        if (names.get("vmid"), names.get("name")) == (doomed.vmid, doomed.name):
-            found.append(subject)
-    return found
+    return [
+        subject
+        for subject, pinned in account.pinned().items()
+        if (pinned.vmid, pinned.name) == (doomed.vmid, doomed.name)
+    ]
 
 
 def _busy(desk: Desk, account: Account) -> str:

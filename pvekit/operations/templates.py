@@ -219,7 +219,7 @@ def _anew(
 
 def asked_for(account: Account) -> Request:
     """Return the request that a run was begun with."""
-    return thaw(Request, part(part(account.request, "request"), "asked"))
+    return thaw(Request, account.asked)
 
 
 def begin(desk: Desk, request: Request, found: Decided) -> tuple[Decided, Journal]:

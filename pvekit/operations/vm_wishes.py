@@ -11,7 +11,7 @@ from pvekit.config.load import public_keys
 from pvekit.config.model import AUTO_SIZE, BASE_TEMPLATE, Config, TemplateConfig
 from pvekit.errors import UsageError
 from pvekit.inventory.model import Inventory
-from pvekit.journal.store import MANNER
+from pvekit.journal.account import MANNER
 from pvekit.operations import placement_rules, workload_classes
 from pvekit.sizing import Catalogue, Link, Sized, SizeRequest, choose
 from pvekit.sizing.described import describe

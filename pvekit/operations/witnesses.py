@@ -54,18 +54,14 @@ def _run(account: Account, *, dead: bool) -> Run:
     state: State = "dead" if dead else "live"
     if account.status is not None:
         state = "finished"
-    templates_used: set[int] = set()
-    for event in account.events:
-        for decision in event.get("decisions", {}).values():
-            used = decision.get("at", {}).get("template")
-            templates_used |= {used} if used else set()
+    used = (pinned.template for _, pinned in account.ever_pinned())
     return Run(
         run=account.run,
         state=state,
         last=account.last,
         made=dict(_made(account)) if state == "dead" else {},
         jobs={node: frozenset(ids) for node, ids in account.jobs().items()},
-        templates=frozenset(templates_used),
+        templates=frozenset(each for each in used if each is not None),
     )
 
 
@@ -76,6 +72,7 @@ def _made(account: Account) -> Iterator[tuple[int, Made]]:
         for doomed in deleting.pinned(account):
             yield doomed.vmid, Made(begun=False, kept=False, volumes=doomed.volumes)
     elif account.kind in _BEGUN_BY:
-        for subject, decision in account.decisions().items():
+        for subject, pinned in account.pinned().items():
             begun = f"{subject}/{_BEGUN_BY[account.kind]}" in touched
-            yield int(decision["at"]["vmid"]), Made(begun, account.is_kept(subject), ())
+            if pinned.vmid is not None:
+                yield pinned.vmid, Made(begun, account.is_kept(subject), ())

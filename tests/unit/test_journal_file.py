@@ -197,7 +197,7 @@ def test_the_second_process_is_told_which_has_it_and_since_when(path):
     since = runs.moment(read(path).events[-1]["time"])
     assert f"process {other.pid} since {since}" in str(caught.value)
     journal = Journal(path)
-    assert journal.carrier["pid"] == other.pid
+    assert journal.carrier.pid == other.pid
     assert "carried" in [event["event"] for event in journal.events]
 
 
