@@ -41,6 +41,7 @@ from pvekit.pve.mark import Mark
 from pvekit.shell import Query
 from pvekit.sizing.size import Size
 from pvekit.vms import decide
+from pvekit.vms.wishes import Wishes
 
 IMAGES = "/var/lib/vz/pvekit"
 READ_BAR, MEMORY_BAR, PLACE_BAR = 2.0, 200.0, 1.0
@@ -116,7 +117,7 @@ def measured(file: Path, place: int) -> dict[str, float]:
     told = rendering.table(listed, VMS.columns)
     read = time.process_time() - before
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    wishes = decide.Wishes("worker", Size(2, 2048, 10), "base", "ubuntu", (), count=place)
+    wishes = Wishes("worker", Size(2, 2048, 10), "base", "ubuntu", (), count=place)
     site = roomy(inventory)
     before = time.process_time()
     placed = decide.decide(wishes, site, Rules(), "7f3a1c0d9e2b")

@@ -12,8 +12,8 @@ from pvekit.pve import conf, properties
 from pvekit.pve.mark import Mark, notes_of, with_mark
 from pvekit.vms import resize
 from pvekit.vms.alter import Alteration
-from pvekit.vms.decide import Wishes
 from pvekit.vms.resize import Growth
+from pvekit.vms.wishes import Wishes
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from pvekit.inventory.model import Vm, VmKind
 from pvekit.inventory.reading import NodeReading
+from pvekit.inventory.vm import Vm, VmKind
 from pvekit.pve import claims, conf
 from pvekit.pve.claims import Claim
 

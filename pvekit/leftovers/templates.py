@@ -13,7 +13,7 @@ from pvekit.plan import Guard, Step
 from pvekit.pve import qm, state
 from pvekit.pve.stored import CSI_VMID
 from pvekit.templates.decide import Wish, linked_clones
-from pvekit.vms.decide import made_at
+from pvekit.vms.sources import made_at
 
 
 @dataclass(frozen=True)

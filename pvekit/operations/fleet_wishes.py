@@ -17,6 +17,7 @@ from pvekit.placement import place
 from pvekit.placement.rules import Guest
 from pvekit.vms import decide
 from pvekit.vms.decide import Decision, Placed
+from pvekit.vms.wishes import Wishes
 
 
 def wanted(config: Config, fleet: Fleet, inventory: Inventory) -> list[Wanted]:
@@ -80,9 +81,7 @@ def _resized(vm: Vm, to: Differing) -> Vm:
     return replace(vm, config=replace(vm.config, values=values))
 
 
-def _wishes(
-    config: Config, fleet: Fleet, group: Group, inventory: Inventory
-) -> list[decide.Wishes]:
+def _wishes(config: Config, fleet: Fleet, group: Group, inventory: Inventory) -> list[Wishes]:
     network, rules = group.network, group.placement
     request = Request(
         role=group.role,
@@ -123,7 +122,7 @@ def _with_groups(
     each: Wanted,
     members: Mapping[str, frozenset[Guest]],
     avoid: frozenset[int],
-) -> decide.Wishes:
+) -> Wishes:
     group, rules = each.group, each.group.placement
     title, own = _title(group.name), members[group.name]
     kept = []

@@ -19,7 +19,7 @@ from pvekit.run.gather import gather
 from pvekit.templates.decide import Wish, linked_clones
 from pvekit.templates.sums import Checksum
 from pvekit.templates.verify import Finding, findings
-from pvekit.vms.decide import made_at
+from pvekit.vms.sources import made_at
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,9 @@ from pvekit.operations import placement_rules, workload_classes
 from pvekit.sizing import Catalogue, Link, Sized, SizeRequest, choose
 from pvekit.sizing.described import describe
 from pvekit.sizing.workload import OTHER
-from pvekit.vms import decide
+from pvekit.vms import sources
 from pvekit.vms.create import Wait
-from pvekit.vms.decide import Wishes
+from pvekit.vms.wishes import Wishes
 
 
 @dataclass(frozen=True)
@@ -89,14 +89,14 @@ def sized(
     """
     role = config.role(request.role)
     template = _template(config, inventory, request.template or role.template)
-    found = decide.templates(inventory, template.name)
+    found = sources.templates(inventory, template.name)
     asked = SizeRequest(
         role=request.role,
         size=request.size or (AUTO_SIZE if request.workload else role.size),
         cpus=request.cpus,
         memory_mb=request.memory_mb,
         disk_gb=request.disk_gb,
-        template_disk_gb=decide.template_disk_gb(found) or template.base_disk_gb,
+        template_disk_gb=sources.template_disk_gb(found) or template.base_disk_gb,
         workload=request.workload,
         tags=(*role.tags, *request.tags),
         template=template.name,
@@ -176,7 +176,7 @@ def _template(config: Config, inventory: Inventory, wanted: str) -> TemplateConf
     for template in config.templates.values():
         if wanted in (template.key, template.name):
             return template
-    if decide.templates(inventory, wanted):
+    if sources.templates(inventory, wanted):
         return replace(config.template(BASE_TEMPLATE), key=wanted, name=wanted)
     return config.template(wanted)
 

@@ -2,65 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pvekit.errors import NotFound, Transient, UsageError
 from pvekit.inventory.model import Inventory, NodeState, Vm
-from pvekit.placement import Choice, Group, Need, Pass, Rules, names, place
+from pvekit.placement import Choice, Need, Pass, Rules, names, place
 from pvekit.pve.stored import CSI_VMID
-from pvekit.pve.volumes import boot_slot
-from pvekit.sizing.size import Size
+from pvekit.vms import sources
 from pvekit.vms.spec import Placement, VmSpec
+from pvekit.vms.wishes import Wishes
 
 Decision = tuple[VmSpec, Placement]
-
-
-@dataclass(frozen=True)
-class Wishes:
-    """Some VMs of one kind. Empty text and None leave a thing to the template or to the site.
-
-    ``ip`` is ``dhcp`` or the first address (CIDR), with ``exact_ip`` the one that it must be;
-    ``avoid`` are vmids that templates want. ``pin`` are the only nodes, ``shun`` those that it may
-    not go to, by alias.
-    """
-
-    role: str
-    size: Size
-    template: str
-    user: str
-    keys: tuple[str, ...]
-    because: str = ""
-    source: str = ""
-    evidence: tuple[str, ...] = ()
-    confidence: str = ""
-    workload: str = ""
-    count: int = 1
-    prefix: str = "k8s"
-    name: str = ""
-    vmid: int | None = None
-    node: str | None = None
-    storage: str = ""
-    bridge: str = ""
-    vlan: int | None = None
-    ip: str = "dhcp"
-    exact_ip: bool = False
-    gateway: str = ""
-    nameservers: tuple[str, ...] = ()
-    searchdomain: str = ""
-    tags: tuple[str, ...] = ()
-    upgrade: bool = False
-    full: bool = True
-    onboot: bool = False
-    avoid: frozenset[int] = frozenset()
-    groups: tuple[Group, ...] = ()
-    pin: frozenset[str] = frozenset()
-    shun: frozenset[str] = frozenset()
-    labels: tuple[str, ...] = ()
-    fleet: str = ""
-    notes: str = ""
-    start: bool = True
 
 
 @dataclass(frozen=True)
@@ -103,20 +56,6 @@ def all_machines(
     return tuple(deciding.one(wish, need.name, ip, choice) for wish, need, ip, choice in rows)
 
 
-def templates(inventory: Inventory, name: str) -> tuple[Vm, ...]:
-    """Return our templates of this name, on each node only the newest."""
-    newest: dict[tuple[str, str], Vm] = {}
-    for vm in sorted(inventory.templates(), key=made_at):
-        if vm.mark is not None and vm.mark.name == name and not vm.lock:
-            newest[vm.domain, vm.node] = vm
-    return tuple(newest.values())
-
-
-def template_disk_gb(found: tuple[Vm, ...]) -> int:
-    """Return the largest boot disk of these templates in GiB; a clone cannot be smaller."""
-    return max((_disk(vm)[1] for vm in found), default=0)
-
-
 def claim_nodes(inventory: Inventory, *, named: bool) -> tuple[str, ...]:
     """Return one writable node of each PVE cluster and standalone host, in a fixed order.
 
@@ -139,18 +78,6 @@ def claim_nodes(inventory: Inventory, *, named: bool) -> tuple[str, ...]:
     return tuple(first[domain] for domain in sorted(first))
 
 
-def made_at(vm: Vm) -> int:
-    """Return when Proxmox VE made a VM, in seconds since the epoch, or 0."""
-    found = re.search(r"ctime=(\d+)", vm.config.values.get("meta", ""))
-    return int(found[1]) if found else 0
-
-
-def _disk(vm: Vm) -> tuple[str, int]:
-    slot = boot_slot(vm.config) or "scsi0"
-    volume = vm.volumes.get(slot)
-    return slot, volume.size_gb if volume else 0
-
-
 def _names(wishes: Wishes, inventory: Inventory) -> tuple[str, ...]:
     if wishes.name:
         names.check_name(wishes.name)
@@ -170,15 +97,15 @@ def _addresses(wishes: Wishes, inventory: Inventory) -> tuple[str, ...]:
 
 def needs_of(wishes: Wishes, inventory: Inventory, called: tuple[str, ...]) -> tuple[Need, ...]:
     """Return what machines of these names need; raises :class:`NotFound` without a template."""
-    found = templates(inventory, wishes.template)
+    found = sources.templates(inventory, wishes.template)
     if not found:
         raise NotFound(
             f"There is no template {wishes.template} on the site.",
             hint=f"Build it: pvekit template build {wishes.template}",
             id="TEMPLATE-NOT-BUILT",
         )
-    storage = wishes.storage or _storage(found[0])
-    bridge = wishes.bridge or _bridge(found[0])
+    storage = wishes.storage or sources.storage(found[0])
+    bridge = wishes.bridge or sources.bridge(found[0])
     room = None if wishes.full else 0
     return tuple(
         Need(
@@ -197,30 +124,15 @@ def needs_of(wishes: Wishes, inventory: Inventory, called: tuple[str, ...]) -> t
     )
 
 
-def _storage(template: Vm) -> str:
-    volume = template.volumes.get(_disk(template)[0])
-    return volume.storage if volume else ""
-
-
 def _storages(wishes: Wishes, template: Vm) -> tuple[str, ...]:
     """Return where the volumes of a clone lie: a linked clone's stay where its template's are."""
     if wishes.full:
-        return (wishes.storage or _storage(template),)
+        return (wishes.storage or sources.storage(template),)
     return tuple(sorted({each.storage for each in template.volumes.values() if each.storage}))
 
 
-def _bridge(template: Vm) -> str:
-    found = re.search(r"bridge=([^,]+)", template.config.values.get("net0", ""))
-    return found[1] if found else ""
-
-
-def _tag(template: Vm) -> int | None:
-    found = re.search(r"tag=(\d+)", template.config.values.get("net0", ""))
-    return int(found[1]) if found else None
-
-
 def _spec(wishes: Wishes, name: str, ip: str, choice: Choice) -> VmSpec:
-    bridge = wishes.bridge or _bridge(choice.template)
+    bridge = wishes.bridge or sources.bridge(choice.template)
     return VmSpec(
         name=name,
         role=wishes.role,
@@ -235,13 +147,13 @@ def _spec(wishes: Wishes, name: str, ip: str, choice: Choice) -> VmSpec:
         user=wishes.user,
         keys=wishes.keys,
         bridge=bridge,
-        storage=wishes.storage or _storage(choice.template),
+        storage=wishes.storage or sources.storage(choice.template),
         tags=tuple(sorted({"pvekit", wishes.role, *wishes.tags})),
         ip=ip,
         gateway=wishes.gateway,
         nameservers=wishes.nameservers,
         searchdomain=wishes.searchdomain,
-        vlan=wishes.vlan if wishes.bridge or wishes.vlan else _tag(choice.template),
+        vlan=wishes.vlan if wishes.bridge or wishes.vlan else sources.tag(choice.template),
         upgrade=wishes.upgrade,
         full=wishes.full,
         onboot=wishes.onboot,
@@ -265,7 +177,7 @@ class _Deciding:
 
     def one(self, wishes: Wishes, name: str, ip: str, choice: Choice) -> Decision:
         """Return one machine and its place."""
-        slot, size_gb = _disk(choice.template)
+        slot, size_gb = sources.disk(choice.template)
         source = self._inventory.node_of(choice.template)
         mark = choice.template.mark
         placement = Placement(

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pvekit.inventory.model import Inventory, NodeState, Vm
-from pvekit.vms.decide import Wishes
 from pvekit.vms.spec import Placement, VmSpec
+from pvekit.vms.wishes import Wishes
 
 # What has been used since, or what a model says now, takes nothing back.
 _MEASURED = ("history", "model")

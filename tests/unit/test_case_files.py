@@ -19,7 +19,8 @@ from pvekit.templates import decide as copies
 from pvekit.templates.recipe import File, Recipe
 from pvekit.templates.spec import Copy, TemplateSpec
 from pvekit.vms.create import Wait, create
-from pvekit.vms.decide import Wishes, claim_nodes, decide
+from pvekit.vms.decide import claim_nodes, decide
+from pvekit.vms.wishes import Wishes
 
 CASES = Path(__file__).parents[1] / "cases"
 RUN = "7f3a"

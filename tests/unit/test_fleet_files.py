@@ -20,7 +20,7 @@ from pvekit.fleet.compare import Wanted
 from pvekit.fleet.model import Group, Network, parse_range
 from pvekit.fleet.read import Known, read
 from pvekit.sizing.size import Size
-from pvekit.vms.decide import Wishes
+from pvekit.vms.wishes import Wishes
 
 KNOWN = Known(["small", "medium", "large"], ["pve1", "pve2"])
 HEAD = "apiVersion: pvekit/v1\nkind: Fleet\nname: shop\n"
