@@ -8,16 +8,23 @@ from importlib.resources import files
 from pvekit.shell import Command
 
 
+_EACH = "each"
+_WITH_EACH = {"signs", "use"}
+"""Scripts that ask several guests at once, in the way that they share."""
+
+
 @cache
 def text(name: str) -> str:
-    """Return the text of a script by its name without ``.sh``."""
-    return files(__name__).joinpath(f"{name}.sh").read_text(encoding="utf-8")
+    """Return the text of a script by its name without ``.sh``, with what it shares with others."""
+    own = files(__name__).joinpath(f"{name}.sh").read_text(encoding="utf-8")
+    return text(_EACH) + own if name in _WITH_EACH else own
 
 
 def names() -> list[str]:
-    """Return the names of all scripts."""
+    """Return the names of all scripts; what is only a part of them is none."""
     found = (path.name for path in files(__name__).iterdir())
-    return sorted(name.removesuffix(".sh") for name in found if name.endswith(".sh"))
+    scripts = {name.removesuffix(".sh") for name in found if name.endswith(".sh")}
+    return sorted(scripts - {_EACH})
 
 
 def script(name: str, *args: str | int, timeout: float = 60.0) -> Command:

@@ -17,13 +17,4 @@ look() {
   echo
 }
 
-dir=$(mktemp -d) || exit
-trap 'rm -rf "$dir"' EXIT
-count=0
-for id; do
-  look "$id" >"$dir/$id" &
-  count=$((count + 1))
-  if [ $((count % 8)) = 0 ]; then wait; fi
-done
-wait
-for id; do cat "$dir/$id"; done
+each look "$@"
