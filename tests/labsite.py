@@ -18,11 +18,14 @@ from pvekit.journal import Store
 from pvekit.lab.guests.signing import IMAGES
 from pvekit.lab.inprocess import LabShell, running_site
 from pvekit.lab.site import Site, SiteSpec
+from pvekit.operations import creating, templates
 from pvekit.operations.desk import Desk
+from pvekit.operations.vm_wishes import Request
 from pvekit.plan import Guest, Place
 from pvekit.run.clock import Clock
 from pvekit.run.context import Policy
 from pvekit.shell import Command, LinkLost, Result, Unreachable
+from pvekit.vms.decide import Decision
 
 PLAN = Path(__file__).parent / "cases" / "config" / "plan.yaml"
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIO6Hh+FhEXHLvmcnYMFyS1h4VqTwGcZCHnmVRNHjUQbL test"
@@ -233,6 +236,21 @@ def desk_for(site: LabSite, directory: Path, *, retries: int = 0, more: str = ""
     config = config_for(directory, list(site.lab.site.nodes), more)
     policy = Policy(retries=retries, shortest=0.01, longest=0.01)
     return Desk(config, site, Store(directory / "runs"), quick_clock(), policy)
+
+
+def build_templates(desk: Desk, request: templates.Request | None = None) -> None:
+    """Build templates, all configured ones unless some are asked for, in a run that succeeds."""
+    request = request or templates.Request()
+    found, journal = templates.begin(desk, request, templates.decided(desk, request))
+    report = templates.carry_out(desk, found, journal)[1]
+    assert report.status == 0, report.errors
+
+
+def create_vms(desk: Desk, request: Request) -> tuple[Decision, ...]:
+    """Create VMs in a run that succeeds."""
+    decided, report = creating.carry_out(desk, request, creating.begin(desk, request))
+    assert report.status == 0, report.errors
+    return decided.decisions
 
 
 @contextmanager

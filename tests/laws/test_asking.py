@@ -11,14 +11,14 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from labsite import desk_for, lab_site
+from labsite import build_templates, desk_for, lab_site
 from model_server import served
 
 from pvekit.errors import Conflict, NoCapacity, UsageError
 from pvekit.lab.site import SiteSpec
 from pvekit.llm import providers
 from pvekit.llm.request import schema
-from pvekit.operations import applying, asking, fleet_reading, size_model, templates
+from pvekit.operations import applying, asking, fleet_reading, size_model
 from pvekit.operations.applying import Order
 from pvekit.operations.asking import Request
 from pvekit.operations.foreseeing import foresee
@@ -48,9 +48,7 @@ def answer(*groups, complete=True):
 def site(tmp_path_factory):
     with lab_site(SiteSpec(nodes=2)) as site:
         desk = desk_for(site, tmp_path_factory.mktemp("build"))
-        asked = templates.Request()
-        found, journal = templates.begin(desk, asked, templates.decided(desk, asked))
-        assert templates.carry_out(desk, found, journal)[1].status == 0
+        build_templates(desk)
         site.on("pve1", STRANGER)
         yield site
 
@@ -353,9 +351,7 @@ def test_asked_again_nothing_changes(ask, site):
 def test_what_history_said_stays_said(tmp_path_factory, tmp_path):
     with lab_site(SiteSpec(nodes=1, clustered=False, history_days=8)) as site:
         desk = desk_for(site, tmp_path_factory.mktemp("build"))
-        built = templates.Request()
-        found, journal = templates.begin(desk, built, templates.decided(desk, built))
-        assert templates.carry_out(desk, found, journal)[1].status == 0
+        build_templates(desk)
 
         def applied(text, name):
             desk = desk_for(site, tmp_path)

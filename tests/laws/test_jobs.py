@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from labsite import Cut, desk_for, lab_site
+from labsite import Cut, build_templates, desk_for, lab_site
 
 from pvekit.errors import NoCapacity
 from pvekit.lab.site import SiteSpec
-from pvekit.operations import changing, creating, deleting, runs, templates, vm_wishes
+from pvekit.operations import changing, creating, deleting, runs, vm_wishes
 
 WORKER = vm_wishes.Request(role="worker", size="small")
 STOP = changing.Order("stop", 60)
@@ -24,9 +24,7 @@ def site():
 @pytest.fixture
 def desk(site, tmp_path):
     desk = desk_for(site, tmp_path)
-    request = templates.Request()
-    found, journal = templates.begin(desk, request, templates.decided(desk, request))
-    assert templates.carry_out(desk, found, journal)[1].status == 0
+    build_templates(desk)
     return desk
 
 

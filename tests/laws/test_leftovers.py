@@ -9,13 +9,13 @@ import socket
 import pytest
 import yaml
 from breaking import difference
-from labsite import PLAN, Cut, Killed, desk_for, lab_site
+from labsite import PLAN, Cut, Killed, build_templates, desk_for, lab_site
 from test_deleting import delete
 from test_going_on import ONE, build, create
 
 from pvekit.errors import PvekitError, UsageError
 from pvekit.lab.site import SiteSpec
-from pvekit.operations import collecting, creating, resuming, runs, vm_wishes
+from pvekit.operations import collecting, creating, resuming, runs, templates, vm_wishes
 
 CLAIMS = "/etc/pve/priv/pvekit"
 RUN = "0dead0"
@@ -269,11 +269,7 @@ def test_a_build_that_another_machine_claims_is_left(site, desk):
 
 
 def rebuilt(desk) -> None:
-    from pvekit.operations import templates
-
-    request = templates.Request(rebuild=True)
-    found, journal = templates.begin(desk, request, templates.decided(desk, request))
-    assert templates.carry_out(desk, found, journal)[1].status == 0
+    build_templates(desk, templates.Request(rebuild=True))
 
 
 def test_an_older_generation_goes_and_the_newest_stays(site, desk):

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from labsite import desk_for, lab_site
+from labsite import build_templates, create_vms, desk_for, lab_site
 
 from pvekit.errors import NoCapacity, NotFound
 from pvekit.lab.site import SiteSpec
-from pvekit.operations import creating, placing, templates
+from pvekit.operations import creating, placing
 from pvekit.operations.vm_wishes import Request
 
 RACKS = "placement: {policy: memory}\nroles: {db: {anti_affinity: hard}}"
@@ -21,9 +21,7 @@ def origin(tmp_path_factory):
     """Three nodes of a PVE cluster with a template each."""
     with lab_site(SiteSpec(nodes=3)) as site:
         desk = desk_for(site, tmp_path_factory.mktemp("build"))
-        asked = templates.Request()
-        found, journal = templates.begin(desk, asked, templates.decided(desk, asked))
-        assert templates.carry_out(desk, found, journal)[1].status == 0
+        build_templates(desk)
         saved = site.save()
         yield lambda: site.restored(saved)
 
@@ -33,9 +31,7 @@ def nodes_of(answer):
 
 
 def create(desk, request):
-    decided, report = creating.carry_out(desk, request, creating.begin(desk, request))
-    assert report.status == 0, report.errors
-    return [at.node for _, at in decided.decisions]
+    return [at.node for _, at in create_vms(desk, request)]
 
 
 def test_asking_sends_no_change(origin, tmp_path):

@@ -7,11 +7,11 @@ import re
 from dataclasses import replace
 
 import pytest
-from labsite import desk_for, lab_site
+from labsite import build_templates, create_vms, desk_for, lab_site
 from model_server import served
 
 from pvekit.lab.site import SiteSpec
-from pvekit.operations import creating, placing, size_model, templates
+from pvekit.operations import creating, placing, size_model
 from pvekit.operations.vm_wishes import Request
 from pvekit.reviews import Book, Reviewed
 from pvekit.sizing import Evidence, Size
@@ -51,17 +51,9 @@ def site(tmp_path_factory):
     """Two nodes with a template each; a VM without a class runs for 8 days."""
     with lab_site(SiteSpec(nodes=2, history_days=8)) as site:
         desk = desk_for(site, tmp_path_factory.mktemp("build"))
-        asked = templates.Request()
-        found, journal = templates.begin(desk, asked, templates.decided(desk, asked))
-        assert templates.carry_out(desk, found, journal)[1].status == 0
-        create(desk, Request(role="app", size="small", wait=False))
+        build_templates(desk)
+        create_vms(desk, Request(role="app", size="small", wait=False))
         yield site
-
-
-def create(desk, request):
-    decided, report = creating.carry_out(desk, request, creating.begin(desk, request))
-    assert report.status == 0, report.errors
-    return decided.decisions
 
 
 @pytest.fixture
@@ -161,7 +153,9 @@ def test_a_new_review_is_a_new_question_and_nothing_else_is(desk, site):
     with served(GOOD) as server:
         kept(desk(server.url), REVIEW)
         sizes = [placed(desk(server.url))["memory_mb"]]
-        create(desk(), Request(role="sick", size="small", wait=False))  # the nodes' figures move
+        create_vms(
+            desk(), Request(role="sick", size="small", wait=False)
+        )  # the nodes' figures move
         sizes.append(placed(desk(server.url))["memory_mb"])
         assert len(server.asked) == 1
         kept(desk(server.url), replace(REVIEW, at=REVIEW.at + 60))
@@ -174,8 +168,8 @@ def test_what_follows_a_dry_run_asks_nothing_again(desk):
     with served(GOOD) as server:
         request = replace(AUTO, role="cache", workload="redis")
         dry = creating.foresee(desk(server.url), request, None)[0].decisions[0][0]
-        create(desk(), Request(role="sick", size="small", wait=False))
-        ((spec, _),) = create(desk(server.url), request)
+        create_vms(desk(), Request(role="sick", size="small", wait=False))
+        ((spec, _),) = create_vms(desk(server.url), request)
         assert len(server.asked) == 1
     for each in (dry, spec):
         assert (each.source, each.cpus, each.memory_mb, each.disk_gb) == ("model", 4, 6144, 60)

@@ -10,11 +10,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from labsite import Cut, Killed, desk_for, lab_site
+from labsite import Cut, Killed, build_templates, create_vms, desk_for, lab_site
 
 import pvekit
 from pvekit.lab.site import SiteSpec
-from pvekit.operations import creating, fitting, placing, templates
+from pvekit.operations import creating, fitting, placing
 from pvekit.operations.size_history import demand, read
 from pvekit.operations.vm_wishes import Request
 from pvekit.pve.use import Use, parse
@@ -29,18 +29,10 @@ def site(request, tmp_path_factory):
     """Two nodes with a template each and two small workers, of which records begin 8 days ago."""
     with lab_site(SiteSpec(nodes=2, pve=request.param, history_days=8)) as site:
         desk = desk_for(site, tmp_path_factory.mktemp("build"))
-        asked = templates.Request()
-        found, journal = templates.begin(desk, asked, templates.decided(desk, asked))
-        assert templates.carry_out(desk, found, journal)[1].status == 0
-        create(desk, replace(WORKER, count=2))
-        create(desk, replace(WORKER, role="pg", size="", workload="postgres", count=2))
+        build_templates(desk)
+        create_vms(desk, replace(WORKER, count=2))
+        create_vms(desk, replace(WORKER, role="pg", size="", workload="postgres", count=2))
         yield site
-
-
-def create(desk, request):
-    decided, report = creating.carry_out(desk, request, creating.begin(desk, request))
-    assert report.status == 0, report.errors
-    return decided.decisions
 
 
 def placed(desk, request):
@@ -160,7 +152,7 @@ def test_pressure_that_9_has_recorded_counts_for_3_days(site, tmp_path, ago, cou
 
 def test_what_was_chosen_is_in_the_mark(site, tmp_path):
     desk = desk_for(site, tmp_path)
-    ((spec, at),) = create(desk, AUTO)
+    ((spec, at),) = create_vms(desk, AUTO)
     need = f"need={spec.cpus}c{spec.memory_mb}m{spec.disk_gb}g"
     described = site.on(at.node, f"qm config {at.vmid}").replace("%3D", "=")
     assert f"{need} source=history workload=kubernetes-worker" in described

@@ -11,13 +11,13 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
-from labsite import desk_for, lab_site
+from labsite import build_templates, desk_for, lab_site
 from model_server import FLOOD, Says, completion, served
 
 from pvekit.cli import creating
 from pvekit.lab.site import SiteSpec
 from pvekit.llm import providers
-from pvekit.operations import placing, size_model, templates
+from pvekit.operations import placing, size_model
 from pvekit.operations.model_prices import unpriced
 from pvekit.operations.vm_wishes import Request
 
@@ -30,9 +30,7 @@ SECRET = "sk-much-hidden-31"
 def site(tmp_path_factory):
     with lab_site(SiteSpec(nodes=1, clustered=False)) as site:
         desk = desk_for(site, tmp_path_factory.mktemp("build"))
-        asked = templates.Request()
-        found, journal = templates.begin(desk, asked, templates.decided(desk, asked))
-        assert templates.carry_out(desk, found, journal)[1].status == 0
+        build_templates(desk)
         yield site
 
 

@@ -8,12 +8,11 @@ import time
 from dataclasses import replace
 
 import pytest
-from labsite import desk_for, lab_site
+from labsite import build_templates, create_vms, desk_for, lab_site
 
 from pvekit.errors import NotFound, PvekitError
 from pvekit.lab import usage
 from pvekit.lab.site import SiteSpec
-from pvekit.operations import creating, templates
 from pvekit.operations.selecting import Selection
 from pvekit.operations.size_history import demand, read
 from pvekit.operations.size_sampling import SECONDS_OFF, prune, sample_key, status, take
@@ -31,12 +30,8 @@ def site(request, tmp_path_factory):
     """Two nodes with two workers each, of which one is off, and records of 2 days."""
     with lab_site(SiteSpec(nodes=2, pve=request.param, history_days=2)) as site:
         desk = desk_for(site, tmp_path_factory.mktemp("build"))
-        asked = templates.Request()
-        found, journal = templates.begin(desk, asked, templates.decided(desk, asked))
-        assert templates.carry_out(desk, found, journal)[1].status == 0
-        wanted = replace(WORKER, count=4, wait=True)
-        _, report = creating.carry_out(desk, wanted, creating.begin(desk, wanted))
-        assert report.status == 0, report.errors
+        build_templates(desk)
+        create_vms(desk, replace(WORKER, count=4, wait=True))
         (off,) = [vm for vm in desk.inventory().vms if vm.name == "k8s-worker-4"]
         site.on(off.node, f"qm stop {off.vmid}")
         yield site

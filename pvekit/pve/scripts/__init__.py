@@ -7,7 +7,6 @@ from importlib.resources import files
 
 from pvekit.shell import Command
 
-
 _EACH = "each"
 _WITH_EACH = {"signs", "use"}
 """Scripts that ask several guests at once, in the way that they share."""
