@@ -131,7 +131,7 @@ def note(text: str, about: Happened | None = None) -> None:
 
 
 def warn(text: str, *, always: bool = False) -> None:
-    """Warn of something, once; under ``-q`` only if the exit status comes from it."""
+    """Warn of something, once; under ``-q`` only if what is printed or done is not all."""
     if (_voice.verbosity >= NORMAL or always) and text not in _voice.told:
         _voice.told.add(text)
         _voice.tell("warning", text if _voice.as_json else f"Warning: {text}", Happened("warning"))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pvekit.cli import names as known
+from pvekit.cli import say
 from pvekit.cli.app import App, pass_app
 from pvekit.cli.choosing import choosing, dry_run_option, parallel_option, yes_option
 from pvekit.cli.create_options import create_options
@@ -119,17 +120,27 @@ def create(
 @format_option
 @pass_app
 def list_vms(app: App, role: str, every: bool, form: Form) -> None:
-    """List VMs: pvekit's own, or all of the site."""
+    """List VMs: pvekit's own, or all of the site.
+
+    Where a node does not answer, the VMs of the others are listed, and that is said.
+    """
+    from pvekit.inventory.unread import unread
     from pvekit.operations.listing import rows
 
-    found = [asdict(row) for row in rows(app.desk().inventory(), role=role, every=every)]
-    emit(form, replace(VMS, empty=_empty(role, every=every)), found)
+    inventory = app.desk().inventory()
+    silent = unread(inventory)
+    found = [asdict(row) for row in rows(inventory, role=role, every=every)]
+    view = replace(VMS, empty=_empty(role, every=every, whole=not silent))
+    emit(form, view, found, silent_nodes=list(silent))
+    for node in silent:
+        say.warn(f"the VMs of {node} are not listed: it does not answer", always=True)
 
 
-def _empty(role: str, *, every: bool) -> str:
+def _empty(role: str, *, every: bool, whole: bool) -> str:
     whose = "VM" if every else "VM of ours"
+    where = "" if whole else " on the nodes that answer"
     more = "" if every else "; `--all` lists those of others, too"
-    return f"There is no {whose}{f' with the role {role}' if role else ''}{more}."
+    return f"There is no {whose}{f' with the role {role}' if role else ''}{where}{more}."
 
 
 @vm.command()

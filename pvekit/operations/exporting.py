@@ -8,7 +8,7 @@ from pvekit.errors import Conflict, NotFound
 from pvekit.fleet.export import document
 from pvekit.operations.desk import Desk
 from pvekit.operations.listing import vm_of
-from pvekit.operations.selecting import Wanted, find
+from pvekit.operations.selecting import Wanted, check_unseen, find, selection
 
 NAMELESS = "exported"
 """The fleet of a file whose VMs belong to none yet."""
@@ -17,9 +17,14 @@ NAMELESS = "exported"
 def exported(desk: Desk, wanted: Wanted, name: str = "", *, fleet: str = "") -> dict[str, Any]:
     """Return the content of a fleet file of our VMs; ``fleet`` selects those of one.
 
-    Raises :class:`Conflict` for VMs of several fleets, which no file can describe.
+    Raises :class:`Conflict` for VMs of several fleets, which no file can describe, and
+    :class:`Transient` where VMs that are meant may be on a node that does not answer: applying a
+    file without them could remove them.
     """
     inventory = desk.inventory()
+    meant = selection(wanted)
+    if meant.terms:
+        check_unseen(inventory, meant, "a further VM of ours")
     vms = [vm_of(inventory, each) for each in find(inventory, wanted)]
     if fleet:
         vms = [vm for vm in vms if vm.mark is not None and vm.mark.fleet == fleet]

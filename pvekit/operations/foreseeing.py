@@ -11,6 +11,7 @@ from pvekit.errors import Transient
 from pvekit.fleet.compare import Comparison, Differing, Field, compare
 from pvekit.fleet.model import Fleet
 from pvekit.inventory.model import Inventory, Vm
+from pvekit.inventory.unread import unread
 from pvekit.operations import fleet_wishes
 from pvekit.operations.desk import Desk
 from pvekit.operations.fleet_wishes import as_altered
@@ -101,24 +102,13 @@ def foresee(desk: Desk, fleet: Fleet, *, prune: bool, run: str = "preview") -> F
 
 def check_whole(inventory: Inventory) -> None:
     """Raise :class:`Transient` if a part of the site could not be read."""
-    silent = [node.alias for node in inventory.nodes if node.configured and not node.online]
-    unread = [
-        alias
-        for alias in silent
-        if not any(n.online and n.domain == _domain(alias, inventory) for n in inventory.nodes)
-    ]
-    if unread:
+    if silent := unread(inventory):
         raise Transient(
-            f"Cannot tell which VMs are there: {', '.join(unread)} does not answer.",
+            f"Cannot tell which VMs are there: {', '.join(silent)} does not answer.",
             details="\n".join(inventory.problems),
             hint="Nothing was sent. A VM that is only not seen must not be made twice.",
             id="NODE-SILENT",
         )
-
-
-def _domain(alias: str, inventory: Inventory) -> str | None:
-    node = inventory.node(alias)
-    return node.domain if node is not None and node.domain else None
 
 
 def _created(fleet: Fleet, decision: Decision) -> Item:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pvekit.config.nearest import did_you_mean
 from pvekit.errors import Conflict, NotFound, Transient
 from pvekit.inventory.model import Inventory, Vm
+from pvekit.inventory.unread import check_seen, unread
 from pvekit.masking import HIDDEN
 
 if TYPE_CHECKING:
@@ -58,7 +59,8 @@ def row(vm: Vm, inventory: Inventory) -> Row:
 def one(inventory: Inventory, wanted: str) -> Vm:
     """Return the VM of this name or vmid, or ``NODE/NAME`` or ``NODE/VMID``.
 
-    Raises :class:`NotFound`, or :class:`Conflict` with all candidates where there are several.
+    Raises :class:`NotFound`, :class:`Transient` where it may be on a node that does not answer, or
+    :class:`Conflict` with all candidates where there are several.
     """
     place, _, word = wanted.rpartition("/")
     named = [vm for vm in inventory.find(word) if vm.kind == "qemu"]
@@ -67,6 +69,7 @@ def one(inventory: Inventory, wanted: str) -> Vm:
         return found[0]
     if not found:
         on = f" on {place}" if place else ""
+        check_seen(inventory, f"a VM {word!r}{on}", _unseen(inventory, place))
         elsewhere = [f"{vm.name}: VM {vm.vmid} on {_alias(vm, inventory)}" for vm in named]
         details = f"Elsewhere there is {'; '.join(elsewhere)}." if elsewhere else ""
         raise NotFound(
@@ -85,6 +88,12 @@ def one(inventory: Inventory, wanted: str) -> Vm:
         hint=f"Say which by its node and vmid, such as {next(iter(ways))}.",
         id="VM-AMBIGUOUS",
     )
+
+
+def _unseen(inventory: Inventory, place: str) -> tuple[str, ...]:
+    """Return the unread nodes that may be meant; their names in Proxmox VE are not known."""
+    known = {name for node in inventory.nodes for name in (node.alias, node.name)}
+    return tuple(a for a in unread(inventory) if place in ("", a) or place not in known)
 
 
 def _meant(word: str, inventory: Inventory) -> str:

@@ -7,6 +7,7 @@ from typing import Literal, get_args
 from pvekit.config.model import Config
 from pvekit.errors import NotFound, UsageError
 from pvekit.inventory.model import Inventory
+from pvekit.inventory.unread import check_seen, unread
 from pvekit.placement import Group, Rules
 from pvekit.placement.rules import Policy, of_role
 
@@ -56,6 +57,7 @@ def firmness(config: Config, role: str, asked: str = "") -> Firmness:
 def _near(inventory: Inventory, name: str) -> Group:
     found = inventory.find(name)
     if not found:
+        check_seen(inventory, f"a guest {name!r} to be near to", unread(inventory))
         raise NotFound(f"There is no guest {name!r} to be near to.", id="VM-NOT-FOUND")
     if len(found) > 1:
         raise UsageError(

@@ -12,6 +12,7 @@ from typing import Any
 from pvekit.config.nearest import did_you_mean
 from pvekit.errors import NotFound, UsageError
 from pvekit.inventory.model import Inventory
+from pvekit.inventory.unread import check_seen, unread
 from pvekit.operations.listing import Row, rows, target
 from pvekit.vms.power import Target
 
@@ -96,7 +97,8 @@ def _check(term: str) -> None:
 def find(inventory: Inventory, wanted: Wanted) -> list[Target]:
     """Return the VMs that are meant, all ours; one that is named twice is meant once.
 
-    Raises :class:`NotFound` where a selection matches none.
+    Raises :class:`NotFound` where a selection matches none, :class:`Transient` where one that does
+    may be on a node that does not answer.
     """
     meant = selection(wanted)
     if meant.terms:
@@ -110,6 +112,7 @@ def _matching(inventory: Inventory, meant: Selection) -> list[Target]:
     terms = [] if meant.terms == (ALL,) else [_TERM.fullmatch(term) for term in meant.terms]
     found = [row for row in ours if all(term and _matches(row, term) for term in terms)]
     if not found:
+        check_unseen(inventory, meant, "a VM of ours")
         raise NotFound(
             "There is no VM of ours." if not ours else f"No VM of ours matches {meant}.",
             details="\n".join(_there(ours)),
@@ -117,6 +120,19 @@ def _matching(inventory: Inventory, meant: Selection) -> list[Target]:
             id="VM-NOT-SELECTED",
         )
     return [target(inventory, f"{row.node}/{row.vmid}") for row in found]
+
+
+def check_unseen(inventory: Inventory, meant: Selection, what: str) -> None:
+    """Raise :class:`Transient` where a node does not answer and may have VMs that terms mean."""
+    found = (_TERM.fullmatch(term) for term in meant.terms)
+    named = [term for term in found if term and term[1] == "node"]
+    silent = tuple(
+        alias
+        for alias in unread(inventory)
+        if all(fnmatchcase(alias, term[3]) is (term[2] == "=") for term in named)
+    )
+    matching = "" if meant.terms == (ALL,) else f" that matches {meant}"
+    check_seen(inventory, f"{what}{matching}", silent)
 
 
 def _matches(row: Row, term: re.Match[str]) -> bool:
