@@ -123,7 +123,6 @@ class App:
         """Return what operations work with."""
         from pvekit.journal import Store
         from pvekit.operations.desk import Desk, unwatched
-        from pvekit.run.clock import Clock
         from pvekit.run.context import Policy
 
         self._be_alone()
@@ -132,7 +131,7 @@ class App:
             self.config,
             self.machines,
             Store(self.store.directory, self.config.whereabouts, self.config.context),
-            clock=Clock(sleep=stop.sleep),
+            clock=self.invocation.clock,
             policy=Policy(deadline=timeouts.retry, quorum=timeouts.quorum),
             watch=watch or unwatched,
             warn=say.warn,
@@ -144,16 +143,16 @@ class App:
     def _be_alone(self) -> None:
         """Take the lock of this command on this site, if that was asked for, until the end."""
         from pvekit.operations.alone import alone
-        from pvekit.run.clock import Clock
 
         wait, context = self.invocation.lock_wait, click.get_current_context(silent=True)
         if wait is None or context is None or self._alone:
             return
         self._alone = True
         directory = self.store.beside("locks")
-        clock = Clock(sleep=self.invocation.stop.sleep)
-        site = self.config.whereabouts
-        self._held.enter_context(alone(directory, site, context.command_path, wait, clock))
+        holding = alone(
+            directory, self.config.whereabouts, context.command_path, wait, self.invocation.clock
+        )
+        self._held.enter_context(holding)
 
     def told_ways(self, report: Report) -> int:
         """Say how to go on with a run that is unfinished, and return its exit status."""

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from pvekit.cli import ending, say
-from pvekit.cli.invocation import Invocation
+from pvekit.cli.invocation import Invocation, Time, real_time
 from pvekit.cli.root import root
 from pvekit.cli.signals import heard
 from pvekit.errors import Interrupted, PvekitError, UsageError
@@ -20,12 +20,12 @@ BUG = 3
 INTERRUPTED = 130
 
 
-def run(arguments: Sequence[str]) -> int:
-    """Run a command line and return its exit status."""
+def run(arguments: Sequence[str], time: Time = real_time) -> int:
+    """Run a command line and return its exit status; ``time`` gives the clock it goes by."""
     say.begin()
     with heard() as stop:
         try:
-            return _run(Invocation(tuple(arguments), stop))
+            return _run(Invocation(tuple(arguments), stop, time=time))
         finally:
             say.voice().close()
 

@@ -16,7 +16,7 @@ from unittest.mock import patch
 
 import yaml
 from documents import checked
-from labsite import LabSite
+from labsite import LabSite, hurried
 
 from pvekit.cli.handler import run
 from pvekit.config.load import load
@@ -26,6 +26,7 @@ from pvekit.lab.site import Site, SiteSpec
 from pvekit.operations.desk import Desk
 from pvekit.operations.machines import connect
 from pvekit.run.context import Policy
+from pvekit.run.stop import Stop
 
 STANDALONE = SiteSpec(nodes=1, clustered=False)
 CREATE = ("vm", "create", "--role", "worker", "--size", "small")
@@ -71,7 +72,7 @@ class Live:
     def pvekit(self, *words: str) -> Answer:
         out, err = io.StringIO(), io.StringIO()
         with patch.dict(os.environ, self.environ), redirect_stdout(out), redirect_stderr(err):
-            status = run(words)
+            status = run(words, hurried)
         return Answer(status, out.getvalue(), err.getvalue())
 
     def must(self, *words: str) -> Answer:
@@ -103,7 +104,7 @@ class Live:
         config = load(self.config)
         machines = connect(config, self.home)
         try:
-            yield Desk(config, machines, Store(self.home / "runs"), policy=policy)
+            yield Desk(config, machines, Store(self.home / "runs"), hurried(Stop()), policy)
         finally:
             machines.close()
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 import yaml
+from labsite import hurried
 from live import Live, live_site
 from shown import Block, Shown, commands
 
@@ -185,7 +186,7 @@ class Reader:
             redirect_stdout(out),
             redirect_stderr(out),
         ):
-            return run(words[1:]), out.getvalue()
+            return run(words[1:], hurried), out.getvalue()
 
     @contextmanager
     def in_its_place(self) -> Iterator[None]:

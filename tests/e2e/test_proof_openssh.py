@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from labsite import hurried
 from live import AT_ONCE, STANDALONE, live_site
 
 from pvekit.config.load import load
@@ -16,6 +17,7 @@ from pvekit.journal import Store
 from pvekit.operations import changing, creating, deleting, listing, templates, vm_wishes
 from pvekit.operations.desk import Desk
 from pvekit.plan import Guest, Place
+from pvekit.run.stop import Stop
 from pvekit.shell import Command, LinkLost, Result, Unreachable
 from pvekit.vms.power import Verb
 
@@ -98,7 +100,8 @@ class OpenSshSite:
 def desk(tmp_path) -> Iterator[Desk]:
     with live_site(tmp_path, STANDALONE) as live:
         site = OpenSshSite(live.served.directory, live.served.addresses)
-        yield Desk(load(live.config), site, Store(tmp_path / "runs"), policy=AT_ONCE)
+        store = Store(tmp_path / "runs")
+        yield Desk(load(live.config), site, store, hurried(Stop()), AT_ONCE)
 
 
 def build(desk: Desk) -> None:

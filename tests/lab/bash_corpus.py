@@ -103,4 +103,4 @@ echo "$(echo $'b c')"; echo ~root "$HOME"
 ===
 true && { echo a; } 2>/dev/null || echo b; ! false; echo $?; echo $0
 """.strip().split("\n===\n")
-"""Each script runs alone, in ``/tmp``."""
+"""Each script runs alone, in a directory of its own, which also stands for ``/tmp/``."""

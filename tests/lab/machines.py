@@ -16,3 +16,8 @@ def run(line, stdin=b"", *, on=None, user="root", env=None):
     """Return (status, stdout, stderr) of a line as text."""
     status, out, err = asyncio.run(collect(on or machine(), line, stdin, user=user, env=env))
     return status, out.decode(errors="surrogateescape"), err.decode(errors="surrogateescape")
+
+
+def placed(script, directory):
+    """A script that begins in a directory of its own and writes there, not in what all share."""
+    return f"cd {directory}\n" + script.replace("/tmp/", f"{directory}/")

@@ -310,7 +310,7 @@ shift 5; echo not reached
 ===
 printf 'echo sourced $1; y=7\n' >/tmp/pvekit-t5; . /tmp/pvekit-t5; echo $y; rm /tmp/pvekit-t5
 ===
-cd /tmp; rm -rf pvekit-d; mkdir pvekit-d; cd pvekit-d; touch b a .h 'c d'; echo *; echo .h*; for f in *; do echo "<$f>"; done; echo */; cd ..; echo pvekit-d/[ab]; rm -r pvekit-d
+mkdir pvekit-d; cd pvekit-d; touch b a .h 'c d'; echo *; echo .h*; for f in *; do echo "<$f>"; done; echo */; cd ..; echo pvekit-d/[ab]; rm -r pvekit-d
 ===
 exec echo replaced; echo no
 ===
