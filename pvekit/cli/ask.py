@@ -8,10 +8,10 @@ import click
 
 from pvekit.cli import names as known
 from pvekit.cli.app import App, pass_app
-from pvekit.cli.choosing import dry_run_option, yes_option
 from pvekit.cli.durations import duration
 from pvekit.cli.examples import examples
 from pvekit.cli.failing import OnFailure, on_failure_option
+from pvekit.cli.options import fleet_options, yes_option
 from pvekit.cli.output import Form, format_option
 
 
@@ -35,11 +35,7 @@ from pvekit.cli.output import Form, format_option
 @click.option(
     "--explain", is_flag=True, help="Show the figures behind sizes, and what a model got."
 )
-@dry_run_option
-@click.option("--detailed-exitcode", is_flag=True, help="With --dry-run: 10 if changes are due.")
-@click.option("--allow-restart", is_flag=True, help="Restart VMs where it cannot be done live.")
-@click.option("--wait/--no-wait", default=True, help="Wait until VMs are ready (default).")
-@click.option("--timeout", default="", metavar="DUR", help="How long to wait: 300, 90s, 5m.")
+@fleet_options
 @on_failure_option
 @yes_option
 @format_option

@@ -8,6 +8,7 @@ import click
 
 from pvekit.cli import ending, say
 from pvekit.cli.app import App, pass_app
+from pvekit.cli.options import dry_run_option, yes_option
 from pvekit.cli.output import Form, View, emit, format_option
 from pvekit.cli.progress import Progress
 from pvekit.operations import collecting
@@ -23,8 +24,8 @@ LEFTOVERS = View(
 
 
 @click.command()
-@click.option("--dry-run", is_flag=True, help="Show every command and change nothing.")
-@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+@dry_run_option
+@yes_option
 @click.option("--gone", multiple=True, metavar="HOST", help="A machine where no pvekit runs now.")
 @format_option
 @pass_app

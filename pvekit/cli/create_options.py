@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
-
 import click
 
 from pvekit.cli import names as known
-
-Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+from pvekit.cli.options import (
+    bridge_option,
+    count_option,
+    cpus_option,
+    guest_host_key_option,
+    memory_option,
+    options,
+    storage_option,
+    template_option,
+    timeout_option,
+)
 
 SIZE = (
     click.option(
@@ -20,8 +26,8 @@ SIZE = (
         shell_complete=known.sizes,
     ),
     click.option("--workload", default="", metavar="TEXT", help="What it is to do, for auto."),
-    click.option("--cpus", type=click.IntRange(1, 512), metavar="N", help="Virtual CPUs."),
-    click.option("--memory", default="", metavar="MIB|4G", help="Memory in MiB, or with a unit."),
+    cpus_option,
+    memory_option,
     click.option("--disk", default="", metavar="GIB|40G", help="Disk in GiB, or with a unit."),
 )
 PLACEMENT = (
@@ -83,14 +89,7 @@ _OPTIONS = (
     click.option(
         "--name", default="", metavar="NAME", help="This name instead of PREFIX-ROLE-NUMBER."
     ),
-    click.option(
-        "--count",
-        type=click.IntRange(1, 1000),
-        default=1,
-        show_default=True,
-        metavar="N",
-        help="How many VMs.",
-    ),
+    count_option,
     click.option(
         "--node",
         metavar="NODE",
@@ -98,45 +97,18 @@ _OPTIONS = (
         shell_complete=known.nodes,
     ),
     *PLACEMENT,
-    click.option(
-        "--template",
-        default="",
-        metavar="NAME",
-        help="Another template than the role's.",
-        shell_complete=known.configured_templates,
-    ),
-    click.option(
-        "--storage", default="", metavar="NAME", help="Another storage than the template's."
-    ),
-    click.option(
-        "--bridge", default="", metavar="NAME", help="Another bridge than the template's."
-    ),
+    template_option,
+    storage_option,
+    bridge_option,
     click.option("--vlan", type=click.IntRange(1, 4094), metavar="TAG", help="A VLAN's tag."),
     click.option(
         "--tag", "tags", multiple=True, metavar="TAG", help="A further tag; may be repeated."
     ),
     click.option("--full/--linked", default=None, help="A full clone (default) or a linked one."),
     click.option("--wait/--no-wait", default=True, help="Wait until it is ready (default)."),
-    click.option("--timeout", default="", metavar="DUR", help="How long to wait: 300, 90s, 5m."),
-    click.option(
-        "--guest-host-key",
-        type=click.Choice(["pinned", "accept-new"]),
-        default="pinned",
-        show_default=True,
-        help="Read the guest's key through its agent, or accept it as it comes.",
-    ),
+    timeout_option,
+    guest_host_key_option,
 )
-
-
-def options(several: Sequence[Decorator]) -> Decorator:
-    """Return what adds options to a command."""
-
-    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
-        for option in reversed(several):
-            command = option(command)
-        return command
-
-    return decorate
 
 
 create_options = options(_OPTIONS)

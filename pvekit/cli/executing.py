@@ -10,11 +10,13 @@ import click
 
 from pvekit.cli import say
 from pvekit.cli.app import App, pass_app
-from pvekit.cli.choosing import choosing, dry_run_option, parallel_option
+from pvekit.cli.choosing import choosing
 from pvekit.cli.durations import duration
-from pvekit.cli.output import Form, View, emit, format_option, why
+from pvekit.cli.options import change_options
+from pvekit.cli.output import View, emit, why
 
 if TYPE_CHECKING:
+    from pvekit.cli.changing import Manner
     from pvekit.operations.executing import Done, Via
     from pvekit.operations.selecting import Selection
 
@@ -61,9 +63,7 @@ class WithCommand(click.Command):
 )
 @click.option("--stdin", "-i", is_flag=True, help="Pass on what is read on stdin.")
 @click.option("--timeout", default="10m", show_default=True, metavar="DUR", help="How long.")
-@parallel_option
-@format_option
-@dry_run_option
+@change_options()
 @click.pass_context
 @pass_app
 def execute(
@@ -74,9 +74,7 @@ def execute(
     user: str,
     stdin: bool,
     timeout: str,
-    parallel: int,
-    form: Form,
-    dry_run: bool,
+    manner: Manner,
 ) -> int:
     """Run a command inside VMs: as root by the guest agent, or over SSH.
 
@@ -88,13 +86,13 @@ def execute(
     words = ctx.meta.get(_WORDS, ())
     seconds = max(1, int(duration(timeout)))
     work = executing.Work(words, _input() if stdin else None, seconds, via, user)
-    desk = replace(app.desk(), parallel=parallel)
+    desk = replace(app.desk(), parallel=manner.parallel)
     targets = changing.targets(desk, chosen) if words else []
-    if dry_run:
-        previewing.show(executing.foresee(targets, work), form)
+    if manner.dry_run:
+        previewing.show(executing.foresee(targets, work), manner.form)
         return 0
     done = executing.execute(desk, targets, work)
-    emit(form, EXECUTED, [_row(each) for each in done], text=lambda: _tell(done))
+    emit(manner.form, EXECUTED, [_row(each) for each in done], text=lambda: _tell(done))
     for each in done:
         if each.error is not None:
             say.fail(each.error)

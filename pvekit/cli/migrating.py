@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from pvekit.cli import names as known
 from pvekit.cli.app import App, pass_app
-from pvekit.cli.choosing import dry_run_option
-from pvekit.cli.output import Form, format_option
+from pvekit.cli.options import change_options
+
+if TYPE_CHECKING:
+    from pvekit.cli.changing import Manner
 
 
 @click.command()
@@ -23,8 +27,7 @@ from pvekit.cli.output import Form, format_option
     "--online/--offline", default=None, help="While it runs (default), or only if it is off."
 )
 @click.option("--with-local-disks", is_flag=True, help="Copy disks on storage that is not shared.")
-@format_option
-@dry_run_option
+@change_options(several=False)
 @pass_app
 def migrate(
     app: App,
@@ -32,11 +35,10 @@ def migrate(
     to: str,
     online: bool | None,
     with_local_disks: bool,
-    form: Form,
-    dry_run: bool,
+    manner: Manner,
 ) -> int:
     """Move VM to another node of its PVE cluster, and see that it runs there."""
-    from pvekit.cli.changing import Manner, change
+    from pvekit.cli.changing import change
     from pvekit.operations.migrating import Migrate
 
-    return change(app, (name,), Migrate(to, online, with_local_disks), Manner(form, dry_run))
+    return change(app, (name,), Migrate(to, online, with_local_disks), manner)

@@ -10,6 +10,7 @@ import click
 from pvekit.cli import names as known
 from pvekit.cli import say
 from pvekit.cli.app import App, pass_app
+from pvekit.cli.options import yes_option
 from pvekit.cli.output import Form, View, emit, emit_one, format_option
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def show(app: App, name: str, form: Form) -> None:
     metavar="USER",
     help="Who logs in to do that.",
 )
-@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+@yes_option
 @pass_app
 def sudoers(
     app: App, name: str, user: str, vmids: str, install: bool, admin: str, yes: bool

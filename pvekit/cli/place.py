@@ -9,7 +9,15 @@ import click
 from pvekit.cli import names as known
 from pvekit.cli import say
 from pvekit.cli.app import App, pass_app
-from pvekit.cli.create_options import PLACEMENT, SIZE, options
+from pvekit.cli.create_options import PLACEMENT, SIZE
+from pvekit.cli.options import (
+    bridge_option,
+    count_option,
+    explain_option,
+    options,
+    storage_option,
+    template_option,
+)
 from pvekit.cli.output import Form, View, emit, format_option
 
 if TYPE_CHECKING:
@@ -34,14 +42,7 @@ _REASONS = ("name", "node", "verdict", "because")
     shell_complete=known.roles,
 )
 @options(SIZE)
-@click.option(
-    "--count",
-    type=click.IntRange(1, 1000),
-    default=1,
-    show_default=True,
-    metavar="N",
-    help="How many VMs.",
-)
+@count_option
 @click.option(
     "--node",
     metavar="NODE",
@@ -49,16 +50,10 @@ _REASONS = ("name", "node", "verdict", "because")
     shell_complete=known.nodes,
 )
 @options(PLACEMENT)
-@click.option(
-    "--template",
-    default="",
-    metavar="NAME",
-    help="Another template than the role's.",
-    shell_complete=known.configured_templates,
-)
-@click.option("--storage", default="", metavar="NAME", help="Another storage than the template's.")
-@click.option("--bridge", default="", metavar="NAME", help="Another bridge than the template's.")
-@click.option("--explain", is_flag=True, help="Say why that size, and why each node or why not.")
+@template_option
+@storage_option
+@bridge_option
+@explain_option
 @format_option
 @pass_app
 def place(app: App, /, form: Form, explain: bool, **asked: object) -> None:

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 import click
 
 from pvekit.cli.app import App, pass_app
-from pvekit.cli.choosing import choosing, dry_run_option, parallel_option, shutdown_timeout_option
+from pvekit.cli.choosing import choosing
 from pvekit.cli.durations import duration
-from pvekit.cli.output import Form, format_option
+from pvekit.cli.options import change_options, shutdown_timeout_option, timeout_option
 
 if TYPE_CHECKING:
+    from pvekit.cli.changing import Manner
     from pvekit.operations.selecting import Selection
 
 
@@ -20,10 +21,8 @@ if TYPE_CHECKING:
 @shutdown_timeout_option
 @click.option("--force", is_flag=True, help="Then cut the power of one that does not shut down.")
 @click.option("--wait/--no-wait", default=True, help="Wait until it is ready again (default).")
-@click.option("--timeout", default="", metavar="DUR", help="How long to wait: 300, 90s, 5m.")
-@parallel_option
-@format_option
-@dry_run_option
+@timeout_option
+@change_options()
 @pass_app
 def reboot(
     app: App,
@@ -32,16 +31,14 @@ def reboot(
     force: bool,
     wait: bool,
     timeout: str,
-    parallel: int,
-    form: Form,
-    dry_run: bool,
+    manner: Manner,
 ) -> int:
     """Shut VMs down gracefully, start them again and wait until they are ready.
 
     A guest that does not shut down in time is left running, unless --force resets it.
     """
-    from pvekit.cli.changing import Manner, change
+    from pvekit.cli.changing import change
     from pvekit.operations.rebooting import Reboot
 
     order = Reboot(shutdown_timeout, force, wait, duration(timeout))
-    return change(app, chosen, order, Manner(form, dry_run, parallel=parallel))
+    return change(app, chosen, order, manner)

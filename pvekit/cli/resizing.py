@@ -9,18 +9,13 @@ import click
 
 from pvekit.cli import say
 from pvekit.cli.app import App, pass_app
-from pvekit.cli.choosing import (
-    choosing,
-    dry_run_option,
-    parallel_option,
-    restart_options,
-    yes_option,
-)
+from pvekit.cli.choosing import choosing
 from pvekit.cli.durations import duration
 from pvekit.cli.examples import examples
-from pvekit.cli.output import Form, format_option
+from pvekit.cli.options import change_options, cpus_option, memory_option, restart_options
 
 if TYPE_CHECKING:
+    from pvekit.cli.changing import Manner
     from pvekit.operations.orders import AnyWork
     from pvekit.operations.selecting import Selection
 
@@ -33,8 +28,8 @@ if TYPE_CHECKING:
     )
 )
 @choosing
-@click.option("--cpus", type=click.IntRange(1, 512), metavar="N", help="Virtual CPUs.")
-@click.option("--memory", default="", metavar="MIB|4G", help="Memory in MiB, or with a unit.")
+@cpus_option
+@memory_option
 @click.option(
     "--disk", default="", metavar="40G|+10G", help="The boot disk's size, or by how much more."
 )
@@ -42,10 +37,7 @@ if TYPE_CHECKING:
     "--disk-name", "disks", multiple=True, metavar="SLOT=SIZE", help="Another disk: scsi1=+10G."
 )
 @restart_options
-@parallel_option
-@format_option
-@dry_run_option
-@yes_option
+@change_options(asks=True)
 @pass_app
 def resize(
     app: App,
@@ -58,17 +50,14 @@ def resize(
     wait: bool,
     timeout: str,
     shutdown_timeout: int,
-    parallel: int,
-    form: Form,
-    dry_run: bool,
-    yes: bool,
+    manner: Manner,
 ) -> int:
     """Give VMs other CPUs, memory or bigger disks. A disk never shrinks.
 
     What a running VM cannot take live needs --allow-restart. A guest grows its file system at its
     next boot.
     """
-    from pvekit.cli.changing import Manner, change
+    from pvekit.cli.changing import change
     from pvekit.errors import UsageError
     from pvekit.operations.resizing import Resize, growth
     from pvekit.sizing.size import parse_memory
@@ -85,7 +74,7 @@ def resize(
         seconds=shutdown_timeout,
         ready=duration(timeout),
     )
-    return change(app, chosen, order, Manner(form, dry_run, yes, parallel), _question)
+    return change(app, chosen, order, manner, _question)
 
 
 def _named(text: str) -> tuple[str, str]:

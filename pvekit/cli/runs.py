@@ -9,6 +9,7 @@ import click
 from pvekit.cli import names as known
 from pvekit.cli.app import App, pass_app
 from pvekit.cli.examples import examples
+from pvekit.cli.options import dry_run_option, yes_option
 from pvekit.cli.output import Form, View, emit, format_option
 
 RUNS = View(
@@ -62,7 +63,7 @@ def show(app: App, run: str, form: Form) -> None:
 @runs.command(epilog=examples("pvekit run resume 7f3a19c0 --dry-run", "pvekit run resume 7f3a19c0"))
 @click.argument("run", metavar="RUN", shell_complete=known.unfinished_runs)
 @format_option
-@click.option("--dry-run", is_flag=True, help="Show every command and change nothing.")
+@dry_run_option
 @pass_app
 def resume(app: App, run: str, form: Form, dry_run: bool) -> int:
     """Go on with an unfinished run from what it has decided.
@@ -78,8 +79,8 @@ def resume(app: App, run: str, form: Form, dry_run: bool) -> int:
 
 @runs.command()
 @click.argument("run", metavar="RUN", shell_complete=known.unfinished_runs)
-@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
-@click.option("--dry-run", is_flag=True, help="Show every command and change nothing.")
+@yes_option
+@dry_run_option
 @format_option
 @pass_app
 def rollback(app: App, run: str, yes: bool, form: Form, dry_run: bool) -> int:

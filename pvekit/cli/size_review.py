@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from pvekit.cli import names as known
 from pvekit.cli.app import App, pass_app
-from pvekit.cli.choosing import (
-    dry_run_option,
-    parallel_option,
-    restart_options,
-    selecting,
-    yes_option,
-)
+from pvekit.cli.choosing import selecting
 from pvekit.cli.durations import age, duration
 from pvekit.cli.examples import examples
-from pvekit.cli.output import Form, format_option
+from pvekit.cli.options import change_options, restart_options
+
+if TYPE_CHECKING:
+    from pvekit.cli.changing import Manner
 
 
 @click.command(
@@ -36,10 +34,7 @@ from pvekit.cli.output import Form, format_option
 @click.option("--plot", default="", metavar="DIR", help="Write a chart of each VM there, as PNG.")
 @click.option("--apply", "follow", is_flag=True, help="Give the VMs the recommended sizes.")
 @restart_options
-@parallel_option
-@format_option
-@dry_run_option
-@yes_option
+@change_options(asks=True)
 @pass_app
 def review(
     app: App,
@@ -55,10 +50,7 @@ def review(
     wait: bool,
     timeout: str,
     shutdown_timeout: int,
-    parallel: int,
-    form: Form,
-    dry_run: bool,
-    yes: bool,
+    manner: Manner,
 ) -> int:
     """Say whether VMs have the sizes that they need: all of pvekit's that run, or those named.
 
@@ -73,10 +65,8 @@ def review(
     some = names or role or selectors
     chosen = selected(names, role=role, selectors=selectors, every=every or not some)
     seconds = since_seconds(age(since))
-    manner = size_reviewing.Manner(
-        form, seconds, Path(plot).expanduser() if plot else None, dry_run, yes, parallel
-    )
+    look = size_reviewing.Look(chosen, seconds, Path(plot).expanduser() if plot else None)
     if not follow:
-        return size_reviewing.review(app, chosen, manner)
+        return size_reviewing.review(app, look, manner)
     order = Follow(seconds, allow_restart, wait, shutdown_timeout, duration(timeout))
-    return size_following.follow(app, chosen, order, manner)
+    return size_following.follow(app, look, order, manner)

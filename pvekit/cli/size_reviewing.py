@@ -12,6 +12,7 @@ import click
 
 from pvekit.cli import rendering, say
 from pvekit.cli.app import App
+from pvekit.cli.changing import Manner
 from pvekit.cli.output import Form, View, emit
 from pvekit.cli.sparkline import blocks_for, sparkline
 from pvekit.errors import Transient
@@ -47,38 +48,35 @@ _SIGNS = {"cpu": ("cpu-saturated",), "memory": ("oom", "cgroup-oom", "memory-pre
 
 
 @dataclass(frozen=True)
-class Manner:
-    """How to review: the form, how far back in seconds, where charts go, and the usual options."""
+class Look:
+    """Which VMs are reviewed, how far back in seconds, and where charts of them go."""
 
-    form: Form
+    chosen: Selection
     seconds: int
     plot: Path | None = None
-    dry_run: bool = False
-    yes: bool = False
-    parallel: int = 0
 
 
-def review(app: App, chosen: Selection, manner: Manner) -> int:
+def review(app: App, look: Look, manner: Manner) -> int:
     """Review VMs, and say what was found."""
     desk = app.desk()
-    found = looked(desk, chosen, manner)
+    found = looked(desk, look, dry_run=manner.dry_run)
     show(found, manner.form)
     aside(found)
     return status(found)
 
 
-def looked(desk: Desk, chosen: Selection, manner: Manner) -> Found:
+def looked(desk: Desk, look: Look, *, dry_run: bool) -> Found:
     """Review VMs, draw them, and keep what was found; a dry run keeps nothing."""
     from pvekit.operations import reviewing_book, reviewing_plots
 
-    if manner.plot is not None:
-        reviewing_plots.prepare(manner.plot)
-    found = reviewing.look(desk, chosen, manner.seconds)
-    if manner.plot is not None:
-        drawn = reviewing_plots.draw(found, manner.plot)
+    if look.plot is not None:
+        reviewing_plots.prepare(look.plot)
+    found = reviewing.look(desk, look.chosen, look.seconds)
+    if look.plot is not None:
+        drawn = reviewing_plots.draw(found, look.plot)
         count = f"{len(drawn)} chart{'s' * (len(drawn) != 1)}"
-        say.note(f"wrote {count} into {manner.plot}" if drawn else "nothing to draw was recorded")
-    if not manner.dry_run:
+        say.note(f"wrote {count} into {look.plot}" if drawn else "nothing to draw was recorded")
+    if not dry_run:
         reviewing_book.keep(desk, found)
     return found
 

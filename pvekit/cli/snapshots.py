@@ -10,11 +10,13 @@ import click
 
 from pvekit.cli import names as known
 from pvekit.cli.app import App, pass_app
-from pvekit.cli.choosing import dry_run_option, parallel_option, selecting, yes_option
+from pvekit.cli.choosing import selecting
 from pvekit.cli.examples import examples
+from pvekit.cli.options import change_options
 from pvekit.cli.output import Form, View, emit, format_option
 
 if TYPE_CHECKING:
+    from pvekit.cli.changing import Manner
     from pvekit.operations.orders import AnyWork
 
 SNAPSHOTS = View(
@@ -43,9 +45,7 @@ def snapshot() -> None:
 @selecting
 @click.option("--vmstate", is_flag=True, help="Save the memory of a running VM, too.")
 @click.option("--description", default="", metavar="TEXT", help="What it is for.")
-@parallel_option
-@format_option
-@dry_run_option
+@change_options()
 @pass_app
 def create(
     app: App,
@@ -55,15 +55,13 @@ def create(
     every: bool,
     vmstate: bool,
     description: str,
-    parallel: int,
-    form: Form,
-    dry_run: bool,
+    manner: Manner,
 ) -> int:
     """Take a snapshot SNAP (default: at-DATE-TIME) of VM, or of all that are selected.
 
     With --role, --selector or --all only SNAP is given.
     """
-    from pvekit.cli.changing import Manner, change
+    from pvekit.cli.changing import change
     from pvekit.errors import UsageError
     from pvekit.operations.selecting import selected
     from pvekit.operations.snapshots import Take
@@ -75,7 +73,7 @@ def create(
     names, snap = ((), words) if selects else (words[:1], words[1:])
     chosen = selected(names, role=role, selectors=selectors, every=every)
     order = Take("".join(snap), vmstate, description)
-    return change(app, chosen, order, Manner(form, dry_run, parallel=parallel))
+    return change(app, chosen, order, manner)
 
 
 @snapshot.command(name="list")
@@ -92,38 +90,32 @@ def list_snapshots(app: App, name: str, form: Form) -> None:
 @snapshot.command()
 @click.argument("name", metavar="VM", shell_complete=known.our_vms)
 @click.argument("snap", metavar="SNAP", shell_complete=known.snapshots)
-@format_option
-@dry_run_option
-@yes_option
+@change_options(several=False, asks=True)
 @pass_app
-def delete(app: App, name: str, snap: str, form: Form, dry_run: bool, yes: bool) -> int:
+def delete(app: App, name: str, snap: str, manner: Manner) -> int:
     """Delete the snapshot SNAP of VM."""
-    from pvekit.cli.changing import Manner, change
+    from pvekit.cli.changing import change
     from pvekit.operations.snapshots import Remove
 
     def question(works: Sequence[AnyWork]) -> str:
         return f"Delete the snapshot {snap} of {works[0].vm.told}?"
 
-    return change(app, (name,), Remove(snap), Manner(form, dry_run, yes), question)
+    return change(app, (name,), Remove(snap), manner, question)
 
 
 @snapshot.command()
 @click.argument("name", metavar="VM", shell_complete=known.our_vms)
 @click.argument("snap", metavar="SNAP", shell_complete=known.snapshots)
 @click.option("--start/--no-start", default=None, help="Run it then (default: if it runs now).")
-@format_option
-@dry_run_option
-@yes_option
+@change_options(several=False, asks=True)
 @pass_app
-def rollback(
-    app: App, name: str, snap: str, start: bool | None, form: Form, dry_run: bool, yes: bool
-) -> int:
+def rollback(app: App, name: str, snap: str, start: bool | None, manner: Manner) -> int:
     """Bring VM back to the snapshot SNAP. What has changed since is lost."""
-    from pvekit.cli.changing import Manner, change
+    from pvekit.cli.changing import change
     from pvekit.operations.snapshots import RollBack
 
     def question(works: Sequence[AnyWork]) -> str:
         vm = works[0].vm
         return f"Bring {vm.told} back to {snap}? What has changed since is lost, its power is cut."
 
-    return change(app, (name,), RollBack(snap, start), Manner(form, dry_run, yes), question)
+    return change(app, (name,), RollBack(snap, start), manner, question)

@@ -11,6 +11,7 @@ from pvekit.cli.app import App, pass_app
 from pvekit.cli.examples import examples
 from pvekit.cli.failing import OnFailure, on_failure_option
 from pvekit.cli.lazy import Entry, LazyGroup
+from pvekit.cli.options import detailed_option, dry_run_option, new_option, yes_option
 from pvekit.cli.output import Form, View, emit, format_option
 
 TEMPLATES = View(
@@ -73,11 +74,11 @@ def template() -> None:
 @click.option(
     "--if-newer", is_flag=True, help="Also where the image that is published has changed."
 )
-@click.option("--dry-run", is_flag=True, help="Show every command and change nothing.")
-@click.option("--detailed-exitcode", is_flag=True, help="With --dry-run: 10 if changes are due.")
-@click.option("--new", is_flag=True, help="Do not resume an unfinished run of the same request.")
+@dry_run_option
+@detailed_option
+@new_option
 @on_failure_option
-@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+@yes_option
 @format_option
 @pass_app
 def build(

@@ -9,6 +9,7 @@ import click
 from pvekit.cli import names as known
 from pvekit.cli import say
 from pvekit.cli.app import App, pass_app
+from pvekit.cli.options import dry_run_option, yes_option
 from pvekit.cli.output import Form, View, emit, format_option, why
 
 DETAILS = View(
@@ -71,8 +72,8 @@ def verify(app: App, names: tuple[str, ...], form: Form) -> int:
 @click.argument(
     "names", nargs=-1, required=True, metavar="TEMPLATE...", shell_complete=known.templates
 )
-@click.option("--dry-run", is_flag=True, help="Show every command and change nothing.")
-@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+@dry_run_option
+@yes_option
 @format_option
 @pass_app
 def delete(app: App, names: tuple[str, ...], dry_run: bool, yes: bool, form: Form) -> int:
@@ -105,8 +106,8 @@ def delete(app: App, names: tuple[str, ...], dry_run: bool, yes: bool, form: For
 
 
 @click.command()
-@click.option("--dry-run", is_flag=True, help="Show every command and change nothing.")
-@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+@dry_run_option
+@yes_option
 @format_option
 @pass_app
 def gc(app: App, dry_run: bool, yes: bool, form: Form) -> int:

@@ -10,14 +10,23 @@ import click
 from pvekit.cli import names as known
 from pvekit.cli import say
 from pvekit.cli.app import App, pass_app
-from pvekit.cli.choosing import choosing, dry_run_option, parallel_option, yes_option
+from pvekit.cli.choosing import choosing
 from pvekit.cli.create_options import create_options
 from pvekit.cli.examples import examples
 from pvekit.cli.failing import OnFailure, on_failure_option
 from pvekit.cli.lazy import Entry, LazyGroup
+from pvekit.cli.options import (
+    change_options,
+    detailed_option,
+    dry_run_option,
+    explain_option,
+    guest_host_key_option,
+    new_option,
+)
 from pvekit.cli.output import Form, View, emit, emit_one, format_option
 
 if TYPE_CHECKING:
+    from pvekit.cli.changing import Manner
     from pvekit.operations.selecting import Selection
 
 VMS = View(
@@ -69,10 +78,10 @@ def vm() -> None:
 )
 @create_options
 @format_option
-@click.option("--dry-run", is_flag=True, help="Show every command and change nothing.")
-@click.option("--detailed-exitcode", is_flag=True, help="With --dry-run: 10 if changes are due.")
-@click.option("--explain", is_flag=True, help="Say why that size, and why each node or why not.")
-@click.option("--new", is_flag=True, help="Do not resume an unfinished run of the same request.")
+@dry_run_option
+@detailed_option
+@explain_option
+@new_option
 @on_failure_option
 @click.option("--yes", "-y", is_flag=True, help="Do not ask (asked is for more than 20 VMs).")
 @pass_app
@@ -156,16 +165,14 @@ def show(app: App, name: str, form: Form) -> None:
 
 @vm.command()
 @choosing
-@parallel_option
-@format_option
-@dry_run_option
+@change_options()
 @pass_app
-def start(app: App, chosen: Selection, parallel: int, form: Form, dry_run: bool) -> int:
+def start(app: App, chosen: Selection, manner: Manner) -> int:
     """Start VMs that pvekit made."""
-    from pvekit.cli.changing import Manner, change
+    from pvekit.cli.changing import change
     from pvekit.operations.changing import Order
 
-    return change(app, chosen, Order("start"), Manner(form, dry_run, parallel=parallel))
+    return change(app, chosen, Order("start"), manner)
 
 
 @vm.command()
@@ -178,25 +185,14 @@ def start(app: App, chosen: Selection, parallel: int, form: Form, dry_run: bool)
     help="How long a shutdown may take.",
 )
 @click.option("--force", is_flag=True, help="Cut the power instead of asking the guest.")
-@parallel_option
-@format_option
-@dry_run_option
+@change_options()
 @pass_app
-def stop(
-    app: App,
-    chosen: Selection,
-    timeout: int,
-    force: bool,
-    parallel: int,
-    form: Form,
-    dry_run: bool,
-) -> int:
+def stop(app: App, chosen: Selection, timeout: int, force: bool, manner: Manner) -> int:
     """Stop VMs that pvekit made, gracefully."""
-    from pvekit.cli.changing import Manner, change
+    from pvekit.cli.changing import change
     from pvekit.operations.changing import Order
 
-    order = Order("stop", timeout, force)
-    return change(app, chosen, order, Manner(form, dry_run, parallel=parallel))
+    return change(app, chosen, Order("stop", timeout, force), manner)
 
 
 @vm.command(
@@ -214,25 +210,13 @@ def stop(
     metavar="SECONDS",
     help="How long before the power is cut.",
 )
-@parallel_option
-@format_option
-@dry_run_option
-@yes_option
+@change_options(asks=True)
 @pass_app
-def delete(
-    app: App,
-    chosen: Selection,
-    timeout: int,
-    parallel: int,
-    form: Form,
-    dry_run: bool,
-    yes: bool,
-) -> int:
+def delete(app: App, chosen: Selection, timeout: int, manner: Manner) -> int:
     """Delete VMs that pvekit made, with their disks. Any other VM is refused."""
     from pvekit.cli import deleting
-    from pvekit.cli.changing import Manner
 
-    return deleting.delete(app, chosen, timeout, Manner(form, dry_run, yes, parallel))
+    return deleting.delete(app, chosen, timeout, manner)
 
 
 @vm.command(epilog=examples("pvekit vm ssh web-1", "pvekit vm ssh pve1/web-1 --user admin uptime"))
@@ -241,13 +225,7 @@ def delete(
 @click.option(
     "--user", "-l", default="", metavar="USER", help="The user (default: the VM's cloud-init user)."
 )
-@click.option(
-    "--guest-host-key",
-    type=click.Choice(["pinned", "accept-new"]),
-    default="pinned",
-    show_default=True,
-    help="Read the guest's key through its agent, or accept it as it comes.",
-)
+@guest_host_key_option
 @pass_app
 def ssh(app: App, name: str, command: tuple[str, ...], user: str, guest_host_key: str) -> None:
     """Log in to a VM with OpenSSH, through its node, its host key read through the node."""
