@@ -77,7 +77,9 @@ def answer_tools(view: View, alias: str) -> frozenset[str]:
 
 def tools(view: View) -> Iterator[Finding]:
     """Check that the programs are there which the configuration names, and one that downloads."""
-    for alias in view.answered:
+    for alias, answer in view.answered.items():
+        if answer.site is None or view.inventory.node(alias) is None:
+            continue  # what it has was not told: that is a finding of its own
         there = answer_tools(view, alias)
         for tool in sorted(view.wanted.tools):
             if tool in there:
@@ -86,6 +88,6 @@ def tools(view: View) -> Iterator[Finding]:
                 package = PACKAGES.get(tool, tool)
                 mend = f"on {alias}: apt-get install -y {package}"
                 yield Finding("tools", alias, "fail", f"{tool} is not there", mend)
-        if not there & {"wget", "curl"} and view.inventory.node(alias):
+        if not there & {"wget", "curl"}:
             mend = f"on {alias}: apt-get install -y wget"
             yield Finding("tools", alias, "fail", "neither wget nor curl is there", mend)

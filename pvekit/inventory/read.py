@@ -16,6 +16,8 @@ from pvekit.shell import Query
 
 Readings = Mapping[str, NodeReading]
 
+UNSEEN = "No node of its PVE cluster tells what is there."
+
 
 def site_query(image_dir: str) -> Query[NodeReading]:
     """Return the question that reads one node; the free space asked for is ``image_dir``'s."""
@@ -53,7 +55,7 @@ def _viewed(readings: Readings) -> list[NodeReading]:
 
 
 def _unseen() -> UnreadableAnswer:
-    return UnreadableAnswer("No node of its PVE cluster tells what is there.")
+    return UnreadableAnswer(UNSEEN)
 
 
 def _joined(parts: Sequence[Inventory]) -> Inventory:

@@ -1,10 +1,13 @@
-"""``doctor``: read everything in one round trip per node, judge it, change nothing."""
+"""``doctor``: read everything in one round trip per node, judge it, change nothing.
+
+One node of each PVE cluster is asked once more, for what all its members share.
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pvekit.config.load import public_keys
@@ -16,12 +19,13 @@ from pvekit.errors import NotFound, PvekitError, UnreadableAnswer, UsageError
 from pvekit.guest.sight import Sight
 from pvekit.guest.sight import Wanted as WantedGuest
 from pvekit.inventory.model import Inventory, Vm
-from pvekit.inventory.read import assemble
+from pvekit.inventory.read import UNSEEN, assemble
 from pvekit.inventory.reading import NodeReading
 from pvekit.operations.desk import Desk
 from pvekit.operations.machines import guest_keys
 from pvekit.operations.model_prices import unpriced
 from pvekit.operations.runs import listed
+from pvekit.operations.site_reading import SiteReader
 from pvekit.plan import Ask, Asking, Guest, Reach, ask
 from pvekit.pve.scripts import joined
 from pvekit.run.scheduler import Scheduler
@@ -46,7 +50,7 @@ def diagnosed(
     """Return what is right and wrong with the nodes (all of them, or some) and this machine."""
     aliases = chosen(desk.config, only)
     wanted = wanted_of(desk.config)
-    answers = _asked(desk, aliases, wanted, surroundings.now)
+    answers = _completed(desk, _asked(desk, aliases, wanted, surroundings.now))
     inventory, twins = _assembled(answers)
     view = View(
         answers=answers,
@@ -112,9 +116,13 @@ def wanted_of(config: Config) -> Wanted:
 def _asked(
     desk: Desk, aliases: Sequence[str], wanted: Wanted, now: Callable[[], float]
 ) -> dict[str, Answer | PvekitError]:
-    """Ask each node once, all at once; one that does not answer does not keep the others."""
+    """Ask each node once, all at once; one that does not answer does not keep the others.
+
+    Of several nodes each leaves out what the members of a PVE cluster share.
+    """
+    parts = ("doctor", "read-site") if len(aliases) == 1 else ("sparing", "doctor", "read-site")
     urls = [url for each in wanted.sources for url in (each.image_url, each.checksum_url)]
-    command = joined(("doctor", "read-site"), wanted.image_dir, *urls, timeout=PATIENCE)
+    command = joined(parts, wanted.image_dir, *urls, timeout=PATIENCE)
     began = now()
     query = Query(command, lambda out: parse(out, began, now()))
     answers: dict[str, Answer | PvekitError] = {}
@@ -127,6 +135,27 @@ def _asked(
 
     Scheduler(desk.site, desk.clock, stop=desk.stop).run({alias: one(alias) for alias in aliases})
     return {alias: answers[alias] for alias in aliases if alias in answers}
+
+
+def _completed(
+    desk: Desk, answers: Mapping[str, Answer | PvekitError]
+) -> dict[str, Answer | PvekitError]:
+    """Add what the members of each PVE cluster share, from one of them.
+
+    Where none of them tells it, they count as unread.
+    """
+    told = {alias: each for alias, each in answers.items() if isinstance(each, Answer)}
+    read = {alias: each.site for alias, each in told.items() if each.site is not None}
+    reader = SiteReader(desk.site, desk.config.image_dir, desk.clock, desk.policy)
+    whole = reader.complete(read)
+    shared = {each.pve_cluster for each in whole.values() if not each.is_spared}
+    found = dict(answers)
+    for alias, site in whole.items():
+        if site.pve_cluster in shared:
+            found[alias] = replace(told[alias], site=site)
+        else:
+            found[alias] = replace(told[alias], site=None, unread=UNSEEN)
+    return found
 
 
 def _assembled(

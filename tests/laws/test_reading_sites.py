@@ -11,10 +11,15 @@ from dataclasses import replace
 import pytest
 from labsite import desk_for, lab_site
 
+from pvekit.doctor.examine import status
 from pvekit.errors import PvekitError
 from pvekit.inventory.read import assemble
 from pvekit.lab.site import SiteSpec
+from pvekit.operations.doctoring import Surroundings, diagnosed
+from pvekit.operations.known_cache import KnownCache
+from pvekit.operations.known_reading import known
 from pvekit.operations.site_reading import readings
+from pvekit.pve.scripts import text
 from pvekit.run.clock import Clock
 from pvekit.run.context import Policy
 from pvekit.run.scheduler import WORKERS
@@ -34,6 +39,9 @@ class Watched:
 
     def shell(self, place):
         return _Shell(self, place)
+
+    def is_behind(self, node):
+        return self.site.is_behind(node)
 
 
 class _Shell:
@@ -63,6 +71,30 @@ def cluster():
         site.on("pve1", "qm create 100 --name one --memory 512")
         site.on("pve3", "qm create 102 --name three --memory 512")
         yield site
+
+
+class Sparing:
+    """A site of which one part of each command can be left out, and that counts what is told."""
+
+    def __init__(self, site, without=""):
+        self.site, self.without, self.bytes = site, without, 0
+
+    def shell(self, place):
+        return _Counted(self, place)
+
+    def is_behind(self, node):
+        return self.site.is_behind(node)
+
+
+class _Counted:
+    def __init__(self, sparing, place):
+        self.sparing, self.place = sparing, place
+
+    def run(self, command):
+        text = command.input().decode().replace(self.sparing.without, "")
+        result = self.sparing.site.shell(self.place).run(replace(command, stdin=text))
+        self.sparing.bytes += len(result.out)
+        return result
 
 
 def whole(asked):
@@ -195,3 +227,52 @@ def test_of_a_hundred_nodes_a_silent_one_delays_nobody_and_is_named(silent):
     assert {node.alias for node in found.nodes if node.online} == set(site.names) - {silent}
     assert found.problems == (f"{silent}: nothing came in 15 s",)
     assert site.most <= WORKERS
+
+
+def doctored(site, tmp_path, through):
+    """Return what the doctor finds by way of another site, and how that came to it."""
+    desk = replace(desk_for(site, tmp_path), site=through)
+    return diagnosed(desk, Surroundings(tmp_path))
+
+
+@pytest.mark.parametrize("quorum", [(), ("pve1",), ("pve1", "pve2", "pve3")], ids=str)
+def test_the_doctor_finds_the_same_in_what_one_node_tells_for_all(tmp_path, quorum):
+    with lab_site(SiteSpec(nodes=3)) as site:
+        site.on("pve2", "pvesh create /pools --poolid x")
+        site.on("pve3", "qm create 102 --name three --net0 virtio,bridge=vmbr0")
+        for vmid in range(200, 230):
+            site.on("pve1", f"qm create {vmid} --memory 512")
+        for name in quorum:
+            site.lab.loop.do(lambda name=name: site.lab.site.faults.order("quorum-lost", name))
+        full, spared = Sparing(site, text("sparing")), Sparing(site)
+        varies = re.compile("not seen: .*")  # by who tells, where each sees itself only
+        found = [
+            [
+                replace(each, says=varies.sub("", each.says))
+                for each in doctored(site, tmp_path, way)
+            ]
+            for way in (full, spared)
+        ]
+        assert found[0] == found[1]
+        assert spared.bytes < full.bytes * 2 / 3
+
+
+def test_the_doctor_says_where_no_node_tells_what_all_share(cluster, tmp_path):
+    watched = Watched(cluster, lost=["pve1", "pve2", "pve3"])
+    found = doctored(cluster, tmp_path, watched)
+    assert {each.where for each in found if each.id == "PVE-FILES-UNREADABLE"} == set(watched.lost)
+    assert status(found) == 7
+    found = doctored(cluster, tmp_path, Watched(cluster, lost=["pve1", "pve3"]))
+    assert "PVE-FILES-UNREADABLE" not in {each.id for each in found}
+
+
+@pytest.mark.parametrize("lost", [(), ("pve1",), ("pve1", "pve2")], ids=str)
+def test_names_for_a_prompt_come_from_one_node_too(cluster, tmp_path, lost):
+    watched = Watched(cluster, lost=lost)
+    config = desk_for(cluster, tmp_path).config
+    cache = KnownCache(tmp_path / "names", "site")
+    found = known(config, watched, cache, 60.0, 1000.0)
+    assert sorted(vm.name for vm in found.vms) == ["one", "three"]
+    asked = Counter(watched.asked)
+    assert len(whole(asked)) <= 1 + len(lost)
+    assert set(asked.values()) == {1}, "nobody is asked twice for the same"

@@ -71,6 +71,7 @@ VM = Guard("vm", 100, "web", "0123abcd")
 BUILD = Guard("build", 9000, "tpl", "0123abcd")
 JOB = "0123456789abcdef0123"
 B64 = base64.b64encode
+URLS = ("https://a/b.img", "https://a/SUMS")
 DRIVE = f"local-lvm:0,import-from={IMAGES}/images/ab-jammy.img,discard=on"
 
 
@@ -128,7 +129,8 @@ ALLOWED = {
     "template": acting(qm.template(BUILD)),
     "read": script("read-site", IMAGES),
     "sparing": scripts.joined(("sparing", "read-site"), IMAGES),
-    "doctor": scripts.joined(("doctor", "read-site"), IMAGES, "https://a/b.img", "https://a/SUMS"),
+    "doctor": scripts.joined(("doctor", "read-site"), IMAGES, *URLS),
+    "doctor of several": scripts.joined(("sparing", "doctor", "read-site"), IMAGES, *URLS),
     "state": script("state", 100, 150),
     "agents": script("agents", "hostkeys", 100, 101),
     "claim": script(

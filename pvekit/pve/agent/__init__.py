@@ -12,6 +12,12 @@ PROGRAM = "/usr/local/sbin/pvekit-agent"
 RULE = "/etc/sudoers.d/pvekit"
 FOLDER = "/etc/pvekit"
 
+_JOINED = (
+    ("sparing", "read-site"),
+    ("doctor", "read-site"),
+    ("sparing", "doctor", "read-site"),
+)
+
 
 @dataclass(frozen=True)
 class Installed:
@@ -52,11 +58,15 @@ def program() -> str:
 
 
 def known_scripts() -> str:
-    """Return pvekit's scripts by their digests, a line each."""
-    texts = {name: scripts.text(name) for name in scripts.names()}
-    for first in ("doctor", "sparing"):
-        texts[first] = str(scripts.joined((first, "read-site")).stdin)
-    digests = ((hashlib.sha256(text.encode()).hexdigest(), name) for name, text in texts.items())
+    """Return pvekit's scripts by their digests, a line each.
+
+    What is only ever sent with others has the digests of what it is sent as.
+    """
+    sent = [
+        (name, scripts.text(name)) for name in scripts.names() if name not in ("doctor", "sparing")
+    ]
+    sent += [(parts[-2], str(scripts.joined(parts).stdin)) for parts in _JOINED]
+    digests = ((hashlib.sha256(text.encode()).hexdigest(), name) for name, text in sent)
     return "".join(f"{digest} {name}\n" for digest, name in digests)
 
 
