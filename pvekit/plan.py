@@ -188,6 +188,16 @@ class Step:
         """The name by which the journal knows this step."""
         return f"{self.subject}/{self.verb}"
 
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The command lines of its changes, as previews show them."""
+        return tuple(line for change in self.changes for line in str(change).splitlines())
+
+
+def name_of(subject: str) -> str:
+    """Return what a subject is called, without the word for what kind of thing it is."""
+    return subject.partition("/")[2] or subject
+
 
 def with_symptoms(step: Step, error: PvekitError) -> Asking[PvekitError]:
     """Return a step's error with what can be seen of its subject, where the step can ask that."""

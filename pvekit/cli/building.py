@@ -74,15 +74,11 @@ def ended(found: Decided, report: Report | None, form: Form) -> None:
     emit(form, COPIES, rows, run=report.run if report else None)
     if report is None:
         return
-    failed = {
-        f"template {work.spec.name} on {work.at.node}": outcome
+    outcomes = {
+        f"template {work.spec.name} on {work.at.node}": report.outcomes[work.subject]
         for work in works
-        if (outcome := report.outcomes[work.subject]).error is not None
     }
-    for name, error in ending.merged((n, each.error) for n, each in failed.items() if each.error):
-        say.fail(error)
-        if name:
-            ending.tell_undone(name, failed[name])
+    ending.tell_failed(outcomes, named=False)
     ending.tell_sum(report)
 
 

@@ -70,7 +70,7 @@ def _tell(sight: Sight, *, quiet: bool) -> None:
         click.echo(f"{each.what} on {each.node}{size}")
         click.echo(f"  ours: {each.ours}\n  unused: {each.unused}")
         for step in each.steps:
-            for line in (line for change in step.changes for line in str(change).splitlines()):
+            for line in step.lines:
                 click.echo(f"  {step.node}: {line}")
     for alone in sight.found.left_alone if not quiet else ():
         say.note(f"left alone: {alone.what} on {alone.node}: {alone.why}")

@@ -22,6 +22,7 @@ from pvekit.operations.creating import Decided
 from pvekit.operations.desk import Desk
 from pvekit.operations.standing import standing, unchanged
 from pvekit.operations.vm_wishes import Request
+from pvekit.plan import name_of
 from pvekit.sizing.size import Size, parse_disk, parse_memory
 from pvekit.sizing.workload import UNITS
 
@@ -40,20 +41,11 @@ MADE = View(
 def request(asked: Mapping[str, Any]) -> Request:
     """Return the request that the options make; raises :class:`UsageError`."""
     options = dict(asked)
-    memory, disk = options.pop("memory"), options.pop("disk")
     accept_new = options.pop("guest_host_key") == "accept-new"
     timeout = duration(options.pop("timeout"))
-    rules = placement(options)
     if options["count"] > 1 and (options["name"] or options["vmid"] is not None):
         raise UsageError("--name and --vmid are for one VM, not for --count.")
-    return Request(
-        **{**options, "dns": tuple(options["dns"]), "tags": tuple(options["tags"])},
-        **rules,
-        memory_mb=parse_memory(memory) if memory else None,
-        disk_gb=parse_disk(disk) if disk else None,
-        timeout=timeout,
-        accept_new=accept_new,
-    )
+    return replace(wished(options), timeout=timeout, accept_new=accept_new)
 
 
 def completed(app: App, asked: Request) -> Request:
@@ -111,19 +103,13 @@ def wished(asked: Mapping[str, Any]) -> Request:
     """Return the request of options that say only what would be placed."""
     options = dict(asked)
     memory, disk = options.pop("memory"), options.pop("disk")
-    rules = placement(options)
+    # What was not said is None to the command line, and empty to a request.
+    options |= {key: options[key] or "" for key in ("policy", "anti_affinity", "spread")}
     return Request(
         **options,
-        **rules,
         memory_mb=parse_memory(memory) if memory else None,
         disk_gb=parse_disk(disk) if disk else None,
     )
-
-
-def placement(options: dict[str, Any]) -> dict[str, Any]:
-    """Take the options of placement out of others and return them as a request has them."""
-    rules = {key: options.pop(key) or "" for key in ("policy", "anti_affinity", "spread")}
-    return {**rules, "near": options.pop("near"), "avoid": tuple(options.pop("avoid"))}
 
 
 def foresee(app: App, asked: Request, *, form: Form, explain: bool, detailed: bool) -> int:
@@ -157,8 +143,7 @@ def create(
     if journal is None and _stands(desk, asked, form):
         return 0
     if journal is not None:
-        names = ", ".join(subject.partition("/")[2] for subject in journal.decisions())
-        say.note(f"resuming run {journal.run}: {names or 'nothing decided yet'}")
+        ending.tell_resumed(journal)
     found, report = creating.carry_out(desk, asked, journal or creating.begin(desk, asked))
     progress.close()
     _tell_size(found, asked, explain=explain)
@@ -208,13 +193,5 @@ def results(found: Decided, report: Report, form: Form) -> None:
     """Say what became of the machines."""
     results = [creating.result(spec, at, report) for spec, at in found.decisions]
     emit(form, MADE, results, run=report.run)
-    failed = {
-        subject.partition("/")[2]: outcome
-        for subject, outcome in report.outcomes.items()
-        if outcome.error is not None
-    }
-    for name, error in ending.merged((n, each.error) for n, each in failed.items() if each.error):
-        say.fail(error, name=name)
-        if name:
-            ending.tell_undone(name, failed[name])
+    ending.tell_failed({name_of(subject): each for subject, each in report.outcomes.items()})
     ending.tell_sum(report)

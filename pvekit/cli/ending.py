@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from pvekit.cli import say
 from pvekit.errors import PvekitError, Stopped
+from pvekit.plan import name_of
 
 if TYPE_CHECKING:
+    from pvekit.journal import Account
     from pvekit.operations.carrying import Report
     from pvekit.run.apply import Outcome
 
@@ -28,6 +30,12 @@ def tell(words: Sequence[str], run: str) -> None:
     say.aftermath(f"  go on:     {again}")
     if not {"run", "rollback"} <= set(words):
         say.aftermath(f"  take back: pvekit run rollback {run}")
+
+
+def tell_resumed(account: Account) -> None:
+    """Say which run is gone on with, and for what."""
+    names = ", ".join(map(name_of, account.decisions()))
+    say.note(f"resuming run {account.run}: {names or 'nothing decided yet'}")
 
 
 def tell_rest(words: Sequence[str]) -> None:
@@ -51,7 +59,19 @@ def merged(errors: Iterable[tuple[str, PvekitError]]) -> list[tuple[str, PvekitE
     return [each for each in told if not isinstance(each[1], Stopped)] + [("", one)]
 
 
-def tell_undone(name: str, outcome: Outcome) -> None:
+def tell_failed(failed: Mapping[str, Outcome], *, named: bool = True) -> None:
+    """Say why subjects failed, each by its name, and what of them was taken back.
+
+    Without ``named`` their errors say themselves what they are about.
+    """
+    errors = ((name, each.error) for name, each in failed.items() if each.error is not None)
+    for name, error in merged(errors):
+        say.fail(error, name=name if named else "")
+        if name:
+            _tell_undone(name, failed[name])
+
+
+def _tell_undone(name: str, outcome: Outcome) -> None:
     """Say what was taken back of a subject that failed, if the policy was so."""
     if outcome.undone is None:
         return
@@ -67,7 +87,7 @@ def in_words(undone: Iterable[str]) -> str:
 
 def tell_sum(report: Report) -> None:
     """Say how many of several went well, and which did not."""
-    bad = [name.partition("/")[2] for name, each in report.outcomes.items() if each.error]
+    bad = [name_of(name) for name, each in report.outcomes.items() if each.error]
     if bad and len(report.outcomes) > 1:
         well = len(report.outcomes) - len(bad)
         say.aftermath(f"{well} of {len(report.outcomes)} done; not: {', '.join(bad)}")

@@ -20,6 +20,7 @@ from pvekit.operations.applying import Applied, Order
 from pvekit.operations.desk import Desk
 from pvekit.operations.foreseeing import Foreseen, Item
 from pvekit.operations.foreseeing import foresee as foreseen_by
+from pvekit.plan import name_of
 from pvekit.run.apply import Preview
 
 CHANGES = View(
@@ -171,11 +172,10 @@ def ended(applied: Applied, form: Form) -> None:
     rows = []
     for subject, (action, node, vmid) in places.items():
         outcome = report.outcomes[subject]
-        name = subject.partition("/")[2]
         rows.append(
             {
                 "action": action,
-                "name": name,
+                "name": name_of(subject),
                 "node": node,
                 "vmid": vmid,
                 "seconds": outcome.seconds,
@@ -184,11 +184,7 @@ def ended(applied: Applied, form: Form) -> None:
             }
         )
     emit(form, APPLIED, rows, run=report.run)
-    for subject, outcome in report.outcomes.items():
-        if outcome.error is not None:
-            name = subject.partition("/")[2]
-            say.fail(outcome.error, name=name)
-            ending.tell_undone(name, outcome)
+    ending.tell_failed({name_of(subject): each for subject, each in report.outcomes.items()})
     ending.tell_sum(report)
 
 

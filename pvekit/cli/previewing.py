@@ -39,14 +39,10 @@ def tell(found: Preview, out: Callable[[str], None]) -> None:
 
 def _show(step: Step, out: Callable[[str], None]) -> None:
     lasting = f"   # cannot be undone: {step.lasting}" if step.lasting else ""
-    for line in _lines(step):
+    for line in step.lines:
         out(f"  {step.node}: {line}{lasting}")
     if not step.changes:
         out(f"  {step.node}: wait until {step.goal.says} ({step.verb})")
-
-
-def _lines(step: Step) -> list[str]:
-    return [line for change in step.changes for line in str(change).splitlines()]
 
 
 def _data(step: Step) -> dict[str, object]:
@@ -55,7 +51,7 @@ def _data(step: Step) -> dict[str, object]:
         "step": step.verb,
         "node": step.node,
         "goal": step.goal.says,
-        "commands": _lines(step),
+        "commands": list(step.lines),
         "lasting": step.lasting,
     }
 

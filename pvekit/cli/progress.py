@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pvekit.cli import say
 from pvekit.cli.region import Region
 from pvekit.cli.tracks import Tracks
+from pvekit.plan import name_of
 from pvekit.run.context import Event
 
 QUIET = ("claim@", "unclaim@", "release@", "tidy", "vacant")
@@ -87,7 +88,7 @@ def _about(event: Event) -> say.Happened:
 
 
 def _line(event: Event) -> str:
-    name, verb = event.step.subject.partition("/")[2], event.step.verb
+    name, verb = name_of(event.step.subject), event.step.verb
     if event.state == "failed":
         return f"{name}: {verb} failed"
     if event.state in ("started", "waiting"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from pvekit.cli import building, changing, creating, fleets, previewing, say
+from pvekit.cli import building, changing, creating, ending, fleets, previewing, say
 from pvekit.cli.app import App
 from pvekit.cli.output import Form, View, emit_one
 from pvekit.cli.progress import Progress
@@ -37,8 +37,7 @@ def resume(app: App, run: str, form: Form) -> int:
     progress = Progress()
     desk = app.desk(progress)
     journal = desk.store.open(run)
-    names = ", ".join(subject.partition("/")[2] for subject in journal.decisions())
-    say.note(f"resuming run {journal.run}: {names or 'nothing decided yet'}")
+    ending.tell_resumed(journal)
     resumed = resuming.resume(desk, journal)
     progress.close()
     _ended(resumed, form)

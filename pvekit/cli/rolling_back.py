@@ -12,6 +12,7 @@ from pvekit.journal import Account, Journal
 from pvekit.operations import pinned, runs
 from pvekit.operations.carrying import letting_go
 from pvekit.operations.desk import Desk
+from pvekit.plan import name_of
 from pvekit.run.apply import Outcome, Preview
 
 TAKEN_BACK = View(
@@ -73,7 +74,7 @@ def _doomed(found: Preview, account: Account) -> Iterator[str]:
             yield f"  {made[subject]}: destroyed with all disks"
         elif subject in steps:
             verbs = (each.verb for each in found.pending if each.subject == subject)
-            yield f"  {subject.partition('/')[2]}: {ending.in_words(verbs)}"
+            yield f"  {name_of(subject)}: {ending.in_words(verbs)}"
 
 
 def _tell_lasting(desk: Desk, account: Account) -> None:

@@ -11,6 +11,7 @@ from pvekit.cli.app import App
 from pvekit.cli.output import Form, View, emit_one
 from pvekit.cli.rendering import table
 from pvekit.operations import run_showing
+from pvekit.plan import name_of
 
 RUN = View(
     kind="Run",
@@ -51,7 +52,7 @@ def _decisions(decisions: dict[str, Any]) -> None:
 
 
 def _row(step: dict[str, Any]) -> dict[str, object]:
-    return {**step, "name": step["subject"].partition("/")[2]}
+    return {**step, "name": name_of(step["subject"])}
 
 
 def _ways(told: dict[str, Any]) -> None:

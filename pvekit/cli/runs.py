@@ -45,7 +45,9 @@ def list_runs(app: App, unfinished: bool, form: Form) -> None:
 
 def _about(subjects: str) -> str:
     """Return what a run is about in a few words: `-o wide` has all of it."""
-    first, *others = [each.partition("/")[2] or each for each in subjects.split(", ")]
+    from pvekit.plan import name_of
+
+    first, *others = map(name_of, subjects.split(", "))
     return f"{first} and {len(others)} more" if others else first
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from pvekit.plan import name_of
 from pvekit.run.context import Event
 
 BAR = 20
@@ -52,8 +53,7 @@ class Tracks:
     def take(self, event: Event, now: float) -> None:
         """Take note of what happened to a subject."""
         subject = event.step.subject
-        name = subject.partition("/")[2] or subject
-        self._tracks.setdefault(subject, Track(name)).take(event, now)
+        self._tracks.setdefault(subject, Track(name_of(subject))).take(event, now)
 
     def lines(self, columns: int, rows: int, now: float) -> list[str]:
         """Return a bar over all and the most telling lines, as many as there is room for.

@@ -121,12 +121,7 @@ def result(each: Leftover, report: Report | None) -> dict[str, object]:
     """Return one leftover as data, and what became of it."""
     outcome = report.outcomes[each.subject] if report else None
     state = "found" if outcome is None else "failed" if outcome.error else "removed"
-    commands = [
-        f"{step.node}: {line}"
-        for step in each.steps
-        for change in step.changes
-        for line in str(change).splitlines()
-    ]
+    commands = [f"{step.node}: {line}" for step in each.steps for line in step.lines]
     return {
         "subject": each.subject,
         "type": each.kind,

@@ -85,6 +85,6 @@ def _lines(preview: Preview) -> list[str]:
     """Return what the pending steps would send, a line each, or what they would wait for."""
     found = []
     for step in preview.pending:
-        sent = [line for change in step.changes for line in str(change).splitlines()]
-        found += [f"{step.node}: {line}" for line in sent or [f"wait until {step.goal.says}"]]
+        sent = step.lines or (f"wait until {step.goal.says}",)
+        found += [f"{step.node}: {line}" for line in sent]
     return found

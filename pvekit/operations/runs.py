@@ -12,6 +12,7 @@ from pvekit.journal import Account, Found, Journal, Store
 from pvekit.operations import fitting, pinned
 from pvekit.operations.carrying import Report, end, held, letting_go, take_back
 from pvekit.operations.desk import Desk
+from pvekit.plan import name_of
 from pvekit.run.apply import Preview, preview
 
 
@@ -96,7 +97,7 @@ def made_of(account: Account) -> dict[str, str]:
     """Return what a run has begun to make, in words, by subject."""
     touched = account.touched()
     return {
-        subject: f"{subject.partition('/')[2]} (VM {decision.vmid} on {decision.node})"
+        subject: f"{name_of(subject)} (VM {decision.vmid} on {decision.node})"
         for subject, decision in account.pinned().items()
         if any(f"{subject}/{verb}" in touched for verb in pinned.MAKING)
     }

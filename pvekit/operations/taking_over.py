@@ -10,7 +10,7 @@ from pvekit.inventory.model import Inventory
 from pvekit.journal import Account, Found, Journal
 from pvekit.operations.carrying import PARTIAL, carry, end, held, take_back
 from pvekit.operations.desk import Desk
-from pvekit.plan import Plan, Step
+from pvekit.plan import Plan, Step, name_of
 from pvekit.pve import claiming
 from pvekit.pve.claims import Claim
 from pvekit.vms.delete import Doomed
@@ -28,7 +28,7 @@ class Taken:
     steps: tuple[Step, ...]
 
     def __str__(self) -> str:
-        names = ", ".join(subject.partition("/")[2] for subject in self.subjects)
+        names = ", ".join(map(name_of, self.subjects))
         return f"{names} of run {self.run}, which is unfinished and which nobody carries out"
 
 
