@@ -48,6 +48,10 @@ class Rates:
 class Ledger:
     """The directory ``llm`` in the state directory: a file of lines per day, and kept answers.
 
+    What a question may cost is reserved in a line before it is asked, so that others who ask at the
+    same moment count it as spent. The line of what it did cost takes its place; where a process
+    dies before that, the reservation stands for the day: it may have been billed.
+
     ``rates`` win over what ``port`` knows of prices. ``warn`` is told, once a day, that nobody
     knows the price of what is limited.
     """
@@ -77,7 +81,10 @@ class Ledger:
         return None
 
     def allowed(self, question: Question) -> None:
-        """Raise :class:`ModelFailed` where the question may cost more than is allowed."""
+        """Reserve what the question may cost, or raise :class:`ModelFailed` where that is too much.
+
+        So it does where it cannot be written down: the limit of the day could not be kept.
+        """
         if self.budget.call is None and self.budget.day is None:
             return
         known = highest_cost(self.port, self.address, question, self.rates)
@@ -86,22 +93,33 @@ class Ledger:
         cost = known or 0.0
         if self.budget.call is not None and cost > self.budget.call:
             raise ModelFailed(f"it may cost {cost:.4f} USD, over llm.max_cost_usd.call")
-        if self.budget.day is None:
-            return
-        spent = self.today()
-        if spent + cost > self.budget.day:
-            raise ModelFailed(
-                f"{spent:.4f} USD were spent today and it may cost {cost:.4f}, over "
-                "llm.max_cost_usd.day"
-            )
+        if self.budget.day is not None:
+            self._reserve(question, cost, self.budget.day)
+
+    def _reserve(self, question: Question, cost: float, most: float) -> None:
+        line = self._line("asked") | {"question": _key(question), "reserved_usd": cost}
+        try:
+            with private.locked(self.directory / "lock", _WHAT):
+                spent, reserved = self._today()
+                if spent + reserved + cost > most:
+                    others = f", {reserved:.4f} are reserved for open questions" if reserved else ""
+                    raise ModelFailed(
+                        f"{spent:.4f} USD were spent today{others} and it may cost {cost:.4f}, "
+                        "over llm.max_cost_usd.day"
+                    )
+                if cost:
+                    _append(self._day(), json.dumps(line) + "\n")
+        except ModelFailed:
+            raise
+        except (OSError, PvekitError) as error:
+            why = f"what it may cost cannot be written down: {_why(error)}"
+            raise ModelFailed(f"{why}; llm.max_cost_usd.day could not be kept") from None
 
     def spent(self, question: Question, reply: Reply | None, what: str) -> None:
         """Write a line, and keep the answer; where that cannot be, it is only warned of."""
         tokens_in, tokens_out, cost = self._counted(question, reply) if reply else (None,) * 3
-        line = {
-            "time": round(self.now(), 3),
-            "model": self.address.model,
-            "result": what,
+        line = self._line(what) | {
+            "question": _key(question),
             "tokens_in": tokens_in,
             "tokens_out": tokens_out,
             "cost_usd": cost,
@@ -117,17 +135,33 @@ class Ledger:
             self.warn(f"what {self.address.model} cost is not written down: {_why(error)}")
 
     def today(self) -> float:
-        """Return what was spent today, in USD, as far as prices are known.
+        """Return what was spent today or is reserved, in USD, as far as prices are known.
 
         Raises :class:`ModelFailed` where that cannot be read: a limit could not be kept.
         """
+        return sum(self._today())
+
+    def _today(self) -> tuple[float, float]:
+        """Return what was spent today, and what is reserved for questions that are open."""
         try:
             text = private.read(self._day(), _WHAT, _MOST_CHARACTERS)
         except FileNotFoundError:
-            return 0.0
+            return 0.0, 0.0
         except (OSError, PvekitError) as error:
             raise ModelFailed(f"what was spent today cannot be read: {_why(error)}") from None
-        return sum(_cost(line) for line in text.split("\n"))
+        spent, reserved = 0.0, dict[str, list[float]]()
+        for line in map(_parsed, text.split("\n")):
+            spent += _usd(line, "cost_usd")
+            ours = reserved.setdefault(str(line.get("question")), [])
+            if "reserved_usd" in line:
+                ours.append(_usd(line, "reserved_usd"))
+            elif ours:
+                ours.pop()
+        return spent, sum(map(sum, reserved.values()))
+
+    def _line(self, result: str) -> dict[str, Any]:
+        moment = round(self.now(), 3)
+        return {"time": moment, "model": self.address.model, "result": result}
 
     def _counted(self, question: Question, reply: Reply) -> tuple[int, int, float | None]:
         """Return the tokens, guessed where the server tells none, and their cost."""
@@ -174,11 +208,25 @@ def _why(error: OSError | PvekitError) -> str:
     return error.brief if isinstance(error, PvekitError) else error.strerror or str(error)
 
 
-def _cost(line: str) -> float:
+def _key(question: Question) -> str:
+    """Return what tells a question of this process from others; its text stands nowhere."""
+    text = json.dumps([os.getpid(), list(question.messages)], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _parsed(line: str) -> dict[str, Any]:
+    """Return a line of a day; one that is damaged says nothing."""
     try:
         data: Any = json.loads(line)
-        return max(0.0, float(data.get("cost_usd") or 0.0))
-    except (ValueError, TypeError, AttributeError, RecursionError):
+    except (ValueError, RecursionError):
+        return {}
+    return data if isinstance(data, dict) else {}
+
+
+def _usd(line: dict[str, Any], key: str) -> float:
+    try:
+        return max(0.0, float(line.get(key) or 0.0))
+    except (ValueError, TypeError):
         return 0.0
 
 

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import fcntl
+import itertools
 import json
 import os
+import subprocess
+import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
 
+from pvekit import private
 from pvekit.llm.book import Budget, Ledger, Rates
 from pvekit.llm.port import Address, ModelFailed, Question, Reply, seconds_of
 
@@ -42,6 +49,100 @@ def test_costs_of_a_day_add_up_and_end_with_it(tmp_path):
     with pytest.raises(ModelFailed, match=r"0.0500 USD were spent today"):
         kept.allowed(QUESTION)
     ledger(tmp_path, now=lambda: 1_800_086_400.0, day=0.05).allowed(QUESTION)
+
+
+def test_of_many_who_ask_at_the_same_moment_only_as_many_may_as_are_paid(tmp_path, monkeypatch):
+    """Whoever reads what was spent has all others at the door: none may read it, too."""
+    many, paid = 8, 3
+    arrived, all_arrived, inside, most = itertools.count(1), threading.Event(), [], []
+    lock, read = fcntl.flock, private.read
+
+    def locking(handle, how):
+        if next(arrived) == many:
+            all_arrived.set()
+        lock(handle, how)
+
+    def reading(*args):
+        inside.append(args)
+        assert all_arrived.wait(60)
+        most.append(len(inside))
+        try:
+            return read(*args)
+        finally:
+            inside.pop()
+
+    def asks(_):
+        own = ledger(tmp_path, cost=0.01, day=0.01 * paid + 0.001)
+        try:
+            own.allowed(QUESTION)
+        except ModelFailed as error:
+            return str(error)
+        return ""
+
+    monkeypatch.setattr(fcntl, "flock", locking)
+    monkeypatch.setattr(private, "read", reading)
+    with ThreadPoolExecutor(many) as pool:
+        said = list(pool.map(asks, range(many)))
+    assert most == [1] * many
+    assert said.count("") == paid
+    assert {each for each in said if each} == {
+        "0.0000 USD were spent today, 0.0300 are reserved for open questions and it may cost "
+        "0.0100, over llm.max_cost_usd.day"
+    }
+
+
+ASKING = """\
+import sys
+from pathlib import Path
+from pvekit.llm.book import Budget, Ledger
+from pvekit.llm.port import Address, Question
+
+class Priced:
+    def highest_cost(self, address, question):
+        return 0.01
+
+own = Ledger(Path(sys.argv[1]), Address("m"), Priced(), Budget(day=0.035))
+sys.stdin.readline()
+for number in range(5):
+    try:
+        own.allowed(Question(({"role": "user", "content": "x"},)))
+    except Exception as error:
+        print(type(error).__name__)
+    else:
+        print("asked")
+"""
+
+
+def test_processes_share_a_day(tmp_path):
+    command = [sys.executable, "-c", ASKING, tmp_path / "pvekit" / "llm"]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    processes = [subprocess.Popen(command, **pipes) for _ in range(2)]
+    for each in processes:
+        each.stdin.write("go\n")
+        each.stdin.flush()
+    said = [word for each in processes for word in each.communicate()[0].split()]
+    assert (said.count("asked"), said.count("ModelFailed")) == (3, 7)
+
+
+def test_what_a_question_did_cost_takes_the_place_of_what_it_might(tmp_path):
+    kept = ledger(tmp_path, cost=0.01, day=0.021)
+    other = replace(QUESTION, messages=({"role": "user", "content": "y"},))
+    kept.allowed(QUESTION)
+    kept.allowed(other)
+    assert kept.today() == pytest.approx(0.02)
+    kept.spent(QUESTION, Reply("a", 1, 1, 0.004), "answered")
+    assert kept.today() == pytest.approx(0.014)
+    kept.spent(other, None, "no answer")
+    assert kept.today() == pytest.approx(0.004)
+    kept.allowed(QUESTION)
+    assert kept.today() == pytest.approx(0.014), "the process died then"
+
+
+def test_where_nothing_can_be_written_a_limit_of_the_day_lets_nothing_pass(tmp_path):
+    (tmp_path / "pvekit").write_text("")
+    with pytest.raises(ModelFailed, match=r"cannot be written down: .*day could not be kept"):
+        ledger(tmp_path, day=1.0).allowed(QUESTION)
+    ledger(tmp_path, call=1.0).allowed(QUESTION)
 
 
 def test_a_budget_of_nothing_is_none_to_spend(tmp_path):
