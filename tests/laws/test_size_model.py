@@ -431,5 +431,6 @@ def test_what_is_too_dear_is_not_asked(ask, tmp_path):
     with served(GOOD) as server:
         found = ask(server.url, **{**PRICED, "max_cost_usd": {"day": 10}})
     assert (found["source"], found["warned"]) == ("model", [])
-    (line,) = lines_of(tmp_path)
+    reserved, line = lines_of(tmp_path)
+    assert reserved["reserved_usd"] > 0.073
     assert line["cost_usd"] == 0.073  # 700 and 30 tokens at 100 USD for a million
