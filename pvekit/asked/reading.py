@@ -154,17 +154,31 @@ def _group(row: tuple[Item, ...], head: int, floor: int, thing: Thing) -> _Found
 def _uncounted(row: tuple[Item, ...], group: _Found, found: _Before) -> _Found | None:
     """Return a group that no number stands before, if it is one."""
     before = row[found.stop] if found.stop >= 0 else None
-    after = row[group.head + 1] if group.head + 1 < len(row) else None
-    follows = before is not None and before.kind in ("group", "count")
-    if not (found.sized or group.count is not None):
-        if group.thing.role == ANY or found.far > 1 or (after and after.kind == "count"):
-            return None  # "build three web servers"
-        if not (before is None or before.kind == "break" or follows or before.text in _LISTED):
-            return None  # "fast storage"
-    linked = before is not None and before.text in words.LINKING
-    group.left = found.left if found.sized or not (follows or linked) else group.head
+    told_of = found.sized or group.count is not None
+    if not told_of and (_leads_to_others(row, group, found) or not _may_follow(before)):
+        return None
+    apart = before is None or not (_counts(before) or before.text in words.LINKING)
+    group.left = found.left if found.sized or apart else group.head
     group.uncounted = row[group.head].plural and group.count is None
     return group
+
+
+def _leads_to_others(row: tuple[Item, ...], group: _Found, found: _Before) -> bool:
+    """Whether a word only says what is to come: the first of ``build three web servers``."""
+    after = row[group.head + 1] if group.head + 1 < len(row) else None
+    counts_others = after is not None and after.kind == "count"
+    return group.thing.role == ANY or found.far > 1 or counts_others
+
+
+def _may_follow(before: Item | None) -> bool:
+    """Whether a group may stand behind this: not behind ``fast``, as in ``fast storage``."""
+    if before is None or before.kind == "break":
+        return True
+    return _counts(before) or before.text in _LISTED
+
+
+def _counts(item: Item) -> bool:
+    return item.kind in ("group", "count")
 
 
 def _ends(item: Item) -> bool:

@@ -67,7 +67,7 @@ def _output(app: App, given: Answers) -> Path:
 
 
 def _check(given: Answers) -> None:
-    """Refuse at once what could only be asked for at a terminal: all of it in one error."""
+    """Refuse words that make no sense, before anybody is asked."""
     from pvekit.config.drafting import IMAGES
     from pvekit.errors import UsageError
     from pvekit.operations import surveying
@@ -84,8 +84,14 @@ def _check(given: Answers) -> None:
             details=f"Known are: {', '.join(IMAGES)}.",
             hint="--image-url and --checksum-url name any other image.",
         )
-    if may_ask():
-        return
+    if not may_ask():
+        _check_complete(given)
+
+
+def _check_complete(given: Answers) -> None:
+    """Refuse at once what could only be asked for at a terminal: all of it in one error."""
+    from pvekit.errors import UsageError
+
     needed = {"--node": given.node}
     if not given.yes:
         needed |= {

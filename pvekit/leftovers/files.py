@@ -53,18 +53,10 @@ class Files:
     ) -> Iterator[Item]:
         names = tuple(sorted(PurePosixPath(claim.path).name for claim in found))
         what, look = f"claims {' '.join(names)}", f"cat {FOLDER}/{names[0]}"
-        if not run:
-            why = "not provably unused: it does not say who holds it"
-            yield LeftAlone(what, node.alias, why, look)
-            return
         owner = self.owners.of(run)
-        if not owner.is_over:
-            if owner.busy or (owner.state == "unknown" and not owner.recent):
-                yield LeftAlone(what, node.alias, owner.busy or owner.why, look, run)
-            return
-        if any(isinstance(each, LeftAlone) and _speaks_of(each, vmid) for each in judged):
-            why = "something under its vmid is left alone"
+        if why := self._spared(run, vmid, judged):
             yield LeftAlone(what, node.alias, why, look, run)
+        if why or not owner.is_over:
             return
         keys = {each.subject for each in judged if isinstance(each, Leftover)}
         homes = (each.alias for each in self.view.inventory.nodes if each.domain == node.domain)
@@ -81,6 +73,17 @@ class Files:
             steps=(step,),
             run=run,
         )
+
+    def _spared(self, run: str, vmid: int, judged: Collection[Item]) -> str:
+        """Say why a run's claims are left alone; empty if they go, or their run is at work."""
+        if not run:
+            return "not provably unused: it does not say who holds it"
+        owner = self.owners.of(run)
+        if not owner.is_over:
+            return owner.left_alone
+        if any(isinstance(each, LeftAlone) and _speaks_of(each, vmid) for each in judged):
+            return "something under its vmid is left alone"
+        return ""
 
     def jobs(self) -> Iterator[Item]:
         """Yield the directories of jobs that ended and that nobody waits for."""
@@ -127,9 +130,9 @@ class Files:
         owner = self.owners.of(claim.run)
         if owner.is_over:
             yield self._file(node, found, "build", claim.run, f"vmid-{vmid}", "-", owner.why)
-        elif owner.busy or (owner.state == "unknown" and not owner.recent):
+        elif owner.left_alone:
             look = f"ls -l {found.path}"
-            yield LeftAlone(found.path, node, owner.busy or owner.why, look, claim.run)
+            yield LeftAlone(found.path, node, owner.left_alone, look, claim.run)
 
     def _file(
         self, node: str, found: LocalFile, kind: str, run: str, claim: str, job: str, why: str

@@ -141,7 +141,7 @@ class Machines:
             return False
         claim = self.owners.claim(node.domain, vmid)
         owner = self.owners.of(claim.run) if claim else None
-        return owner is None or owner.is_over or (owner.state == "unknown" and not owner.recent)
+        return owner is None or owner.is_over or owner.is_unheard_of
 
     def _judged(self, node: NodeState, vmid: int, found: Sequence[Stored]) -> Item:
         alias, volids = node.alias, tuple(sorted(each.volid for each in found))

@@ -27,6 +27,16 @@ class Owner:
         """Whether nobody goes on with it and nothing of it still runs on a node."""
         return self.state in ("dead", "finished") and not self.busy
 
+    @property
+    def is_unheard_of(self) -> bool:
+        """Whether nothing has told of it for longer than a run takes."""
+        return self.state == "unknown" and not self.recent
+
+    @property
+    def left_alone(self) -> str:
+        """Why what it left is left alone, and told of; empty where it is over or may be at work."""
+        return self.busy or (self.why if self.is_unheard_of else "")
+
 
 class Owners:
     """Tells the owners of things by the journals of this machine and by the claims on the site."""

@@ -10,7 +10,7 @@ from pvekit.errors import Conflict, PvekitError, UsageError
 from pvekit.fleet.compare import Differing
 from pvekit.fleet.model import Fleet
 from pvekit.inventory.model import Inventory, Vm
-from pvekit.journal import Account, Journal
+from pvekit.journal import Account, Found, Journal
 from pvekit.journal.frozen import thaw
 from pvekit.operations import changing, deleting, passwords, settling
 from pvekit.operations.carrying import Report, carry, finish, held, letting_go
@@ -70,23 +70,28 @@ def unfinished(desk: Desk, fleet: Fleet, order: Order) -> Journal | None:
     if journal is not None:  # it ended before it had decided anything
         journal.finished(Conflict.exit_status)
         journal.close()
+    for other in _unfinished_of(desk, fleet):
+        run = other.account.run
+        if other.running or other.account.touched():
+            raise Conflict(
+                f"Run {run} of the fleet {fleet.name} is unfinished, by another file or other "
+                "options.",
+                hint=f"Finish it: pvekit run resume {run}; or take back what it has made: "
+                f"pvekit run rollback {run}",
+                id="FLEET-UNFINISHED",
+            )
+        _end_untouched(desk, run)
+    return None
+
+
+def _unfinished_of(desk: Desk, fleet: Fleet) -> Iterator[Found]:
+    """Yield the unfinished runs of a fleet, by whatever file."""
     for found in desk.store.all():
         account = found.account
         if found.fault or account.kind != KIND or account.standing != "unfinished":
             continue
-        if not desk.store.is_ours(account) or fleet_of(account) != fleet.name:
-            continue
-        if not found.running and not account.touched():
-            _end_untouched(desk, account.run)
-            continue
-        raise Conflict(
-            f"Run {account.run} of the fleet {fleet.name} is unfinished, by another file or other "
-            "options.",
-            hint=f"Finish it: pvekit run resume {account.run}; or take back what it has made: "
-            f"pvekit run rollback {account.run}",
-            id="FLEET-UNFINISHED",
-        )
-    return None
+        if desk.store.is_ours(account) and fleet_of(account) == fleet.name:
+            yield found
 
 
 def check(found: Foreseen, desk: Desk, *, allow_restart: bool) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pvekit.errors import PvekitError, Transient
 from pvekit.guest.sight import Sight, Wanted
+from pvekit.inventory.model import Inventory, Vm
 from pvekit.operations.desk import Desk
 from pvekit.operations.listing import one
 from pvekit.plan import Asking, Guest
@@ -14,33 +15,41 @@ def locate(desk: Desk, wanted: str, user: str = "", *, accept_new: bool = False)
     """Return where a VM's SSH server is; raises why it cannot be found out."""
     inventory = desk.inventory()
     vm = one(inventory, wanted)
-    node = inventory.node_of(vm)
+    meant = _wanted(inventory, vm, user, accept_new=accept_new)
+    found: list[Guest] = []
+
+    def look() -> Asking[None]:
+        found.append((yield from Sight(meant).located()))
+
+    error = Scheduler(desk.site).run({"locate": look()})["locate"]
+    if isinstance(error, Transient):
+        raise _not_yet(vm, meant.node, error) from error
+    if error is not None:
+        raise error
+    return found[0]
+
+
+def _wanted(inventory: Inventory, vm: Vm, user: str, *, accept_new: bool) -> Wanted:
+    """Return what the guest is found by; raises why it cannot be reached at all."""
+    node, mac = inventory.node_of(vm), vm.macs.get("net0")
     if vm.running is False:
         hint = f"Start it: pvekit vm start {vm.name}"
         raise PvekitError(f"VM {vm.vmid} ({vm.name}) is stopped.", hint=hint, id="VM-STOPPED")
-    mac = vm.macs.get("net0")
     if node is None or not node.configured or mac is None:
         raise PvekitError(
             f"VM {vm.vmid} has no net0, or its node is not configured.", id="VM-NOT-REACHABLE"
         )
     name = user or vm.config.values.get("ciuser") or "root"
     run = vm.mark.run if vm.ours and vm.mark else ""
-    found: list[Guest] = []
+    return Wanted(node.alias, vm.vmid, mac, name, accept_new=accept_new, run=run)
 
-    def look() -> Asking[None]:
-        sight = Sight(Wanted(node.alias, vm.vmid, mac, name, accept_new=accept_new, run=run))
-        found.append((yield from sight.located()))
 
-    error = Scheduler(desk.site).run({"locate": look()})["locate"]
-    if isinstance(error, Transient):
-        raise Transient(
-            f"VM {vm.vmid} ({vm.name} on {node.alias}): {error.brief.rstrip('.')}.",
-            details=error.details,
-            hint=error.hint
-            or f"`pvekit vm wait {vm.name} --for ssh` waits; `pvekit vm console-log {vm.name}` "
-            "says what it does.",
-            id=error.id,
-        ) from error
-    if error is not None:
-        raise error
-    return found[0]
+def _not_yet(vm: Vm, node: str, error: Transient) -> Transient:
+    return Transient(
+        f"VM {vm.vmid} ({vm.name} on {node}): {error.brief.rstrip('.')}.",
+        details=error.details,
+        hint=error.hint
+        or f"`pvekit vm wait {vm.name} --for ssh` waits; `pvekit vm console-log {vm.name}` "
+        "says what it does.",
+        id=error.id,
+    )

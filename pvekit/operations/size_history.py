@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
+from itertools import chain
 
 from pvekit.inventory.model import Inventory, Vm
 from pvekit.operations.asking_nodes import answers
@@ -44,33 +45,36 @@ class History:
 
         What the running ones do not tell is taken from reviews, also of VMs that are gone.
         """
-        vms, uses, problems = self._of(need)
-        wanted = _MEASURED - counted_of(need)
-        names = [vm.name for vm in vms if (vm.domain, vm.vmid) in uses]
-        running = [self._reinforced(vm, demand) for vm, demand in self.used(need)]
-        told = [_told("", "similar VMs", names, running, wanted)]
-        if left := wanted - told[0].numbers.keys():
-            past = self.reviews.best(need)
-            told.append(
-                _told(
-                    "reviews of earlier VMs: ",
-                    "reviewed VMs",
-                    [each.name for each in past],
-                    [recall.demand(each) for each in past],
-                    left,
-                )
-            )
-        told = [each for each in told if each.numbers]
+        told = self._settled(need)
+        problems = self._of(need)[2]
         if not told:
             return replace(so_far, evidence=(*so_far.evidence, *problems)) if problems else None
         numbers = {key: value for each in told for key, value in each.numbers.items()}
-        size = at_least(replace(so_far.size, **numbers), need.workload.floor)
         kept = [each.name for each in fields(Size) if each.name not in numbers]
         reasons = [*(each.because for each in told), f"{' and '.join(kept)} of {so_far.because}"]
-        evidence = (*(line for each in told for line in each.evidence), *so_far.evidence, *problems)
-        confidence = least_sure(each.confidence for each in told)
-        because, measured = "; ".join(reasons), frozenset(numbers)
-        return Sized(size, "history", because, evidence, confidence, so_far.workload, measured)
+        evidence = chain.from_iterable(each.evidence for each in told)
+        return Sized(
+            at_least(replace(so_far.size, **numbers), need.workload.floor),
+            "history",
+            because="; ".join(reasons),
+            evidence=(*evidence, *so_far.evidence, *problems),
+            confidence=least_sure(each.confidence for each in told),
+            workload=so_far.workload,
+            measured=frozenset(numbers),
+        )
+
+    def _settled(self, need: Need) -> list[_Told]:
+        """Return what VMs that run settle of a size, then what reviews settle of the rest."""
+        vms, uses, _ = self._of(need)
+        wanted = _MEASURED - counted_of(need)
+        names = [vm.name for vm in vms if (vm.domain, vm.vmid) in uses]
+        running = [self._reinforced(vm, demand) for vm, demand in self.used(need)]
+        told = _told("", "similar VMs", names, running, wanted)
+        left = wanted - told.numbers.keys()
+        past = self.reviews.best(need) if left else ()
+        names, demands = [each.name for each in past], [recall.demand(each) for each in past]
+        recalled = _told("reviews of earlier VMs: ", "reviewed VMs", names, demands, left)
+        return [each for each in (told, recalled) if each.numbers]
 
     def used(self, need: Need) -> tuple[tuple[Vm, Demand], ...]:
         """Return the similar VMs of which something is known, each with what it has used."""

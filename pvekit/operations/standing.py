@@ -6,7 +6,7 @@ from typing import Any
 
 from pvekit.config.model import AUTO_SIZE
 from pvekit.errors import Conflict
-from pvekit.inventory.model import Vm
+from pvekit.inventory.model import Inventory, Vm
 from pvekit.operations.desk import Desk
 from pvekit.operations.listing import Row, missing, row
 from pvekit.operations.vm_wishes import Request, sized
@@ -22,31 +22,33 @@ def standing(desk: Desk, request: Request) -> Row | None:
     if not request.name and request.vmid is None:
         return None
     inventory = desk.inventory()
-    for vm in inventory.find(request.name or str(request.vmid)):
-        if not vm.ours or vm.is_template:
-            raise Conflict(
-                f"VM {vm.vmid} ({vm.name}) on {vm.node} is not ours: {missing(vm)}.",
-                hint="Choose another name or vmid; pvekit leaves it alone.",
-                id="VM-NOT-OURS",
-            )
-        named = request.size not in ("", AUTO_SIZE)
-        size = sized(desk.config, inventory, request).size if named else None
-        found = row(vm, inventory)
-        differences = _differences(request, size, vm, found.node)
-        if differences:
-            raise Conflict(
-                f"VM {vm.vmid} ({vm.name}) is ours, but is not what is asked for.",
-                details="\n".join(differences),
-                id="VM-DIFFERS",
-            )
-        run = vm.mark.run if vm.mark else ""
-        if run and desk.store.is_dead(run):
-            desk.warn(
-                f"Run {run}, which made {vm.name}, is unfinished: the VM need not be ready. "
-                f"`pvekit run resume {run}` goes on."
-            )
-        return found
-    return None
+    vm = next(iter(inventory.find(request.name or str(request.vmid))), None)
+    return None if vm is None else _as_wished(desk, inventory, request, vm)
+
+
+def _as_wished(desk: Desk, inventory: Inventory, request: Request, vm: Vm) -> Row:
+    if not vm.ours or vm.is_template:
+        raise Conflict(
+            f"VM {vm.vmid} ({vm.name}) on {vm.node} is not ours: {missing(vm)}.",
+            hint="Choose another name or vmid; pvekit leaves it alone.",
+            id="VM-NOT-OURS",
+        )
+    named = request.size not in ("", AUTO_SIZE)
+    size = sized(desk.config, inventory, request).size if named else None
+    found = row(vm, inventory)
+    if differences := _differences(request, size, vm, found.node):
+        raise Conflict(
+            f"VM {vm.vmid} ({vm.name}) is ours, but is not what is asked for.",
+            details="\n".join(differences),
+            id="VM-DIFFERS",
+        )
+    run = vm.mark.run if vm.mark else ""
+    if run and desk.store.is_dead(run):
+        desk.warn(
+            f"Run {run}, which made {vm.name}, is unfinished: the VM need not be ready. "
+            f"`pvekit run resume {run}` goes on."
+        )
+    return found
 
 
 def unchanged(row: Row) -> dict[str, Any]:

@@ -38,18 +38,27 @@ def local_disks(vm: Vm, inventory: Inventory) -> tuple[str, ...]:
 
 def obstacles(vm: Vm, home: NodeState, inventory: Inventory) -> Iterator[str]:
     """Yield what a node lacks that a VM needs, but for room."""
-    for name in sorted({volume.storage for volume in vm.volumes.values() if volume.storage}):
-        storage = inventory.storage(vm.domain, name)
-        if storage is None or storage.disabled or not storage.is_on(home.name):
-            yield f"{home.alias} has no storage {name}"
+    yield from _missing_storages(vm, home, inventory)
     if vm.config.snapshots and vm.running and local_disks(vm, inventory):
         yield f"it runs and has snapshots ({', '.join(vm.config.snapshots)}), which do not move"
     for key, text in sorted(vm.config.values.items()):
         bridge = properties.parse(text).get("bridge", "") if key.startswith("net") else ""
         if bridge and bridge not in home.bridges:
             yield f"{home.alias} has no bridge {bridge} ({key})"
-        if key.startswith(("hostpci", "usb")) and "mapping=" not in text and "spice" not in text:
+        if _is_device(key, text):
             yield f"{key} is a device of {vm.node}"
+
+
+def _missing_storages(vm: Vm, home: NodeState, inventory: Inventory) -> Iterator[str]:
+    for name in sorted({volume.storage for volume in vm.volumes.values() if volume.storage}):
+        storage = inventory.storage(vm.domain, name)
+        if storage is None or storage.disabled or not storage.is_on(home.name):
+            yield f"{home.alias} has no storage {name}"
+
+
+def _is_device(key: str, text: str) -> bool:
+    """Whether an option hands a device of this very node through to the VM."""
+    return key.startswith(("hostpci", "usb")) and "mapping=" not in text and "spice" not in text
 
 
 def no_room(vm: Vm, home: NodeState, inventory: Inventory, rules: Rules) -> Iterator[str]:
@@ -63,6 +72,10 @@ def no_room(vm: Vm, home: NodeState, inventory: Inventory, rules: Rules) -> Iter
                 f"memory of {home.alias}: {given} MiB given to guests + {vm.memory_mb} MiB is more "
                 f"than {limit} MiB"
             )
+    yield from _full_storages(vm, home, inventory)
+
+
+def _full_storages(vm: Vm, home: NodeState, inventory: Inventory) -> Iterator[str]:
     wanted: dict[str, int] = {}
     for volid in local_disks(vm, inventory):
         size = next(each.size_bytes for each in vm.volumes.values() if each.volid == volid)

@@ -102,8 +102,7 @@ def _cpus(vm: Vm, cpus: int | None) -> tuple[int, int, bool]:
         return 0, cpus, False
     if cpus % sockets:
         raise UsageError(
-            f"VM {vm.vmid} ({vm.name}) has {sockets} sockets: {cpus} CPUs cannot be shared out "
-            "equally.",
+            f"{_title(vm)} has {sockets} sockets: {cpus} CPUs cannot be shared out equally.",
             hint=f"Give a multiple of {sockets}, or change `sockets` with `qm set` first.",
         )
     return cpus // sockets, 0, "vcpus" in values
@@ -113,35 +112,46 @@ def _check_balloon(vm: Vm, memory_mb: int) -> None:
     balloon = vm.config.values.get("balloon", "0")
     if balloon.isdecimal() and int(balloon) > memory_mb:
         raise Conflict(
-            f"VM {vm.vmid} ({vm.name}) keeps at least {balloon} MiB (balloon), which is more than "
+            f"{_title(vm)} keeps at least {balloon} MiB (balloon), which is more than "
             f"{memory_mb} MiB.",
             hint=f"Lower that first: qm set {vm.vmid} --balloon {memory_mb}",
         )
 
 
 def _disks(vm: Vm, growths: tuple[Growth, ...]) -> dict[str, int]:
+    """Return the new sizes in MiB of the disks that grow, by slot."""
     found: dict[str, int] = {}
     for growth in growths:
-        slot = growth.slot or boot_slot(vm.config) or ""
-        volume = vm.volumes.get(slot)
-        title = f"VM {vm.vmid} ({vm.name})"
-        if volume is None or volume.media == "cdrom" or slot.startswith(("efi", "tpm", "unused")):
-            disks = sorted(s for s, v in vm.volumes.items() if v.media != "cdrom")
-            what = f"disk {slot}" if slot else "disk to boot from"
-            raise NotFound(f"{title} has no {what}.", hint=f"Its disks: {', '.join(disks)}.")
+        slot = _slot(vm, growth)
         now = _size_mb(vm, slot)
         wanted = now + growth.size_mb if growth.added else growth.size_mb
         if wanted < now:
             raise UsageError(
-                f"{title}: {slot} has {_gib(now)} GiB, it cannot shrink to {_gib(wanted)} GiB.",
+                f"{_title(vm)}: {slot} has {_gib(now)} GiB, it cannot shrink to {_gib(wanted)} "
+                "GiB.",
                 hint="Proxmox VE only grows disks. Nothing was sent.",
                 id="DISK-CANNOT-SHRINK",
             )
         if slot in found:
-            raise UsageError(f"{title}: {slot} is given two sizes.")
+            raise UsageError(f"{_title(vm)}: {slot} is given two sizes.")
         if wanted > now:
             found[slot] = wanted
     return found
+
+
+def _slot(vm: Vm, growth: Growth) -> str:
+    """Return the slot of the disk that is meant; raises :class:`NotFound` where there is none."""
+    slot = growth.slot or boot_slot(vm.config) or ""
+    volume = vm.volumes.get(slot)
+    if volume is None or volume.media == "cdrom" or slot.startswith(("efi", "tpm", "unused")):
+        disks = sorted(s for s, v in vm.volumes.items() if v.media != "cdrom")
+        what = f"disk {slot}" if slot else "disk to boot from"
+        raise NotFound(f"{_title(vm)} has no {what}.", hint=f"Its disks: {', '.join(disks)}.")
+    return slot
+
+
+def _title(vm: Vm) -> str:
+    return f"VM {vm.vmid} ({vm.name})"
 
 
 def _size_mb(vm: Vm, slot: str) -> int:
