@@ -13,7 +13,7 @@ from pvekit.journal.frozen import thaw
 from pvekit.operations import taking_over
 from pvekit.operations.carrying import Report, carry, end, finish, held, may_pass, take_back
 from pvekit.operations.desk import Desk
-from pvekit.operations.listing import check_unlocked
+from pvekit.operations.listing import check_unlocked, vm_of
 from pvekit.operations.selecting import Selection, Wanted, find, selection, thawed
 from pvekit.operations.taking_over import Taken
 from pvekit.plan import Ask, Plan
@@ -23,6 +23,7 @@ from pvekit.run.gather import told
 from pvekit.vms import delete, fit
 from pvekit.vms.delete import Doomed
 from pvekit.vms.fit import Difference
+from pvekit.vms.power import Target
 
 T = TypeVar("T")
 
@@ -228,18 +229,20 @@ def _is_whole(inventory: Inventory, doomed: Doomed) -> bool:
 
 def _found(inventory: Inventory, wanted: Wanted) -> list[Doomed]:
     """Return those of our VMs that the words mean; one that is named twice is meant once."""
-    return [
-        Doomed(
-            "",
-            each.node,
-            each.vmid,
-            each.name,
-            delete.own_volumes(_vm(inventory, each.vmid, each.node)),
-            maker=each.run,
-            label=each.label,
-        )
-        for each in find(inventory, wanted)
-    ]
+    return [_doomed(each, vm_of(inventory, each)) for each in find(inventory, wanted)]
+
+
+def _doomed(target: Target, vm: Vm) -> Doomed:
+    return Doomed(
+        "",
+        target.node,
+        target.vmid,
+        target.name,
+        delete.own_volumes(vm),
+        maker=target.run,
+        label=target.label,
+        uuid=vm.config.uuid,
+    )
 
 
 def _with_ha(desk: Desk, doomed: Sequence[Doomed]) -> tuple[Doomed, ...]:
@@ -250,13 +253,6 @@ def _with_ha(desk: Desk, doomed: Sequence[Doomed]) -> tuple[Doomed, ...]:
 def _words(doomed: Iterable[Doomed]) -> set[str]:
     words = {word for each in doomed for word in (each.name, str(each.vmid))}
     return words | {f"{each.node}/{word}" for each in doomed for word in (each.name, each.vmid)}
-
-
-def _vm(inventory: Inventory, vmid: int, node: str) -> Vm:
-    state = inventory.node(node)
-    return next(
-        vm for vm in inventory.vms if vm.vmid == vmid and state and vm.domain == state.domain
-    )
 
 
 def _still(inventory: Inventory, doomed: Doomed) -> Vm | None:

@@ -100,6 +100,14 @@ class GuestConfig:
         """Whether this is what stands in the place of a guest that is being made or destroyed."""
         return not self.values.keys() - {"lock"}
 
+    @property
+    def uuid(self) -> str:
+        """What no two guests share, whatever their vmid: another one in each clone; may be empty.
+
+        A guest that is restored from a backup has that of the backup.
+        """
+        return properties.parse(self.values.get("smbios1", "")).get("uuid", "").lower()
+
     def get(self, key: str) -> str | None:
         """Return an option's plain value: description and SSH keys decoded; None if not set."""
         if key == "description":

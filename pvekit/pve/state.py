@@ -188,10 +188,11 @@ def gone(node: str, places: tuple[str, ...], vmid: int, run: str) -> Check:
     return holds(f"VM {vmid} is free or a stranger's on {node}", node, vmid, test)
 
 
-def removed(node: str, vmid: int, name: str, run: str = "") -> Check:
+def removed(node: str, vmid: int, name: str, run: str = "", uuid: str = "") -> Check:
     """Check that our VM of this vmid and name is not there any more, be it locked or not.
 
     Nor may anything be left of it that was in the middle of its destruction under a claim of a run.
+    It raises :class:`Conflict` where the VM of this ``uuid`` is there, but is not ours any more.
     """
 
     def test(state: State) -> bool:
@@ -201,9 +202,26 @@ def removed(node: str, vmid: int, name: str, run: str = "") -> Check:
         if found.config.is_stub:
             return not state.made_by(run, vmid)
         given = found.mark
-        return given is None or given.name != name or not given.is_of(vmid, found.config)
+        if given is not None and given.name == name and given.is_of(vmid, found.config):
+            return False
+        if uuid and found.config.uuid == uuid:
+            raise _unmarked(found, vmid, name)
+        return True
 
     return holds(f"VM {vmid} ({name}) does not exist", node, vmid, test)
+
+
+def _unmarked(found: Found, vmid: int, name: str) -> Conflict:
+    called = found.config.values.get("name", "")
+    other = "" if called == name else f", is called {called or 'nothing'} by now"
+    return Conflict(
+        f"VM {vmid} on {found.node} is still there, but does not carry the mark of {name} any "
+        f"more{other}: it stays.",
+        details="Somebody has changed its description or its name. It may have been stopped.",
+        hint="If it is to go: put the line `pvekit:v1 ...` back at the end of its description, and "
+        "delete it again.",
+        id="VM-NOT-OURS",
+    )
 
 
 def vanished(node: str, vmid: int, name: str) -> Check:

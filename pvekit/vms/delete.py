@@ -22,7 +22,8 @@ class Doomed:
 
     ``run`` is the one that deletes it, ``maker`` the one that made it.
     ``seconds`` is how long its guest may take to shut down before its power is cut. ``label`` is
-    what it is called where its name alone could mean another one, too.
+    what it is called where its name alone could mean another one, too. ``uuid`` is what tells it
+    from a VM that somebody else makes under its vmid.
     """
 
     run: str
@@ -34,6 +35,7 @@ class Doomed:
     seconds: int = 60
     maker: str = ""
     label: str = ""
+    uuid: str = ""
 
     @property
     def subject(self) -> str:
@@ -52,7 +54,7 @@ def delete(vm: Doomed, owner: Owner | None = None) -> Plan:
     """Return the plan; whatever is gone already is passed over."""
     ours = Guard("vm", vm.vmid, vm.name, vm.maker)
     claim = _claim(vm, owner or Owner())
-    removed = state.removed(vm.node, vm.vmid, vm.name, vm.run)
+    removed = state.removed(vm.node, vm.vmid, vm.name, vm.run, vm.uuid)
     stopped = state.running(vm.node, vm.vmid, wanted=False)
     steps = [claiming.take(vm.subject, vm.node, claim, unless=removed)]
     if vm.ha:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from breaking import settle
 from labsite import Cut, desk_for, lab_site
@@ -94,6 +96,72 @@ def test_a_destruction_that_died_half_way_is_gone_on_with_by_vmid_too(site, desk
     report = delete(desk, "100")
     assert report.status == 0, report.errors
     assert left(site, saved[1]) == []
+
+
+class Meddling:
+    """A site on which somebody does something once a command with these words has been sent."""
+
+    def __init__(self, site, after, line):
+        self.site, self.after, self.line = site, after, line
+
+    def shell(self, place):
+        return _Meddled(self, place)
+
+    def __getattr__(self, name):
+        return getattr(self.site, name)
+
+
+class _Meddled:
+    def __init__(self, meddling, place):
+        self.meddling, self.place = meddling, place
+
+    def run(self, command):
+        result = self.meddling.site.shell(self.place).run(command)
+        if self.meddling.after in command.line() and self.meddling.line:
+            line, self.meddling.line = self.meddling.line, ""
+            self.meddling.site.on("pve1", line)
+        return result
+
+
+UNMARKED = "qm set 100 --delete description"
+RENAMED = "qm set 100 --name another"
+THEIRS = "qm stop 100; qm destroy 100; qm create 100 --memory 512"
+
+
+@pytest.mark.parametrize("after", ["vmid-100 name-", "qm shutdown"], ids=["claim", "shutdown"])
+@pytest.mark.parametrize("line", [UNMARKED, RENAMED])
+def test_a_vm_that_loses_its_mark_meanwhile_stays_and_is_not_said_to_be_gone(
+    site, desk, line, after
+):
+    report = delete(replace(desk, site=Meddling(site, after, line)))
+    assert report.status == 6
+    (error,) = report.errors
+    assert "does not carry the mark of k8s-worker-1 any more" in error.brief
+    assert ("is called another by now" in error.brief) is (line == RENAMED)
+    assert site.on("pve1", "ls /etc/pve/qemu-server").split() == [
+        "100.conf",
+        "150.conf",
+        "9000.conf",
+    ]
+    assert "vm-100-disk" in site.on("pve1", "pvesm list local-lvm --vmid 100")
+    assert "vmid-100" not in site.on("pve1", "ls /etc/pve/priv/pvekit")
+    assert not report.open
+    with pytest.raises(Conflict, match="is not ours"):
+        delete(desk, "100")
+
+
+@pytest.mark.parametrize("name", [NAME, "theirs"])
+@pytest.mark.parametrize("disk", ["", "--scsi0 local-lvm:1"], ids=["bare", "with a disk"])
+def test_a_strangers_new_vm_under_its_vmid_is_left_alone_and_ours_is_gone(site, desk, name, disk):
+    theirs = f"{THEIRS} --name {name} {disk}"
+    report = delete(replace(desk, site=Meddling(site, "qm shutdown", theirs)))
+    stages = {stage.verb: stage.state for stage in report.outcomes[f"vm/{NAME}"].stages}
+    assert stages["destroy"] == "held"
+    # Its disk has the name that ours had: what it is can only be seen by whoever frees it.
+    assert report.status == (Conflict.exit_status if disk else 0)
+    assert f"name: {name}" in site.on("pve1", "cat /etc/pve/qemu-server/100.conf")
+    kept = "vm-100-disk" in site.on("pve1", "pvesm list local-lvm --vmid 100")
+    assert kept is bool(disk)
 
 
 def test_half_a_vm_is_not_let_go_of_but_gone_on_with_by_the_run(site, desk, saved):
