@@ -66,7 +66,7 @@ class NoCapacity(PvekitError):
 
 
 class NotReady(PvekitError):
-    """The machine was made and is kept, but did not get ready in time."""
+    """The VM was made and is kept, but did not get ready in time."""
 
     exit_status = 9
     id = "GUEST-NOT-READY"

@@ -163,9 +163,10 @@ class App:
         return report.status
 
     def confirm(self, question: str, *, yes: bool, here: bool = True) -> None:
-        """Ask before a change; without a terminal to ask at, a missing ``--yes`` is an error.
+        """Ask before a change; raises :class:`click.Abort` unless the answer is yes.
 
-        What is changed is on the configured site (``here``), whose name the question begins with.
+        Without a terminal to ask at, a missing ``--yes`` raises :class:`UsageError`. What is
+        changed is on the configured site (``here``), whose name the question begins with.
         """
         from pvekit.errors import UsageError
 

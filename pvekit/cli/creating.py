@@ -169,10 +169,10 @@ def _tell_size(found: Decided, asked: Request, *, explain: bool) -> None:
         tell_sizes((asdict(spec) for spec, _ in found.decisions), explain=explain)
 
 
-def tell_sizes(machines: Iterable[Mapping[str, Any]], *, explain: bool) -> None:
-    """Say what sizes machines have and why, once for those that are alike."""
+def tell_sizes(vms: Iterable[Mapping[str, Any]], *, explain: bool) -> None:
+    """Say what sizes VMs have and why, once for those that are alike."""
     sizes = {}
-    for each in machines:
+    for each in vms:
         size = Size(each["cpus"], each["memory_mb"], each["disk_gb"])
         sizes[f"size: {size}; source: {each['source']}; {each['because']}"] = each["evidence"]
     for line, evidence in sizes.items():
@@ -190,7 +190,7 @@ def _tell(found: Decided, *, explain: bool) -> None:
 
 
 def results(found: Decided, report: Report, form: Form) -> None:
-    """Say what became of the machines."""
+    """Say what became of the VMs."""
     results = [creating.result(spec, at, report) for spec, at in found.decisions]
     emit(form, MADE, results, run=report.run)
     ending.tell_failed({name_of(subject): each for subject, each in report.outcomes.items()})

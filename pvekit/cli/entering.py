@@ -20,7 +20,11 @@ from pvekit.ssh.pins import Pins
 
 
 def enter(app: App, name: str, command: Sequence[str], user: str, *, accept_new: bool) -> None:
-    """Replace this process by OpenSSH, logged in to a VM."""
+    """Replace this process by OpenSSH, logged in to a VM.
+
+    Raises :class:`PvekitError` where OpenSSH is not installed, and what keeps the VM from being
+    found.
+    """
     guest = locate(app.desk(), name, user, accept_new=accept_new)
     node = app.machines.connections.endpoint(guest.node)
     app.machines.close()

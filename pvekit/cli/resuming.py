@@ -58,8 +58,8 @@ def _is_finished(app: App, run: str, form: Form) -> bool:
 
 def _ended(resumed: Resumed, form: Form) -> None:
     report = resumed.report
-    if resumed.machines is not None:
-        creating.results(resumed.machines, report, form)
+    if resumed.made is not None:
+        creating.results(resumed.made, report, form)
     elif resumed.copies is not None:
         building.ended(resumed.copies, report, form)
     elif resumed.applied is not None:

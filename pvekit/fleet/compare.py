@@ -94,7 +94,7 @@ def members(fleet: str, inventory: Inventory) -> list[Vm]:
 
 
 def find(fleet: str, name: str, inventory: Inventory) -> Vm | None:
-    """Return the VM of this name; it must be ours, and of no other fleet."""
+    """Return the VM of this name; raises :class:`Conflict` unless it is ours, of no other fleet."""
     found = [vm for vm in inventory.vms if vm.kind == "qemu" and vm.name.lower() == name.lower()]
     if not found:
         _check_unclaimed(name, inventory)

@@ -62,7 +62,7 @@ class Store:
         return self.directory.parent / name
 
     def begin(self, kind: str, request: Mapping[str, Any]) -> Journal:
-        """Start a new run's journal."""
+        """Start a new run's journal; raises :class:`PvekitError` where none can be written."""
         try:
             private.directory(self.directory.parent, _STATE)
             private.directory(self.directory, _STATE)

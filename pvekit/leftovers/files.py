@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from pvekit.inventory.model import NodeState
-from pvekit.leftovers.machines import Item, subject
 from pvekit.leftovers.model import LeftAlone, Leftover, View
 from pvekit.leftovers.owners import Owners
+from pvekit.leftovers.vms import Item, subject
 from pvekit.plan import Change, Check, Step, Verdict, check
 from pvekit.pve import act, claiming, files
 from pvekit.pve.claims import FOLDER, Claim

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from pvekit.leftovers.files import Files
-from pvekit.leftovers.machines import Item, Machines
 from pvekit.leftovers.model import Found, LeftAlone, Leftover, View
 from pvekit.leftovers.owners import Owners
 from pvekit.leftovers.templates import Generations
+from pvekit.leftovers.vms import Item, Vms
 from pvekit.plan import Plan
 
 
 def find(view: View) -> Found:
     """Judge what was read: what is ours and over, and what may be but cannot be told."""
     owners = Owners(view)
-    machines, files = Machines(view, owners), Files(view, owners)
-    items: list[Item] = list(machines.vms())
-    images = list(machines.images(items))
+    vms, files = Vms(view, owners), Files(view, owners)
+    items: list[Item] = list(vms.found())
+    images = list(vms.images(items))
     items += images
     items += Generations(view, owners).superseded(items)
     items += files.downloads()

@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from pvekit.inventory.model import NodeState, Vm
-from pvekit.leftovers.machines import Item, subject
 from pvekit.leftovers.model import LeftAlone, Leftover, View
 from pvekit.leftovers.owners import Owners
+from pvekit.leftovers.vms import Item, subject
 from pvekit.plan import Guard, Step
 from pvekit.pve import qm, state
 from pvekit.pve.stored import CSI_VMID

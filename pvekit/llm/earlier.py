@@ -1,4 +1,4 @@
-"""Machines like the one to be made: what they were first given, and what became of that. Pure."""
+"""VMs like the one to be made: what they were first given, and what became of that. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MOST = 8
 """So many are told of."""
 
 TOO_SMALL = frozenset({"oom", "memory-pressure", "memory-saturated", "cpu-saturated"})
-"""Signs that a machine had too little; a limit within the guest is none."""
+"""Signs that a VM had too little; a limit within the guest is none."""
 
 _MOST_LABEL = 60
 _MOST_LABELS = 8
@@ -24,7 +24,7 @@ Plain = Callable[[str], str]
 
 @dataclass(frozen=True)
 class Earlier:
-    """One machine: what it was first given, what it has or had at last, what it used.
+    """One VM: what it was first given, what it has or had at last, what it used.
 
     ``identity`` tells it, and its review, from all others; ``still_there`` is False for one that
     the site does not show any more.
@@ -78,7 +78,7 @@ def chosen(known: Sequence[Earlier]) -> tuple[Earlier, ...]:
 
 
 def data(each: Earlier, plain: Plain, *, names: bool) -> dict[str, Any]:
-    """Return what is told of a machine; ``plain`` cleans the site's words."""
+    """Return what is told of a VM; ``plain`` cleans the site's words."""
 
     def label(text: str) -> str:
         return plain(text)[:_MOST_LABEL]

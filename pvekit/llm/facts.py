@@ -1,4 +1,4 @@
-"""What a model is told: the need, the site's room, what similar machines used, and the bounds.
+"""What a model is told: the need, the site's room, what similar VMs used, and the bounds.
 
 No addresses and no secrets; names only if that is wished for.
 """

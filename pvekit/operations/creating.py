@@ -26,7 +26,7 @@ KIND = "vm create"
 
 @dataclass(frozen=True)
 class Decided:
-    """Machines with their places, and whether and how they are waited for.
+    """VMs with their places, and whether and how they are waited for.
 
     ``touched`` are the steps that an unfinished run has begun.
     """
@@ -72,7 +72,7 @@ def foresee(desk: Desk, request: Request, journal: Journal | None) -> tuple[Deci
 
 
 def _without_lost(desk: Desk, request: Request, found: Decided) -> Decided:
-    """Decide those machines anew, as going on would, whose vmid a stranger has taken since."""
+    """Decide those VMs anew, as going on would, whose vmid a stranger has taken since."""
     maker = _Maker(desk, request)
     lost = []
     for decision in found.decisions:
@@ -97,7 +97,7 @@ def carry_out(desk: Desk, request: Request, journal: Journal) -> tuple[Decided, 
     """Create what is asked for, in a new run or one that is gone on with.
 
     Claims are settled first, in as many rounds as it takes; a vmid that a stranger took between
-    its claim and the clone brings that one machine back to the start.
+    its claim and the clone brings that one VM back to the start.
     """
     with held(desk, journal):
         passwords.check(desk)
@@ -122,11 +122,11 @@ class _Maker:
 
     @property
     def wait(self) -> Wait | None:
-        """How the machines are waited for."""
+        """How the VMs are waited for."""
         return vm_wishes.wait(self.desk.config, self.request)
 
     def decide(self, run: str) -> tuple[Decision, ...]:
-        """Decide all machines."""
+        """Decide all VMs."""
         return _decide(self.desk, self.request, run)
 
     def again(self, run: str, lost: Sequence[Decision]) -> tuple[Decision, ...]:
@@ -165,11 +165,11 @@ def _decide(
     run: str,
     lost: Sequence[Decision] = (),
 ) -> tuple[Decision, ...]:
-    """Read the site and decide on it: on as many machines as were lost, if not on all."""
+    """Read the site and decide on it: on as many VMs as were lost, if not on all."""
     inventory = desk.inventory()
     # A vmid under which a stranger's disk lies looks free in the inventory.
     avoid = frozenset(at.vmid for _, at in lost)
-    # What the run still claims for a lost machine, it gives up before it decides.
+    # What the run still claims for a lost VM, it gives up before it decides.
     theirs = (each for each in inventory.claims if each.run != run or each.vmid not in avoid)
     inventory = replace(inventory, claims=tuple(theirs))
     rules = placement_rules.rules(desk.config, request.policy)
@@ -179,11 +179,11 @@ def _decide(
     at = decide.placed(wishes, inventory, rules)
     for warning in at.found.warnings:
         desk.warn(warning)
-    return decide.machines(wishes, inventory, at, run)
+    return decide.decisions(wishes, inventory, at, run)
 
 
 def result(spec: VmSpec, at: Placement, report: Report) -> dict[str, Any]:
-    """Return what became of one machine, as data: seconds in all and per stage, and why."""
+    """Return what became of one VM, as data: seconds in all and per stage, and why."""
     outcome = report.outcomes[spec.subject]
     seen = {stage.verb: stage.seen for stage in outcome.stages}
     return {

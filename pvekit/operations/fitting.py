@@ -100,7 +100,7 @@ def _places(site: str) -> dict[str, str]:
 
 def _differences(desk: Desk, account: Account, inventory: Inventory) -> Iterator[Difference]:
     if account.kind == creating.KIND:
-        yield from _of_machines(desk, account, inventory)
+        yield from _of_vms(desk, account, inventory)
     elif account.kind == templates.KIND:
         yield from _of_templates(desk, account, inventory)
     elif account.kind in changing.KINDS:
@@ -111,7 +111,7 @@ def _differences(desk: Desk, account: Account, inventory: Inventory) -> Iterator
         yield from applying.differences(account, inventory)
 
 
-def _of_machines(desk: Desk, account: Account, inventory: Inventory) -> Iterator[Difference]:
+def _of_vms(desk: Desk, account: Account, inventory: Inventory) -> Iterator[Difference]:
     request = creating.asked_for(account)
     decisions = creating.pinned(desk, account).decisions
     for spec, at in decisions:

@@ -28,7 +28,7 @@ class Maker:
         return what == "name" or (what == "ip" and self.fleet is None)
 
     def again(self, run: str, lost: Sequence[Decision]) -> tuple[Decision, ...]:
-        """Decide lost machines anew."""
+        """Decide lost VMs anew."""
         inventory = self.desk.inventory()
         avoid = frozenset(at.vmid for _, at in lost)
         if self.fleet is None:

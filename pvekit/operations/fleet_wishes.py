@@ -56,7 +56,7 @@ def decisions(
     rules = placement_rules.rules(config, fleet.policy)
     found = place(needs, inventory, rules)
     called = [ips[each.name] for each in ordered]
-    made = decide.all_machines(wishes, called, inventory, Placed(tuple(needs), found), run)
+    made = decide.all_decisions(wishes, called, inventory, Placed(tuple(needs), found), run)
     by_name = {spec.name: (spec, at) for spec, at in made}
     return tuple(by_name[name] for name in sorted(by_name)), found.warnings
 

@@ -44,7 +44,7 @@ def rows(desk: Desk) -> list[Row]:
 
 
 def detail(desk: Desk, endpoint: Endpoint) -> dict[str, object]:
-    """Return all about one configured node, as data."""
+    """Return all about one configured node, as data; raises :class:`NotFound` for another."""
     inventory = desk.inventory()
     node = inventory.node(endpoint.alias)
     if node is None:

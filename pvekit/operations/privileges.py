@@ -18,7 +18,7 @@ _USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
 
 
 def wanted(desk: Desk, user: str, vmids: str) -> tuple[Installed, ...]:
-    """Return the files for a node; ``vmids`` is ``FIRST-LAST``."""
+    """Return the files for a node; ``vmids`` is ``FIRST-LAST``, :class:`UsageError` for others."""
     if not _USER.fullmatch(user) or user == "root":
         raise UsageError(
             f"{user!r} is no user that could be given a sudo rule.",
@@ -32,7 +32,10 @@ def wanted(desk: Desk, user: str, vmids: str) -> tuple[Installed, ...]:
 
 
 def install(shell: Callable[[], Shell], node: str, files: tuple[Installed, ...]) -> None:
-    """Put the files in place on a node, as somebody who may do everything there."""
+    """Put the files in place on a node, as somebody who may do everything there.
+
+    Raises :class:`PvekitError` with what the node said where that fails.
+    """
     words = [
         word
         for file in files

@@ -29,10 +29,10 @@ _ANEW = "Give its command again; it begins a new run."
 
 @dataclass(frozen=True)
 class Resumed:
-    """How going on went, and what it was about: machines, templates, or VMs that were there."""
+    """How going on went, and what it was about: new VMs, templates, or VMs that were there."""
 
     report: Report
-    machines: creating.Decided | None = None
+    made: creating.Decided | None = None
     copies: templates.Decided | None = None
     verb: str = ""
     targets: Sequence[Target | Doomed] = field(default=())
@@ -87,7 +87,7 @@ def resume(desk: Desk, journal: Journal) -> Resumed:
             doomed = deleting.going_on(desk, journal)
     if journal.kind == creating.KIND:
         made, report = creating.carry_out(desk, creating.asked_for(journal), journal)
-        return Resumed(report, machines=made)
+        return Resumed(report, made=made)
     if journal.kind == templates.KIND:
         built, report = templates.carry_out(desk, found, journal)
         return Resumed(report, copies=built)

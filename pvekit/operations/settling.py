@@ -1,4 +1,4 @@
-"""Making decided machines: claim, carry out, and decide again what a race was lost for."""
+"""Making decided VMs: claim, carry out, and decide again what a race was lost for."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ ROUNDS = 40
 
 
 class Maker(Protocol):
-    """Decides the machines of a run, and anew those that lost a race."""
+    """Decides the VMs of a run, and anew those that lost a race."""
 
     @property
     def wait(self) -> Wait | None:
         """How they are waited for."""
 
     def again(self, run: str, lost: Sequence[Decision]) -> tuple[Decision, ...]:
-        """Decide lost machines anew; raises why that cannot be."""
+        """Decide lost VMs anew; raises why that cannot be."""
 
     def insists(self, what: str) -> bool:
         """Whether a ``name``, ``vmid`` or ``ip`` was asked for, and no other will do."""
@@ -45,10 +45,10 @@ def settle(
     fresh: tuple[Decision, ...],
     beside: Plan | None = None,
 ) -> tuple[dict[str, Decision], dict[str, Outcome]]:
-    """Make machines, and carry out a plan ``beside`` them; return what was decided in the end.
+    """Make VMs, and carry out a plan ``beside`` them; return what was decided in the end.
 
     Claims are settled first, in as many rounds as it takes; a vmid that a stranger took between
-    its claim and the clone brings that one machine back to the start.
+    its claim and the clone brings that one VM back to the start.
     """
     decisions: dict[str, Decision] = {}
     outcomes: dict[str, Outcome] = {}
@@ -85,14 +85,14 @@ def _forgetting(desk: Desk, decisions: Sequence[Decision]) -> Desk:
 
 
 def plan(desk: Desk, decisions: Iterable[Decision], wait: Wait | None, account: Account) -> Plan:
-    """Return the plan of machines, by what a run has begun of them."""
+    """Return the plan of VMs, by what a run has begun of them."""
     return steps(desk, decisions, wait, account.touched())
 
 
 def steps(
     desk: Desk, decisions: Iterable[Decision], wait: Wait | None, touched: frozenset[str]
 ) -> Plan:
-    """Return the plan of machines; ``touched`` are the steps that a run has begun."""
+    """Return the plan of VMs; ``touched`` are the steps that a run has begun."""
     owner, password = desk.owner(), passwords.hashing(desk)
     plans = [
         create.create(
@@ -117,7 +117,7 @@ def frozen(decisions: Iterable[Decision]) -> dict[str, dict[str, object]]:
 
 
 def pinned(account: Account) -> tuple[Decision, ...]:
-    """Return the machines that a run has decided to make."""
+    """Return the VMs that a run has decided to make."""
     return tuple(
         (thaw(VmSpec, each.part("spec")), thaw(Placement, each.part("at")))
         for each in account.pinned().values()
@@ -157,7 +157,7 @@ def _lost(outcomes: Mapping[str, Outcome], maker: Maker) -> list[str]:
 def _anew(
     desk: Desk, journal: Journal, maker: Maker, lost: Sequence[Decision]
 ) -> tuple[tuple[Decision, ...], dict[str, Outcome]]:
-    """Decide lost machines anew, or return why that cannot be: the others go on without them."""
+    """Decide lost VMs anew, or return why that cannot be: the others go on without them."""
     if not lost or desk.stop.asked:
         return (), {}
     try:
@@ -169,7 +169,7 @@ def _anew(
 def _again(
     desk: Desk, journal: Journal, maker: Maker, lost: Sequence[Decision]
 ) -> tuple[Decision, ...]:
-    """Take back what lost machines had touched and decide them anew."""
+    """Take back what lost VMs had touched and decide them anew."""
     undone = take_back(desk, plan(desk, lost, None, journal), journal)
     for error in (outcome.error for outcome in undone.values()):
         if error is not None:

@@ -1,4 +1,4 @@
-"""What a model is told of: machines like one that is to be sized, and what became of them."""
+"""What a model is told of: VMs like one that is to be sized, and what became of them."""
 
 from __future__ import annotations
 

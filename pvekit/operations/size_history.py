@@ -144,7 +144,7 @@ def counted_of(need: Need) -> frozenset[str]:
 
 @dataclass(frozen=True)
 class _Told:
-    """What some machines say: the numbers that they settle, and why."""
+    """What some VMs say: the numbers that they settle, and why."""
 
     numbers: Mapping[str, int]
     because: str = ""
@@ -155,7 +155,7 @@ class _Told:
 def _told(
     how: str, whose: str, names: Sequence[str], demands: Sequence[Demand], wanted: frozenset[str]
 ) -> _Told:
-    """Return what machines say of the numbers that are wanted; some may say nothing."""
+    """Return what VMs say of the numbers that are wanted; some may say nothing."""
     found = recommend(Known(siblings=tuple(_part(each, wanted) for each in demands)))
     numbers = _numbers(found) if found else {}
     if found is None or not numbers:

@@ -30,7 +30,7 @@ class Take(AnyOrder[Snapping]):
     verb = "snapshot create"
 
     def decide(self, desk: Desk, found: Sequence[Target]) -> list[Work[Snapping]]:
-        """Decide on the name, and see that each VM can have a snapshot of it."""
+        """Decide on the name; raises :class:`Conflict` for a VM that cannot have it."""
         snap = self.snap or datetime.fromtimestamp(time.time(), UTC).strftime("at-%Y%m%d-%H%M%S")
         snapshot.check_name(snap)
         inventory = desk.inventory()

@@ -52,7 +52,7 @@ def _as_wished(desk: Desk, inventory: Inventory, request: Request, vm: Vm) -> Ro
 
 
 def unchanged(row: Row) -> dict[str, Any]:
-    """Return such a VM as data, in the shape of what became of a machine."""
+    """Return such a VM as data, in the shape of what became of a new VM."""
     return {
         "name": row.name,
         "vmid": row.vmid,

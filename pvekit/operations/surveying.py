@@ -161,7 +161,7 @@ def public_keys(home: Path) -> tuple[Offer, ...]:
 
 
 def chosen(what: str, flag: str, wanted: str, offers: Sequence[Offer]) -> str:
-    """Return what was asked for if it is there; else the error that names what is."""
+    """Return what was asked for if it is there; :class:`UsageError` names what there is instead."""
     if wanted in {offer.name for offer in offers}:
         return wanted
     told = "\n".join(f"{offer.name}: {offer.why}" for offer in offers)

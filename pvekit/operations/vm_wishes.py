@@ -59,7 +59,7 @@ class Request:
 
 
 WAITING = ("wait", "timeout", "accept_new")
-"""The parts of a request that say how the machines are waited for."""
+"""The parts of a request that say how the VMs are waited for."""
 
 
 def data(request: Request, config: Config) -> dict[str, Any]:
@@ -83,7 +83,7 @@ def sized(
     links: Sequence[Link] = (),
     catalogue: Catalogue | None = None,
 ) -> Sized:
-    """Decide the size of the asked-for machines; ``links`` know more than the presets.
+    """Decide the size of the asked-for VMs; ``links`` know more than the presets.
 
     ``catalogue`` are other workload classes than the configured ones.
     """
@@ -221,7 +221,7 @@ def _nameservers(request: Request) -> tuple[str, ...]:
 
 
 def wait(config: Config, request: Request) -> Wait | None:
-    """Return how the machines are waited for, or None if they are not."""
+    """Return how the VMs are waited for, or None if they are not."""
     if not request.wait:
         return None
     readiness = config.readiness

@@ -109,11 +109,6 @@ def complaint(result: Result) -> str:
     return "\n".join(line for line in lines if not _HARMLESS.match(line))
 
 
-def classify(text: str) -> type[PvekitError] | None:
-    """Return the class that a text of Proxmox VE falls into, if any."""
-    return _sort(text)[0]
-
-
 def _sort(text: str) -> tuple[type[PvekitError] | None, str]:
     for pattern, kind, identity in _CLASSES:
         if re.search(pattern, text, re.MULTILINE):

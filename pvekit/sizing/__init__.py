@@ -1,4 +1,6 @@
-"""From a wish to a size, with the reason; what is known of machines is handed in from outside.
+"""From a wish to a size, with the reason; what is known of VMs is handed in from outside.
+
+To models, a machine is whatever samples are of: a VM, or what they were learnt from elsewhere.
 
 What only some commands need is imported when it is first asked for: starting must stay cheap.
 """

@@ -1,4 +1,4 @@
-"""What machines used, as samples, and what of it a recommendation shows as its evidence."""
+"""What VMs used, as samples, and what of it a recommendation shows as its evidence."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Series:
 
 @dataclass(frozen=True)
 class Demand:
-    """What one machine used; None or an empty series where nothing is known of a resource.
+    """What one VM used; None or an empty series where nothing is known of a resource.
 
     ``memory_pressure``: within the last 3 days all of its tasks waited for memory, however shortly.
     """
@@ -64,7 +64,7 @@ class Demand:
 
 @dataclass(frozen=True)
 class Allocation:
-    """What a machine has: CPUs (parts of one with a CPU limit), and memory in MiB."""
+    """What a VM has: CPUs (parts of one with a CPU limit), and memory in MiB."""
 
     cpus: float
     memory_mb: int
@@ -72,11 +72,11 @@ class Allocation:
 
 @dataclass(frozen=True)
 class History:
-    """What is known of a machine: its own demand, that of its siblings, and what it has now.
+    """What is known of a VM: its own demand, that of its siblings, and what it has now.
 
-    Siblings are machines with the same role or workload. They count only for a resource of which
-    the machine itself has less than a day of samples. Without ``current`` there is nothing to
-    shrink or grow: the recommendation is for a machine to be made.
+    Siblings are VMs with the same role or workload. They count only for a resource of which
+    the VM itself has less than a day of samples. Without ``current`` there is nothing to
+    shrink or grow: the recommendation is for a VM to be made.
     """
 
     own: Demand = Demand()
@@ -129,7 +129,7 @@ def percentile(ordered: Sequence[float], q: float) -> float:
 
 
 def evidence(origin: Origin, series: Iterable[Series]) -> Evidence | None:
-    """Return what the samples of some machines say together, or None if there are none."""
+    """Return what the samples of some VMs say together, or None if there are none."""
     known = [one for one in series if one.seen]
     if not known:
         return None

@@ -1,4 +1,4 @@
-"""From what machines used to the size of one: own history first, then that of its siblings."""
+"""From what VMs used to the size of one: own history first, then that of its siblings."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ AT_LIMIT = 0.98
 
 _OWN_DAYS = 1.0
 _QUIET_DAYS = 3
-# Chosen so that a machine is resized at most 1.5 times a week where it is reviewed each day.
+# Chosen so that a VM is resized at most 1.5 times a week where it is reviewed each day.
 _SHRINK_BELOW = 0.65
 _GROW_ABOVE = 1.3
 _GROW_MEMORY = 1.3
@@ -55,11 +55,11 @@ class _Wanted:
 def recommend(
     history: History, risk: Risk = "normal", learnt: Sequence[Model] | None = None
 ) -> Recommendation | None:
-    """Return the size that a machine's history or its siblings' calls for, None if there is none.
+    """Return the size that a VM's history or its siblings' calls for, None if there is none.
 
     Pure and deterministic. Memory is at least the peak that was seen, unless ``risk`` is
-    ``cost``; it shrinks only after 7 days of the machine's own history, and not where tasks waited
-    for memory; small changes of what a machine has are not worth a restart and are left out.
+    ``cost``; it shrinks only after 7 days of the VM's own history, and not where tasks waited
+    for memory; small changes of what a VM has are not worth a restart and are left out.
     ``learnt`` are models to use instead of those that come with pvekit.
     """
     cpu = _cpu(history, risk, learnt)

@@ -1,4 +1,4 @@
-"""How well a machine's size fits what it used, and which size would: its own history and signs."""
+"""How well a VM's size fits what it used, and which size would: its own history and signs."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Sign = Literal["oom", "cgroup-oom", "memory-pressure", "memory-saturated", "cpu-
 """What tells of too small a size. ``cgroup-oom`` does not: a limit inside the guest was reached."""
 
 GROWN_FOR_OOM = 1.3
-"""So much more memory gets a machine whose kernel killed for want of it."""
+"""So much more memory gets a VM whose kernel killed for want of it."""
 
 NO_FLOOR = Size(1, 512, 1)
 
@@ -51,7 +51,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class Reviewable:
-    """A machine that runs.
+    """A VM that runs.
 
     ``lately`` is what it used in the time that is looked at, ``demand`` what is known in all.
     ``behind_limit`` are its virtual CPUs where a limit lets it use only a part of them, 0 without
@@ -102,37 +102,37 @@ def lately(demand: Demand, seconds: float) -> Demand:
     return Demand(last(demand.cpu, seconds), last(demand.memory, seconds))
 
 
-def review(machine: Reviewable) -> Review:
-    """Review one machine. Pure and deterministic.
+def review(vm: Reviewable) -> Review:
+    """Review one VM. Pure and deterministic.
 
     Memory never shrinks below the highest use that was seen, nor where tasks waited for it, nor
     within a week of a change; CPUs never by less than a day of samples. A kernel that killed for
     want of memory makes it grow.
     """
-    cpu = _cpu(machine)
-    memory = _memory(machine)
-    found = recommend(History(own=machine.demand, current=machine.has))
-    cpus, why_cpus = _cpus(machine, found)
-    memory_mb, why_memory = _memory_mb(machine, found)
+    cpu = _cpu(vm)
+    memory = _memory(vm)
+    found = recommend(History(own=vm.demand, current=vm.has))
+    cpus, why_cpus = _cpus(vm, found)
+    memory_mb, why_memory = _memory_mb(vm, found)
     told = found.because if found else "nothing is recorded of what it used"
     return Review(
         cpu=cpu,
         memory=memory,
-        signs=_signs(machine, cpu, memory),
+        signs=_signs(vm, cpu, memory),
         cpus=cpus,
         memory_mb=memory_mb,
-        confidence=_confidence(machine, found),
+        confidence=_confidence(vm, found),
         because="; ".join(part for part in (why_cpus, why_memory, told) if part),
     )
 
 
-def _cpu(machine: Reviewable) -> Measured | None:
-    series, has = machine.lately.cpu, machine.has.cpus
+def _cpu(vm: Reviewable) -> Measured | None:
+    series, has = vm.lately.cpu, vm.has.cpus
     return _measured(series, has, at_limit=is_saturated(series.seen if series else (), has))
 
 
-def _memory(machine: Reviewable) -> Measured | None:
-    series, has = machine.lately.memory, machine.has.memory_mb
+def _memory(vm: Reviewable) -> Measured | None:
+    series, has = vm.lately.memory, vm.has.memory_mb
     return _measured(series, has, at_limit=_peak(series) >= has * AT_LIMIT)
 
 
@@ -147,38 +147,38 @@ def _peak(series: Series | None) -> float:
     return max(series.seen if series else (), default=0.0)
 
 
-def _signs(machine: Reviewable, cpu: Measured | None, memory: Measured | None) -> tuple[Sign, ...]:
-    told = machine.signs
+def _signs(vm: Reviewable, cpu: Measured | None, memory: Measured | None) -> tuple[Sign, ...]:
+    told = vm.signs
     shown: dict[Sign, bool] = {
         "oom": bool(told and told.kills),
         "cgroup-oom": bool(told and told.cgroup_kills),
-        "memory-pressure": machine.demand.memory_pressure or bool(told and told.pressure),
+        "memory-pressure": vm.demand.memory_pressure or bool(told and told.pressure),
         "memory-saturated": bool(memory and memory.saturated),
         "cpu-saturated": bool(cpu and cpu.saturated),
     }
     return tuple(sign for sign, there in shown.items() if there)
 
 
-def _cpus(machine: Reviewable, found: Recommendation | None) -> tuple[int, str]:
+def _cpus(vm: Reviewable, found: Recommendation | None) -> tuple[int, str]:
     """Return how many CPUs, and why that is not what history alone says."""
-    has = math.ceil(machine.has.cpus)
+    has = math.ceil(vm.has.cpus)
     wanted = found.cpus if found and found.cpus else has
-    if machine.behind_limit:
+    if vm.behind_limit:
         return (
-            machine.behind_limit,
-            f"CPUs stay: they have a limit of {machine.has.cpus:g} (cpulimit)",
+            vm.behind_limit,
+            f"CPUs stay: they have a limit of {vm.has.cpus:g} (cpulimit)",
         )
     if wanted >= has:
         return wanted, ""
-    if machine.demand.cpu is None or machine.demand.cpu.days < _FEW_DAYS:
+    if vm.demand.cpu is None or vm.demand.cpu.days < _FEW_DAYS:
         return has, "CPUs stay: there is less than a day of samples"
-    least = min(has, machine.floor.cpus)
+    least = min(has, vm.floor.cpus)
     return _floored(wanted, least, f"no fewer CPUs than {least}, the least of its workload class")
 
 
-def _memory_mb(machine: Reviewable, found: Recommendation | None) -> tuple[int, str]:
+def _memory_mb(vm: Reviewable, found: Recommendation | None) -> tuple[int, str]:
     """Return how much memory, and why that is not what history alone says."""
-    has, told = machine.has.memory_mb, machine.signs
+    has, told = vm.has.memory_mb, vm.signs
     wanted = found.memory_mb if found and found.memory_mb else has
     if wanted == memory_steps(has):  # what stays is rounded up, too
         wanted = has
@@ -191,12 +191,12 @@ def _memory_mb(machine: Reviewable, found: Recommendation | None) -> tuple[int, 
         return wanted, ""
     if told and told.pressure:
         return has, f"memory stays: tasks waited for it {told.pressure:g} % of the time"
-    if machine.sized_days < ENOUGH_DAYS:
+    if vm.sized_days < ENOUGH_DAYS:
         return has, f"memory stays: it has been {has} MiB for fewer than {ENOUGH_DAYS:g} days"
-    peak = max(_peak(machine.demand.memory), _peak(machine.lately.memory))
+    peak = max(_peak(vm.demand.memory), _peak(vm.lately.memory))
     if memory_steps(peak) > wanted:
         return min(has, memory_steps(peak)), f"no less memory than the {peak:.0f} MiB that it used"
-    least = min(has, machine.floor.memory_mb)
+    least = min(has, vm.floor.memory_mb)
     return _floored(wanted, least, f"no less memory than {least} MiB, as its workload class needs")
 
 
@@ -204,7 +204,7 @@ def _floored(wanted: int, least: int, because: str) -> tuple[int, str]:
     return (wanted, "") if wanted >= least else (least, because)
 
 
-def _confidence(machine: Reviewable, found: Recommendation | None) -> Confidence:
-    known = (machine.demand.cpu, machine.demand.memory)
+def _confidence(vm: Reviewable, found: Recommendation | None) -> Confidence:
+    known = (vm.demand.cpu, vm.demand.memory)
     days = max((series.days for series in known if series), default=0.0)
     return found.confidence if found and days >= _FEW_DAYS else "low"

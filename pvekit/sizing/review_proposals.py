@@ -1,4 +1,4 @@
-"""How far the sizes of first launches were off what their machines turned out to use, by source."""
+"""How far the sizes of first launches were off what their VMs turned out to use, by source."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ SOURCES = ("model", "history", "preset", "given")
 
 _LEAST_CPUS = 1.0
 ENOUGH_DAYS = 0.5
-"""A machine with less than that of samples says nothing of its first size."""
+"""A VM with less than that of samples says nothing of its first size."""
 
 
 @dataclass(frozen=True)
 class Launch:
-    """A first size, where it came from, what its machine has now, and its review."""
+    """A first size, where it came from, what its VM has now, and its review."""
 
     source: str
     size: Size
@@ -35,7 +35,7 @@ class Accuracy:
     """How far sizes of one source were off: parts of the need, positive ones are too large.
 
     CPU is held against :func:`cpus_needed`, memory against :func:`memory_needed_mb`.
-    ``too_small`` is the part of the machines whose CPU or memory was too small.
+    ``too_small`` is the part of the VMs whose CPU or memory was too small.
     """
 
     source: str
@@ -48,7 +48,7 @@ class Accuracy:
 
 
 def accuracies(launches: Iterable[Launch]) -> tuple[Accuracy, ...]:
-    """Return how far sizes were off, for each source of machines that were measured."""
+    """Return how far sizes were off, for each source of VMs that were measured."""
     measured = [each for each in launches if each.review.days >= ENOUGH_DAYS]
     known = sorted({each.source or "unknown" for each in measured}, key=_place)
     return tuple(
@@ -102,7 +102,7 @@ def memory_error(launch: Launch) -> float | None:
 
 
 def is_too_small(launch: Launch) -> bool:
-    """Whether more was needed than the first size; a machine that has less now need not tell."""
+    """Whether more was needed than the first size; a VM that has less now need not tell."""
     review, size = launch.review, launch.size
     cpu = review.cpu is not None and (
         review.cpu.used.p99 > size.cpus or (review.cpu.saturated and launch.cpus >= size.cpus)

@@ -1,4 +1,4 @@
-"""Which machines of a site are like one that is to be sized."""
+"""Which VMs of a site are like one that is to be sized."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from pvekit.sizing.choice import Need
 from pvekit.sizing.workload import OTHER
 
 MOST = 6
-"""So many machines are looked at: each costs a call of Proxmox VE's API on its node."""
+"""So many VMs are looked at: each costs a call of Proxmox VE's API on its node."""
 
 
 def similar(need: Need, vms: Iterable[Vm]) -> tuple[Vm, ...]:
-    """Return the running machines of ours that are most like what is to be sized, best first.
+    """Return the running VMs of ours that are most like what is to be sized, best first.
 
-    Where a text names a workload class, only machines of that class are like it; else those of
+    Where a text names a workload class, only VMs of that class are like it; else those of
     the same role, or of the role's class. Tags that they share and the same template tell more.
     """
     scored = [(likeness_of(need, vm), vm) for vm in vms if _is_known(vm)]
@@ -31,7 +31,7 @@ def _is_known(vm: Vm) -> bool:
 def likeness(
     need: Need, role: str, workload: str, tags: Iterable[str] = (), template: str = ""
 ) -> int:
-    """Return how much a machine is like what is to be sized: 0 for one that says nothing of it."""
+    """Return how much a VM is like what is to be sized: 0 for one that says nothing of it."""
     request = need.request
     same_role = role == request.role
     same_class = need.workload.name != OTHER and workload == need.workload.name
@@ -43,6 +43,6 @@ def likeness(
 
 
 def likeness_of(need: Need, vm: Vm) -> int:
-    """Return how much a machine of the site is like what is to be sized."""
+    """Return how much a VM of the site is like what is to be sized."""
     mark = vm.mark
     return likeness(need, mark.role, mark.workload, vm.tags, mark.template) if mark else 0

@@ -35,7 +35,10 @@ def parse_need(text: str) -> Size | None:
 
 
 def parse_memory(text: str) -> int:
-    """Return MiB for ``4096``, ``4G``, ``4GiB`` or ``512M``; a bare number is MiB."""
+    """Return MiB for ``4096``, ``4G``, ``4GiB`` or ``512M``; a bare number is MiB.
+
+    Raises :class:`UsageError` for anything else.
+    """
     memory_mb = _mib(text, "M", "memory, such as 4096 (MiB) or 4G")
     if memory_mb < _MIN_MEMORY_MB:
         raise UsageError(
@@ -46,7 +49,10 @@ def parse_memory(text: str) -> int:
 
 
 def parse_disk(text: str) -> int:
-    """Return GiB for ``40``, ``40G`` or ``1T``; a bare number is GiB."""
+    """Return GiB for ``40``, ``40G`` or ``1T``; a bare number is GiB.
+
+    Raises :class:`UsageError` for anything else.
+    """
     expected = "whole GiB of disk, such as 40 or 40G"
     disk_gb, rest = divmod(_mib(text, "G", expected), 1024)
     if rest or not disk_gb:

@@ -251,7 +251,8 @@ class FirstSeenPolicy:
 def remember(path: Path, host: str, port: int, keys: Sequence[HostKey]) -> None:
     """Append the keys of a host to a known_hosts file, which is made (0600) where it is not there.
 
-    Lines are only ever added, in one write under a lock: other programs use such files too.
+    Lines are only ever added, in one write under a lock: other programs use such files too. Raises
+    :class:`UsageError` for what is no host name.
     """
     name = name_in_file(host, port)
     if not name.isprintable() or any(char in name for char in " ,*?!|#@"):

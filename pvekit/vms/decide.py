@@ -1,4 +1,4 @@
-"""From a wish and an inventory to decided machines: names, nodes, vmids, addresses, MACs. Pure."""
+"""From a wish and an inventory to decided VMs: names, nodes, vmids, addresses, MACs. Pure."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ Decision = tuple[VmSpec, Placement]
 
 @dataclass(frozen=True)
 class Placed:
-    """Machines by name with their needs and the nodes chosen for them."""
+    """What VMs need, by name, and the nodes chosen for them."""
 
     needs: tuple[Need, ...]
     found: Pass
 
 
 def decide(wishes: Wishes, inventory: Inventory, rules: Rules, run: str) -> tuple[Decision, ...]:
-    """Decide all wished machines in one pass.
+    """Decide all wished VMs in one pass.
 
     Raises :class:`NotFound` without a template, :class:`NoCapacity` if they do not fit, and what
     :mod:`pvekit.placement.names` raises.
     """
-    return machines(wishes, inventory, placed(wishes, inventory, rules), run)
+    return decisions(wishes, inventory, placed(wishes, inventory, rules), run)
 
 
 def placed(wishes: Wishes, inventory: Inventory, rules: Rules) -> Placed:
@@ -40,16 +40,16 @@ def placed(wishes: Wishes, inventory: Inventory, rules: Rules) -> Placed:
     return Placed(needs, place(needs, inventory, rules, wishes.node))
 
 
-def machines(wishes: Wishes, inventory: Inventory, at: Placed, run: str) -> tuple[Decision, ...]:
-    """Decide the rest of machines that have their nodes: vmids, addresses, MACs."""
+def decisions(wishes: Wishes, inventory: Inventory, at: Placed, run: str) -> tuple[Decision, ...]:
+    """Decide the rest of VMs that have their nodes: vmids, addresses, MACs."""
     ips = _addresses(wishes, inventory)
-    return all_machines([wishes] * len(at.needs), ips, inventory, at, run)
+    return all_decisions([wishes] * len(at.needs), ips, inventory, at, run)
 
 
-def all_machines(
+def all_decisions(
     wishes: Sequence[Wishes], ips: Sequence[str], inventory: Inventory, at: Placed, run: str
 ) -> tuple[Decision, ...]:
-    """Decide vmids and MACs of machines of several kinds; ``wishes`` and ``ips`` are of each."""
+    """Decide vmids and MACs of VMs of several kinds; ``wishes`` and ``ips`` are of each."""
     named = bool(wishes) and all(each.name for each in wishes)
     deciding = _Deciding(inventory, run, named=named)
     rows = zip(wishes, at.needs, ips, at.found.choices, strict=True)
@@ -96,7 +96,7 @@ def _addresses(wishes: Wishes, inventory: Inventory) -> tuple[str, ...]:
 
 
 def needs_of(wishes: Wishes, inventory: Inventory, called: tuple[str, ...]) -> tuple[Need, ...]:
-    """Return what machines of these names need; raises :class:`NotFound` without a template."""
+    """Return what VMs of these names need; raises :class:`NotFound` without a template."""
     found = sources.templates(inventory, wishes.template)
     if not found:
         raise NotFound(
@@ -165,7 +165,7 @@ def _spec(wishes: Wishes, name: str, ip: str, choice: Choice) -> VmSpec:
 
 
 class _Deciding:
-    """Decides machine after machine; what one got, the next does not get again."""
+    """Decides VM after VM; what one got, the next does not get again."""
 
     def __init__(self, inventory: Inventory, run: str, *, named: bool) -> None:
         self._inventory = inventory
@@ -176,7 +176,7 @@ class _Deciding:
         self._macs = set(names.used_macs(inventory))
 
     def one(self, wishes: Wishes, name: str, ip: str, choice: Choice) -> Decision:
-        """Return one machine and its place."""
+        """Return one VM and its place."""
         slot, size_gb = sources.disk(choice.template)
         source = self._inventory.node_of(choice.template)
         mark = choice.template.mark
@@ -219,7 +219,7 @@ class _Deciding:
         return names.next_vmids(self._inventory, domain, avoid=wishes.avoid | self._vmids)[0]
 
     def _free_vmids(self, domain: str, avoid: frozenset[int]) -> Iterator[int]:
-        """Return what goes on where the last machine of the kind has taken its vmid."""
+        """Return what goes on where the last VM of the kind has taken its vmid."""
         key = (domain, avoid)
         if key not in self._free:
             self._free[key] = names.free_vmids(self._inventory, domain, avoid)

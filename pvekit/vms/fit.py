@@ -86,7 +86,7 @@ def told(vm: Vm) -> str:
 
 
 def site(spec: VmSpec, at: Placement, inventory: Inventory, *, done: bool) -> Iterator[Difference]:
-    """Yield what on the site is not as it was when this machine was decided.
+    """Yield what on the site is not as it was when this VM was decided.
 
     Template, storage, bridge, name and address count only until the VM has them.
     """

@@ -10,7 +10,7 @@ T = TypeVar("T", "VmSpec", "Placement")
 
 @dataclass(frozen=True)
 class VmSpec:
-    """The wanted machine: ``memory_mb`` in MiB, ``disk_gb`` in GiB, ``ip`` ``dhcp`` or a CIDR.
+    """The wanted VM: ``memory_mb`` in MiB, ``disk_gb`` in GiB, ``ip`` ``dhcp`` or a CIDR.
 
     ``source``, ``because``, ``evidence`` and ``confidence`` say where the size comes from,
     ``workload`` is the class that it was chosen for. ``fleet`` is the fleet that it belongs to,
@@ -48,7 +48,7 @@ class VmSpec:
 
     @property
     def subject(self) -> str:
-        """What the plan's steps and the journal call this machine."""
+        """What the plan's steps and the journal call this VM."""
         return f"vm/{self.name}"
 
     @property
@@ -59,7 +59,7 @@ class VmSpec:
 
 @dataclass(frozen=True)
 class Placement:
-    """Where a machine goes, decided before planning; ``reasons`` say why, a line per node.
+    """Where a VM goes, decided before planning; ``reasons`` say why, a line per node.
 
     ``node`` and ``template_node`` are aliases of the config, ``pve_node`` and ``target`` names of
     Proxmox VE (``target`` is empty where the clone stays on its template's node). ``claim_nodes``

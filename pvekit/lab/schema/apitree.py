@@ -12,7 +12,6 @@ from pvekit.lab.schema.command import OUTPUT, Command
 from pvekit.lab.schema.data import Specs, load
 from pvekit.lab.schema.spec import Spec
 
-VERBS = ("get", "set", "create", "delete")
 _REST = ("{volume}",)
 """The part that takes the rest of a path: a volume's name may have slashes."""
 _FLAG = Spec(type="boolean")

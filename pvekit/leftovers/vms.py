@@ -26,13 +26,13 @@ def subject(vmid: int, node: str) -> str:
 
 
 @dataclass(frozen=True)
-class Machines:
+class Vms:
     """Judges VMs and disk images."""
 
     view: View
     owners: Owners
 
-    def vms(self) -> Iterator[Item]:
+    def found(self) -> Iterator[Item]:
         """Yield what runs did not finish, be it a whole VM or what a dead clone has left."""
         for vm in self.view.inventory.vms:
             node = self.view.inventory.node_of(vm)
