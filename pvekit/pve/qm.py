@@ -66,10 +66,14 @@ def resize(vm: Guard, slot: str, size_gb: int) -> Change:
 
 
 def resize_mb(vm: Guard, slot: str, size_mb: int) -> Change:
-    """Grow a disk to an absolute size in MiB; it cannot shrink again."""
+    """Grow a disk to an absolute size in MiB; it cannot shrink again.
+
+    Unless the config changes between the look at it and the change: another disk may be in the slot
+    by then.
+    """
     size = f"{size_mb}M" if size_mb % 1024 else f"{size_mb // 1024}G"
     command = _qm("disk", "resize", vm.vmid, slot, size, timeout=600.0)
-    return Change(command, guard=vm, job=True, mute=True)
+    return Change(command, guard=vm, digest=True, job=True, mute=True)
 
 
 def start(vm: Guard) -> Change:

@@ -10,7 +10,7 @@ import time
 from base64 import b64encode
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256, sha512
 from pathlib import Path
 from types import SimpleNamespace
@@ -158,6 +158,14 @@ def test_what_is_ours_is_changed(node):
     assert sent(node, qm.configure(VM, {"cores": 2}, stdin="a key\n")).ok
     digest = r"--digest [0-9a-f]{40}"
     assert re.fullmatch(rf"set 101 --cores 2 {digest} <a key>", node.called()[0])
+
+
+def test_a_disk_grows_only_as_it_was_looked_at(node):
+    node.config(101, marked())
+    found = state.read(node.run(script("state", 101)).out)
+    assert sent(node, replace(qm.resize(VM, "scsi0", 40), job=False)).ok
+    digest = found.vms[101].config.digest
+    assert node.called() == [f"disk resize 101 scsi0 40G --digest {digest}"]
 
 
 def test_the_digest_is_that_of_the_config_that_was_looked_at(node):
