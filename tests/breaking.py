@@ -7,7 +7,7 @@ that are sent, the lines that the journal gets, or what a node writes down for g
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,6 +54,23 @@ def broken(do: Callable[[Desk], Report], desk: Desk, site: LabSite, at: int, whe
             well = False
     settle(site)
     return Broken(cut.struck, well)
+
+
+def points(do: Callable[[Desk], Report], desk: Desk, site: LabSite) -> dict[str, int]:
+    """Run a command undisturbed, and count at how many points it could break, by moment."""
+    cuts = {when: Cut(-1, when) for when in MOMENTS}  # they never cut, but count
+    with ExitStack() as stack:
+        # Whatever breaks at the same points is counted once.
+        for when in ("before", "dead before a line", "power lost"):
+            stack.enter_context(_breaking(site, cuts[when]))
+        report = do(desk)
+        assert report.status == 0, report.errors
+    settle(site)
+    lines, writes, commands = (
+        next(cuts[when].count) for when in ("dead before a line", "power lost", "before")
+    )
+    others = {"power lost": writes}
+    return {when: lines if when in APPEND else others.get(when, commands) for when in MOMENTS}
 
 
 def _breaking(site: LabSite, cut: Cut) -> AbstractContextManager[None]:

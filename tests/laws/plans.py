@@ -8,12 +8,12 @@ a disk without a VM and a volume of somebody's Kubernetes, too.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from breaking import broken, fresh_desk, settle
+from breaking import broken, fresh_desk, points, settle
 from labsite import LabSite, lab_site
 
 from pvekit.errors import PvekitError
@@ -170,7 +170,10 @@ CASES = (
 
 @dataclass
 class World:
-    """A case's site as it is at its beginning, and as an undisturbed command leaves it."""
+    """A case's site as it is at its beginning, and as an undisturbed command leaves it.
+
+    ``points`` says at how many points that command could have broken, by moment.
+    """
 
     case: Case
     origin: LabSite
@@ -178,6 +181,7 @@ class World:
     data: object = None
     before: dict[str, list[str]] = field(default_factory=dict)
     wanted: dict[str, list[str]] = field(default_factory=dict)
+    points: dict[str, int] = field(default_factory=dict)
     strangers: str = ""
     made: itertools.count = field(default_factory=itertools.count)
 
@@ -202,9 +206,7 @@ class World:
         self.data = site.save()
         self.before, self.strangers = site.picture(), strangers_of(self.case, site)
         whole, desk = self.start()
-        report = self.case.do(desk)
-        assert report.status == 0, report.errors
-        settle(whole)
+        self.points = points(self.case.do, desk, whole)
         self.wanted = whole.picture()
 
 
@@ -245,24 +247,30 @@ class Worlds:
 Check = Callable[[LabSite, Desk], None]
 
 
-def tried(world: World, when: str, check: Check, *, first: int, every: int) -> int:
-    """Break a case's command off at all these points, and return how many they were.
+def sample(world: World, when: str, first: int) -> range:
+    """Every so many of the points at which an undisturbed command could break, at least one."""
+    ends, every = world.points[when], world.case.every
+    return range(first % min(ends, every), ends, every)
+
+
+def tried(world: World, when: str, check: Check, points: Iterable[int]) -> int:
+    """Break a case's command off at these points, until there are none, and return how many.
 
     All of them are checked, and all that is wrong is told at the end.
     """
     wrong: list[str] = []
-    points = 0
-    for at in range(first, 100_000, every):
+    count = 0
+    for at in points:
         site, desk = world.start()
         if not broken(world.case.do, desk, site, at, when).struck:
             break
-        points += 1
+        count += 1
         try:
             check(site, desk)
         except (AssertionError, PvekitError) as error:
             wrong.append(f"{when}, point {at}: {type(error).__name__}: {error}")
-    assert not wrong, f"{len(wrong)} of {points}:\n" + "\n".join(wrong)
-    return points
+    assert not wrong, f"{len(wrong)} of {count}:\n" + "\n".join(wrong)
+    return count
 
 
 def is_over(desk: Desk) -> bool:

@@ -7,12 +7,14 @@ one; the summary says how many were tried.
 
 from __future__ import annotations
 
+import itertools
 import re
+from collections.abc import Iterable
 
 import pytest
 from breaking import MOMENTS, NODE, same
 from labsite import LabSite
-from plans import CASES, Case, World, is_over, last_plan, strangers_of, tried, unfinished
+from plans import CASES, Case, World, is_over, last_plan, sample, strangers_of, tried, unfinished
 
 from pvekit.operations import resuming, runs
 from pvekit.operations.carrying import Report
@@ -55,13 +57,13 @@ def _at_rest(lines: list[str]) -> list[str]:
     return [line for line in lines if not re.fullmatch(r"\d+\.\w+", line)]
 
 
-def walk(world: World, when: str, way: str, *, first: int, every: int) -> int:
+def walk(world: World, when: str, way: str, points: Iterable[int]) -> int:
     """Break the command off at all these points, and return how many they were."""
 
     def check(site: LabSite, desk: Desk) -> None:
         check_again(world, site, desk, when, way)
 
-    return tried(world, when, check, first=first, every=every)
+    return tried(world, when, check, points)
 
 
 @pytest.mark.parametrize("when", MOMENTS)
@@ -70,14 +72,15 @@ def test_some_break_points(case, worlds, when, record_property):
         pytest.skip("all of its break points are in the slow suite")
     place = MOMENTS.index(when)
     way = "resume" if place % 2 else "again"
-    first = place * 5 % case.every
-    record_property("break points", walk(worlds.of(case), when, way, first=first, every=case.every))
+    world = worlds.of(case)
+    points = walk(world, when, way, sample(world, when, place * 5))
+    record_property("break points", points)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("when", MOMENTS)
 def test_every_break_point(case, worlds, when, record_property):
-    points = walk(worlds.of(case), when, "again", first=0, every=1)
+    points = walk(worlds.of(case), when, "again", itertools.count())
     assert points
     record_property("break points", points)
 
@@ -85,6 +88,6 @@ def test_every_break_point(case, worlds, when, record_property):
 @pytest.mark.slow
 @pytest.mark.parametrize("when", MOMENTS)
 def test_every_third_break_point_then_resume(case, worlds, when, record_property):
-    points = walk(worlds.of(case), when, "resume", first=1, every=3)
+    points = walk(worlds.of(case), when, "resume", itertools.count(1, 3))
     assert points
     record_property("break points", points)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import re
+from collections.abc import Iterable
 
 import pytest
 from breaking import MOMENTS, same, settle
 from labsite import LabSite
-from plans import CASES, World, is_over, strangers_of, tried, unfinished
+from plans import CASES, World, is_over, sample, strangers_of, tried, unfinished
 
 from pvekit.operations import collecting, runs
 from pvekit.operations.desk import Desk
@@ -57,7 +59,7 @@ def without(picture: dict[str, list[str]], vmids: frozenset[int]) -> dict[str, l
 WAYS = {"rollback": rolled_back, "gc": collected}
 
 
-def walk(world: World, when: str, way: str, *, first: int, every: int) -> int:
+def walk(world: World, when: str, way: str, points: Iterable[int]) -> int:
     """Break the command off at all these points, and return how many they were."""
 
     def check(site: LabSite, desk: Desk) -> None:
@@ -68,7 +70,7 @@ def walk(world: World, when: str, way: str, *, first: int, every: int) -> int:
             same(without(site.picture(), kept), world.before)
         assert strangers_of(world.case, site) == world.strangers
 
-    return tried(world, when, check, first=first, every=every)
+    return tried(world, when, check, points)
 
 
 @pytest.mark.parametrize("when", MOMENTS)
@@ -77,8 +79,8 @@ def test_some_break_points(case, worlds, when, record_property):
         pytest.skip("all of its break points are in the slow suite")
     place = MOMENTS.index(when)
     way = "rollback" if place % 2 else "gc"
-    first = (place * 5 + 3) % case.every
-    points = walk(worlds.of(case), when, way, first=first, every=case.every)
+    world = worlds.of(case)
+    points = walk(world, when, way, sample(world, when, place * 5 + 3))
     record_property("break points", points)
 
 
@@ -86,6 +88,6 @@ def test_some_break_points(case, worlds, when, record_property):
 @pytest.mark.parametrize("when", MOMENTS)
 @pytest.mark.parametrize("way", WAYS)
 def test_every_break_point(case, worlds, when, way, record_property):
-    points = walk(worlds.of(case), when, way, first=0, every=1)
+    points = walk(worlds.of(case), when, way, itertools.count())
     assert points
     record_property("break points", points)
