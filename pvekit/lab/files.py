@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import posixpath
 from collections.abc import Callable
+from itertools import groupby
 from typing import Any
 
 from pvekit.lab import patterns
@@ -244,8 +245,10 @@ class FileSystem:
     def glob(self, pattern: str) -> list[str]:
         """Return the sorted paths that match an absolute pattern."""
         found = ["/"]
-        for part in pattern.strip("/").split("/"):
-            found = [path for base in found for path in self._matches(base, part)]
+        for plain, parts in groupby(pattern.strip("/").split("/"), _is_plain):
+            # Names without a pattern are looked up at once.
+            for part in ["/".join(parts)] if plain else parts:
+                found = [path for base in found for path in self._matches(base, part)]
         if pattern.endswith("/"):
             return [f"{path}/" for path in found if self.is_dir(path)]
         return found
@@ -271,6 +274,10 @@ class FileSystem:
     def from_data(self, data: dict[str, Any]) -> None:
         """Replace the root tree's content by what :meth:`to_data` gave."""
         self.root.load(data)
+
+
+def _is_plain(part: str) -> bool:
+    return part != ".." and not patterns.has_pattern(part)
 
 
 def _allows(stat: Stat, user: str, bit: int) -> bool:

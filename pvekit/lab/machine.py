@@ -132,14 +132,15 @@ class Machine:
             place = posixpath.join(cwd, directory, name)
             if self._built_in(place) is not None:
                 return layout.home_of(name)
-            if self._is_program(place):
+            if self._is_executable(place):
                 return place
         return None
 
     def _is_program(self, place: str) -> bool:
-        return self._built_in(place) is not None or (
-            self.files.is_file(place) and bool(self.files.stat(place).mode & 0o111)
-        )
+        return self._built_in(place) is not None or self._is_executable(place)
+
+    def _is_executable(self, place: str) -> bool:
+        return self.files.is_file(place) and bool(self.files.stat(place).mode & 0o111)
 
     def _built_in(self, place: str) -> Program | None:
         directory, name = posixpath.split(place)

@@ -6,22 +6,25 @@ import re
 from functools import lru_cache
 
 SPECIAL = frozenset("*?[")
+_ESCAPED = frozenset("*?[]\\!^-")
 
 
 def has_pattern(text: str) -> bool:
     """Tell whether a text holds an active pattern character."""
+    if SPECIAL.isdisjoint(text):
+        return False
     plain = re.sub(r"\\.", "", text, flags=re.DOTALL)
     return not SPECIAL.isdisjoint(plain)
 
 
 def escape(text: str) -> str:
     """Return a pattern that matches exactly this text."""
-    return re.sub(r"([*?\[\]\\!^-])", r"\\\1", text)
+    return text if _ESCAPED.isdisjoint(text) else re.sub(r"([*?\[\]\\!^-])", r"\\\1", text)
 
 
 def unescape(pattern: str) -> str:
     """Return the text that a pattern without active characters stands for."""
-    return re.sub(r"\\(.)", r"\1", pattern, flags=re.DOTALL)
+    return re.sub(r"\\(.)", r"\1", pattern, flags=re.DOTALL) if "\\" in pattern else pattern
 
 
 @lru_cache(maxsize=1024)
