@@ -22,7 +22,7 @@ from pvekit.sizing import History as Known
 from pvekit.sizing.choice import Sized
 from pvekit.sizing.demand import DAY_SECONDS, Confidence, Evidence, least_sure
 from pvekit.sizing.similar import similar
-from pvekit.sizing.workload import at_least
+from pvekit.sizing.workload import Workload, at_least
 
 Read = tuple[Uses, tuple[str, ...]]
 """What VMs have used by domain and vmid, and why some nodes did not say."""
@@ -51,7 +51,11 @@ class History:
             return replace(so_far, evidence=(*so_far.evidence, *problems)) if problems else None
         numbers = {key: value for each in told for key, value in each.numbers.items()}
         kept = [each.name for each in fields(Size) if each.name not in numbers]
-        reasons = [*(each.because for each in told), f"{' and '.join(kept)} of {so_far.because}"]
+        reasons = [
+            *(each.because for each in told),
+            *_raised(numbers, need.workload),
+            f"{' and '.join(kept)} of {so_far.because}",
+        ]
         evidence = chain.from_iterable(each.evidence for each in told)
         return Sized(
             at_least(replace(so_far.size, **numbers), need.workload.floor),
@@ -162,6 +166,17 @@ def _told(
         return _Told({})
     evidence = (f"{whose}: {', '.join(names)}", *_evidence(found, whose))
     return _Told(numbers, f"{how}{found.because}", found.confidence, evidence)
+
+
+def _raised(numbers: Mapping[str, int], workload: Workload) -> list[str]:
+    """Say which numbers are raised to the floor of a workload class."""
+    told = {"cpus": "no fewer CPUs than {}", "memory_mb": "no less memory than {} MiB"}
+    floor = {key: getattr(workload.floor, key) for key in numbers}
+    return [
+        f"{told[key].format(floor[key])}, the least of the workload class {workload.name}"
+        for key, value in numbers.items()
+        if value < floor[key]
+    ]
 
 
 def _part(used: Demand, wanted: frozenset[str]) -> Demand:

@@ -108,9 +108,13 @@ def _cpu(history: History, risk: Risk, learnt: _Models) -> _Wanted | None:
     has = history.current.cpus
     if is_saturated(_last(history.own.cpu, 1), has):
         return _grown(wanted, has * _GROW_CPU, f"CPU was at its limit of {has:g}")
-    if _worth_it(wanted.amount, has) and (wanted.amount > has or _is_own(wanted)):
-        return wanted
-    return _kept(wanted, has, f"CPU stays at {has:g}")
+    stays = f"CPU stays at {has:g}"
+    if not _worth_it(wanted.amount, has):
+        fits = _whole_cpus(wanted.amount) == has
+        return _kept(wanted, has, f"{stays}: {_near(f'{wanted.amount:.2f} cores', fits=fits)}")
+    if wanted.amount < has and not _is_own(wanted):
+        return _kept(wanted, has, f"{stays}: only others' history says that less would do")
+    return wanted
 
 
 def _memory(history: History, risk: Risk, learnt: _Models) -> _Wanted | None:
@@ -121,18 +125,23 @@ def _memory(history: History, risk: Risk, learnt: _Models) -> _Wanted | None:
     own = history.own.memory
     if _peak(own, _QUIET_DAYS) >= has * AT_LIMIT:
         return _grown(wanted, has * _GROW_MEMORY, f"memory was used up at {has} MiB")
-    if not _worth_it(memory_steps(wanted.amount), has):
-        return _kept(wanted, has, f"memory stays at {has} MiB")
+    stays, steps = f"memory stays at {has} MiB", memory_steps(wanted.amount)
+    if not _worth_it(steps, has):
+        return _kept(wanted, has, f"{stays}: {_near(f'{steps} MiB', fits=steps == has)}")
     if wanted.amount < has and not (_is_own(wanted) and wanted.evidence.days >= ENOUGH_DAYS):
-        days = f"fewer than {ENOUGH_DAYS:g} days of its own history"
-        return _kept(wanted, has, f"memory stays at {has} MiB: {days}")
+        return _kept(wanted, has, f"{stays}: fewer than {ENOUGH_DAYS:g} days of its own history")
     if wanted.amount < has and history.own.memory_pressure:
-        return _kept(wanted, has, f"memory stays at {has} MiB: its tasks waited for memory")
+        return _kept(wanted, has, f"{stays}: its tasks waited for memory")
     return wanted
 
 
 def _is_own(wanted: _Wanted) -> bool:
     return wanted.evidence.origin == "own"
+
+
+def _near(amount: str, *, fits: bool) -> str:
+    """Say why what would do makes no change."""
+    return "that fits" if fits else f"{amount} would do, too near to be worth a change"
 
 
 def _worth_it(amount: float, has: float) -> bool:

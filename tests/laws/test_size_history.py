@@ -83,6 +83,25 @@ def test_the_class_of_a_text_finds_its_vms_and_its_amounts_stay(site, tmp_path):
     assert found["evidence"][0] == "similar VMs: k8s-pg-2, k8s-pg-1"
 
 
+def test_what_is_raised_to_the_floor_of_the_class_is_said_to_be(site, tmp_path):
+    catalogue = tmp_path / "sizes"
+    catalogue.mkdir()
+    (catalogue / "pg.yaml").write_text(
+        """postgresql:
+  words: [postgres]
+  preset: large
+  because: it is wanted so
+  source: measured
+  floor: {cpus: 3, memory_mb: 5120, disk_gb: 20}
+"""
+    )
+    desk = desk_for(site, tmp_path, more=f"sizes_dir: {catalogue}")
+    found = placed(desk, replace(AUTO, role="db", workload="postgres"))
+    assert (found["source"], found["cpus"], found["memory_mb"]) == ("history", 3, 5120)
+    assert "no fewer CPUs than 3, the least of the workload class postgresql" in found["because"]
+    assert "no less memory than 5120 MiB, the least of the workload class" in found["because"]
+
+
 class Watched:
     """A site whose reading of records is counted, or fails as a lost link does."""
 

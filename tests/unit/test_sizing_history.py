@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import replace
 
 import pytest
@@ -84,6 +85,7 @@ def test_a_machine_that_did_nothing_gets_the_least():
 def test_siblings_never_shrink_what_runs():
     found = recommend(History(siblings=(steady(0.5, 900, 20),), current=Allocation(4, 8192)))
     assert (found.cpus, found.memory_mb) == (4, 8192)
+    assert "CPU stays at 4: only others' history says that less would do" in found.because
 
 
 def test_used_up_memory_and_saturated_cpus_grow():
@@ -97,7 +99,32 @@ def test_small_changes_are_left_out():
     has = Allocation(plain.cpulimit, plain.memory_mb + 128)
     again = recommend(History(steady(1.4, 3000, 9), current=has))
     assert again.memory_mb == has.memory_mb
-    assert "stays" in again.because
+    memory = f"memory stays at {has.memory_mb} MiB: {plain.memory_mb} MiB would do, too near"
+    assert memory in again.because
+    assert re.search(rf"CPU stays at {has.cpus:g}: 1\.\d\d cores would do, too near", again.because)
+
+
+def test_what_fits_is_said_to_fit():
+    plain = recommend(History(steady(1.4, 3000, 9)))
+    again = recommend(
+        History(steady(1.4, 3000, 9), current=Allocation(plain.cpus, plain.memory_mb))
+    )
+    assert f"CPU stays at {plain.cpus}: that fits (" in again.because
+    assert f"memory stays at {plain.memory_mb} MiB: that fits (" in again.because
+
+
+@pytest.mark.parametrize("days", [2, 9])
+@pytest.mark.parametrize("waited", [False, True])
+@pytest.mark.parametrize("own", [False, True])
+@pytest.mark.parametrize("cpus", [1, 2, 4, 16])
+@pytest.mark.parametrize("memory_mb", [1024, 2048, 3200, 16384])
+def test_whatever_stays_has_its_reason(days, waited, own, cpus, memory_mb):
+    used = replace(steady(1.4, 1800, days), memory_pressure=waited)
+    history = History(used) if own else History(siblings=(used,))
+    found = recommend(replace(history, current=Allocation(cpus, memory_mb)))
+    for part in found.because.split("; "):
+        assert not re.search(r"stays at \S+( MiB)? \(", part), part
+        assert re.search(r"^(CPU|memory) (stays at .*: \w|from |was )", part), part
 
 
 @pytest.mark.parametrize("bad", [-1.0, math.inf, math.nan])
