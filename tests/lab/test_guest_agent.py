@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -194,5 +195,20 @@ def test_pressure_on_memory_is_told_as_the_kernel_does() -> None:
         some, full = (await _said(guest, asked)).splitlines()
         assert some.startswith("some avg10=12.50 avg60=12.50 avg300=12.50 total=")
         assert full.removeprefix("full") == some.removeprefix("some")
+
+    asyncio.run(work())
+
+
+def test_ip_addr_tells_what_the_agent_tells() -> None:
+    async def work() -> None:
+        guest = await debian()
+        said = (await execute(guest, "ip", "addr"))["out-data"]
+        told = await guest.agent("network-get-interfaces")
+        macs = [each["hardware-address"] for each in told]
+        assert re.findall(r"link/\S+ (\S+) brd", said) == macs
+        addresses = [one for each in told for one in each.get("ip-addresses", ())]
+        assert re.findall(r"inet6? (\S+)", said) == [
+            f"{one['ip-address']}/{one['prefix']}" for one in addresses
+        ]
 
     asyncio.run(work())

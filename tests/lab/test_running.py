@@ -402,3 +402,39 @@ def test_a_snapshot_asks_the_agent_unless_it_keeps_the_memory() -> None:
         assert silent not in await host.do("qm snapshot 100 later")
 
     on_host(work)
+
+
+def test_an_agent_that_begins_within_the_patience_of_a_question_still_answers_it() -> None:
+    async def work(host: Host) -> None:
+        loop = asyncio.get_running_loop()
+        await host.do("qm start 100")
+        began = loop.time()
+        assert await host.fails("qm agent 100 ping") == "QEMU guest agent is not running\n"
+        patience = loop.time() - began
+        guest = host.node.guest(100)
+        assert guest is not None
+        while not guest.agent_ready:
+            began = loop.time()
+            await host.try_("qm agent 100 ping")
+        assert loop.time() - began < patience
+        await host.do("qm agent 100 ping")
+
+    on_host(work)
+
+
+def test_a_program_in_a_guest_that_takes_its_time_is_looked_at_every_second() -> None:
+    async def work(host: Host) -> None:
+        await host.start()
+        guest = host.node.guest(100)
+        assert guest is not None
+        guest.machine.files.write("/etc/sysconfig/qemu-ga", b"")  # Rocky Linux allows no commands
+        loop = asyncio.get_running_loop()
+        seconds = []
+        for line in ("true", "sleep 0.1", "sleep 0.9", "sleep 1.5"):
+            began = loop.time()
+            await host.do(f"qm guest exec 100 -- {line}")
+            seconds.append(loop.time() - began)
+        at_once, *slow = seconds
+        assert [round(each - at_once) for each in slow] == [1, 1, 2]
+
+    on_host(work)

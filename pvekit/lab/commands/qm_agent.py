@@ -11,6 +11,7 @@ from pvekit.lab.failure import Failure
 from pvekit.lab.guests.agent import AgentError
 from pvekit.lab.guests.guest import Guest
 from pvekit.lab.guests.hardware import hardware
+from pvekit.lab.guests.waiting import until
 from pvekit.lab.process import NotSimulated
 
 _SILENCE = 3.0  # seconds until the agent is given up
@@ -38,8 +39,8 @@ def guest_of(call: Call, vmid: int) -> Guest:
 async def ask(call: Call, vmid: int, command: str, /, **arguments: Any) -> Any:  # noqa: ANN401
     """Ask a VM's agent; the program dies with its error, or gets that as its answer."""
     guest = guest_of(call, vmid)
-    if not guest.agent_ready:
-        await call.node.machine.clock.sleep(_SILENCE)
+    # QEMU hands over what waits for the agent as soon as that opens its channel.
+    if not await until(call.node.machine.clock, lambda: guest.agent_ready, _SILENCE):
         raise Failure("QEMU guest agent is not running")
     try:
         return await guest.agent(command, **arguments)

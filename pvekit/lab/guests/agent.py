@@ -19,6 +19,7 @@ from pvekit.lab.guests.waiting import until
 from pvekit.lab.streams import BytesReader, BytesWriter
 
 _BLOCKED_BY = "/etc/sysconfig/qemu-ga"
+_AT_ONCE = 0.02  # seconds until it is first looked whether a program has ended
 _COUNTERS = ("bytes", "dropped", "errs", "packets")
 _WHILE_FROZEN = frozenset({"ping", "info", "fsfreeze-status", "fsfreeze-thaw"})
 _NOT_FOUND = "CommandNotFound"
@@ -213,7 +214,10 @@ class Agent:
             execution = self._executions.get(pid)
             return execution is None or execution.task.done()
 
-        if await until(self._system.machine.clock, ended, timeout_seconds):
+        # Proxmox VE looks at once, and then every second.
+        await self._system.machine.clock.sleep(_AT_ONCE)
+        await asyncio.sleep(0.001)
+        if await until(self._system.machine.clock, ended, timeout_seconds, every=1.0):
             return self._exec_status(pid)
         return None
 

@@ -10,6 +10,7 @@ from typing import Any
 from pvekit.lab import usage
 from pvekit.lab.faults import Fault
 from pvekit.lab.guests import content, first_boot, links, services
+from pvekit.lab.guests.addresses import ip
 from pvekit.lab.guests.agent import Agent, AgentError
 from pvekit.lab.guests.cloudinit import CloudInit
 from pvekit.lab.guests.cloudmodules import CONSOLE
@@ -111,6 +112,7 @@ class Guest:
             equip(self.system, self.cloud)
             self.machine.programs |= {
                 "lsblk": partial(lsblk, self.devices),
+                "ip": partial(ip, lambda: (*self.links, *links.noise(self.system))),
                 "dmesg": partial(dmesg, self.kernel_log),
                 "journalctl": partial(journalctl, self.kernel_log),
             }

@@ -7,14 +7,17 @@ from collections.abc import Callable
 
 from pvekit.lab.clock import Clock
 
-_TICK = 0.25
 
+async def until(
+    clock: Clock, condition: Callable[[], bool], timeout_seconds: float, *, every: float = 0.25
+) -> bool:
+    """Wait for a condition in simulated time, looking ``every`` so many seconds.
 
-async def until(clock: Clock, condition: Callable[[], bool], timeout_seconds: float) -> bool:
-    """Wait for a condition in simulated time; an immediate lab still gives others a chance."""
-    for _ in range(max(1, int(timeout_seconds / _TICK))):
+    An immediate lab still gives others a chance.
+    """
+    for _ in range(max(1, int(timeout_seconds / every))):
         if condition():
             return True
-        await clock.sleep(_TICK)
-        await asyncio.sleep(0.001)
+        await clock.sleep(every)
+        await asyncio.sleep(0.004 * every)
     return condition()
