@@ -33,7 +33,7 @@ BARS = {(1, 1): 1.10, (50, 4): 1.15, (200, 16): 1.25}
 REQUEST = vm_wishes.Request(role="worker", size="small")
 
 
-def configuration(nodes: list[str], directory: Path) -> dict[str, object]:
+def configuration(nodes: list[str], directory: Path, disk: int) -> dict[str, object]:
     """Return a configuration with the lab's image; its signing key is put into the directory."""
     (directory / "images.gpg").write_bytes(IMAGES.public_key())
     image = "https://cloud-images.ubuntu.com/jammy/current"
@@ -51,16 +51,16 @@ def configuration(nodes: list[str], directory: Path) -> dict[str, object]:
             "network_bridge": "vmbr0",
             "base_cpus": 1,
             "base_memory_mb": 2048,
-            "base_disk_gb": DISK_GB,
+            "base_disk_gb": disk,
         },
         "cloud_init": {"ssh_public_key": KEY},
-        "vm_sizes": {"small": {"cpus": 1, "memory_mb": 2048, "disk_gb": DISK_GB + 4}},
+        "vm_sizes": {"small": {"cpus": 1, "memory_mb": 2048, "disk_gb": disk + 4}},
         "readiness_check": {"timeout_seconds": 600, "ssh_check_interval_seconds": 10},
     }
 
 
 @contextmanager
-def desk_with_template(nodes: int) -> Iterator[tuple[Desk, VirtualSite]]:
+def desk_with_template(nodes: int, disk: int) -> Iterator[tuple[Desk, VirtualSite]]:
     """Have a site with a template on each node."""
     spec = SiteSpec(
         nodes=nodes, clustered=True, memory_mb=1 << 20, storage_gb=1 << 14, cpus=256, seed=1
@@ -68,7 +68,7 @@ def desk_with_template(nodes: int) -> Iterator[tuple[Desk, VirtualSite]]:
     with virtual_site(spec) as site, tempfile.TemporaryDirectory() as named:
         directory = Path(named)
         path = directory / "config.yaml"
-        path.write_text(yaml.safe_dump(configuration(list(site.lab.site.nodes), directory)))
+        path.write_text(yaml.safe_dump(configuration(list(site.lab.site.nodes), directory, disk)))
         desk = Desk(load(path), site, Store(directory / "runs"), site.clock)
         found = templates.decided(desk, templates.Request())
         found, journal = templates.begin(desk, templates.Request(), found)
@@ -100,9 +100,9 @@ class Measured:
         return sum(self.programs[kind] for kind in kinds) / self.job.vms
 
 
-def measure(vms: int, nodes: int) -> Measured:
-    """Make so many VMs on so many nodes."""
-    with desk_with_template(nodes) as (desk, site):
+def measure(vms: int, nodes: int, disk: int = DISK_GB) -> Measured:
+    """Make so many VMs on so many nodes, with disks of so many GiB."""
+    with desk_with_template(nodes, disk) as (desk, site):
         began = site.time.now
         request = replace(REQUEST, count=vms)
         journal = creating.begin(desk, request)
@@ -111,15 +111,15 @@ def measure(vms: int, nodes: int) -> Measured:
             raise SystemExit(f"not all were made: {report.errors[0]}")
         events = list(site.lab.site.log.of("program"))
         programs = Counter(" ".join(map(str, event["argv"][:2])) for event in events)
-        job = Job(vms, nodes, DISK_GB << 10)
+        job = Job(vms, nodes, disk << 10)
         return Measured(job, site.time.now - began, bound(job, realistic()), programs)
 
 
-def show(sizes: tuple[tuple[int, int], ...]) -> None:
+def show(sizes: tuple[tuple[int, int], ...], disk: int) -> None:
     """Print a table."""
     print("  VMs  nodes  seconds   bound  ratio   bar  programs per VM")
     for vms, nodes in sizes:
-        found = measure(vms, nodes)
+        found = measure(vms, nodes, disk)
         bar = f"{BARS[vms, nodes]:.2f}" if (vms, nodes) in BARS else ""
         asking = sum(found.programs.values()) / vms - found.changing
         print(
@@ -133,7 +133,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--all", action="store_true", help="1 to 200 VMs on 1 to 16 nodes")
     parser.add_argument("--size", metavar="VMS/NODES", help="only this size")
+    parser.add_argument("--disk", type=int, default=DISK_GB, help="the template's, in GiB")
     parser.add_argument("--peers", action="store_true", help="others' ways, in real time")
+    parser.add_argument("--way", action="append", help="of the peers only this one; repeatable")
     parser.add_argument("--scale", type=float, default=1.0, help="of the peers' time (default: 1)")
     given = parser.parse_args()
     sizes = ALL if given.all else SMALL
@@ -141,11 +143,11 @@ def main() -> None:
         vms, nodes = map(int, given.size.split("/"))
         sizes = ((vms, nodes),)
     if given.peers:
-        from create_peers import compare
+        from create_peers import WAYS, compare
 
-        compare(sizes, given.scale)
+        compare(sizes, given.scale, given.way or list(WAYS))
     else:
-        show(sizes)
+        show(sizes, given.disk)
 
 
 if __name__ == "__main__":

@@ -147,14 +147,14 @@ def _must(field: Field, *words: str) -> str:
     ).stdout
 
 
-def compare(sizes: tuple[tuple[int, int], ...], scale: float) -> None:
+def compare(sizes: tuple[tuple[int, int], ...], scale: float, names: list[str]) -> None:
     """Print a table: seconds of the lab's time, and how busy this processor was."""
     print(f"{'VMs':>5}{'nodes':>7}  {'':12}{'seconds':>9}{'ratio':>7}{'processor':>11}")
     for vms, nodes in sizes:
         least = bound(Job(vms, nodes, DISK_GB << 10), realistic())
-        for number, (name, way) in enumerate(WAYS.items()):
+        for number, name in enumerate(names):
             with field_of(nodes, scale) as field:
-                command = way(field, vms, 1000 * (number + 1))
+                command = WAYS[name](field, vms, 1000 * (number + 1))
                 began, busy = time.monotonic(), _busy()
                 status, told = _run(command, field, 10 * least * scale + 60)
                 wall, load = time.monotonic() - began, _busy() - busy
