@@ -11,7 +11,7 @@ same at the same moment share one remote command.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Generic, TypeVar
 
@@ -46,15 +46,13 @@ Place = str | Guest
 class Ask(Generic[T]):
     """A question to one place.
 
-    ``topic`` is a word that is added to the command together with the topics of all others who ask
+    ``topics`` are words that are added to the command together with those of all others who ask
     the same command at the same moment.
     """
 
     place: Place
     query: Query[T]
-    topic: str = ""
-    settled: Callable[[T], bool] | None = field(default=None, compare=False)
-    """Answers it accepts do not change any more during a run and are not asked again."""
+    topics: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -161,7 +159,9 @@ class Step:
     A step without changes waits for its goal. ``patience`` (seconds) is how long the goal may take
     after the changes; steps of one subject that share a ``budget`` share one patience, counted
     from the first of them. ``interval`` (seconds) is the first pause between two looks.
-    ``slot`` names what bounds how many such steps run at once. ``lasting`` says, in words, what
+    ``slot`` names what bounds how many such steps run at once; the next is let in when of a job
+    that counts up to 100 % ``parts`` times so little is left as it needs to begin (0: only at its
+    end). ``lasting`` says, in words, what
     undoing cannot take back. Patience that ends raises ``late``, with ``hint`` and, if it is not
     the class's, the error's id ``late_id``. ``symptoms`` asks what can be seen where it fails by
     :class:`NotReady`; it raises nothing and takes a few seconds at most.
@@ -176,6 +176,7 @@ class Step:
     interval: float = 2.0
     budget: str = ""
     slot: str = ""
+    parts: int = 0
     lasting: str = ""
     late: type[PvekitError] = GoalNotReached
     late_id: str = ""

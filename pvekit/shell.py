@@ -126,6 +126,18 @@ class LinkLost(Transient):
 _COMPLAINT = re.compile(r"error|fail|can't|cannot|not possible|refused", re.IGNORECASE)
 
 
+class HostKeyRefused(PvekitError):
+    """The machine's host key is not one that may be trusted; nothing was sent."""
+
+    id = "SSH-HOST-KEY-REFUSED"
+
+
+class HostKeyChanged(HostKeyRefused):
+    """The host shows another key than the known one: reinstalled, or somebody in between."""
+
+    id = "SSH-HOST-KEY-CHANGED"
+
+
 class CommandFailed(PvekitError):
     """A command ended with a failing status."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,14 +53,11 @@ def replies(out: str) -> Mapping[int, Reply]:
     }
 
 
-Settled = Callable[[Reply], bool]
-
-
-def asked(node: str, what: str, vmid: int, *, settled: Settled | None = None) -> Ask[Reply]:
-    """Ask one guest's agent ``ping``, ``interfaces``, ``hostkeys`` or ``cloudinit``."""
+def asked(node: str, what: str, vmid: int) -> Ask[Reply]:
+    """Ask one guest's agent for its ``interfaces``, its ``hostkeys``, or for both (``sight``)."""
     command = script("agents", what, timeout=120.0)
     query = Query(command, lambda out: replies(out).get(vmid, Reply(255, err="no answer")))
-    return Ask(node, query, topic=str(vmid), settled=settled)
+    return Ask(node, query, topics=(str(vmid),))
 
 
 def patient(reply: Reply, vmid: int) -> str:
@@ -76,35 +73,27 @@ def patient(reply: Reply, vmid: int) -> str:
     return text.splitlines()[-1]
 
 
-def interfaces(reply: Reply) -> list[Mapping[str, Any]]:
-    """Return the interfaces that an agent lists; raises :class:`Transient` for half an answer."""
-    try:
-        listed = json.loads(reply.out)
-    except (ValueError, RecursionError):
-        raise UnreadableAnswer(
-            f"The guest agent's answer is not JSON: {reply.out[:80]!r}"
-        ) from None
+def addresses(reply: Reply, mac: str) -> list[str]:
+    """Return the usable addresses of the interface with this MAC, as the agent lists them.
+
+    Raises :class:`Transient` for half an answer.
+    """
+    listed = _json(reply)
     if not isinstance(listed, list):
         raise UnreadableAnswer(f"The guest agent's answer is not a list: {reply.out[:80]!r}")
-    return _dicts(listed)
-
-
-def _dicts(listed: object) -> list[Mapping[str, Any]]:
-    return [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
-
-
-def addresses(reply: Reply, mac: str) -> list[str]:
-    """Return the usable addresses of the interface with this MAC, IPv4 first.
-
-    Only that interface counts, whatever it is called: bridges of docker or a CNI have other MACs.
-    Loopback and link-local addresses are left out.
-    """
-    found = [
+    return usable(
         str(entry.get("ip-address", ""))
-        for interface in interfaces(reply)
+        for interface in _dicts(listed)
         if str(interface.get("hardware-address", "")).lower() == mac.lower()
         for entry in _dicts(interface.get("ip-addresses"))
-    ]
+    )
+
+
+def usable(found: Iterable[str]) -> list[str]:
+    """Return what others can reach of one interface's addresses, IPv4 first.
+
+    Loopback and link-local addresses are left out.
+    """
     return sorted(filter(_usable, found), key=lambda text: ipaddress.ip_address(text).version)
 
 
@@ -116,23 +105,50 @@ def _usable(text: str) -> bool:
     return not (address.is_loopback or address.is_link_local or address.is_unspecified)
 
 
+def _dicts(listed: object) -> list[Mapping[str, Any]]:
+    return [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
+
+
+def _json(reply: Reply) -> object:
+    try:
+        return json.loads(reply.out)
+    except (ValueError, RecursionError):
+        raise UnreadableAnswer(
+            f"The guest agent's answer is not JSON: {reply.out[:80]!r}"
+        ) from None
+
+
+_NOT_ALLOWED = ("disabled", "not allowed", "CommandNotFound", "blocked")
+_NO_SHELL = "Failed to execute child"
+
+
+def runs_commands(reply: Reply) -> bool:
+    """Whether an agent that was to run a command is one that does."""
+    return not reply.status or not any(words in reply.err for words in (*_NOT_ALLOWED, _NO_SHELL))
+
+
 def executed(reply: Reply, vmid: int) -> str:
     """Return what a command inside the guest printed, or raise why it did not run there."""
+    answer = _execution(reply, vmid)
+    if answer.get("exitcode", 1) != 0:
+        raise Transient(f"the command failed in the guest: {str(answer)[:200]}")
+    return str(answer.get("out-data", ""))
+
+
+def printed(reply: Reply, vmid: int) -> str:
+    """Return what a command inside the guest printed, even if a part of it failed there."""
+    return str(_execution(reply, vmid).get("out-data", ""))
+
+
+def _execution(reply: Reply, vmid: int) -> Mapping[str, Any]:
     if reply.status:
         text = patient(reply, vmid)
-        if any(word in text for word in ("disabled", "not allowed", "CommandNotFound", "blocked")):
+        if any(words in text for words in _NOT_ALLOWED):
             raise AgentRefuses(
                 f"The agent of VM {vmid} does not allow `guest exec`: {text}",
                 hint="Allow guest-exec in the guest, or say `--guest-host-key accept-new`.",
                 id="GUEST-AGENT-REFUSES",
             )
         raise Transient(text)
-    try:
-        answer = json.loads(reply.out)
-    except (ValueError, RecursionError):
-        raise UnreadableAnswer(
-            f"The guest agent's answer is not JSON: {reply.out[:80]!r}"
-        ) from None
-    if not isinstance(answer, dict) or answer.get("exitcode", 1) != 0:
-        raise Transient(f"the command failed in the guest: {str(answer)[:200]}")
-    return str(answer.get("out-data", ""))
+    answer = _json(reply)
+    return answer if isinstance(answer, dict) else {}

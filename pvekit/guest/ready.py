@@ -13,7 +13,7 @@ from pvekit.errors import NotReady, PvekitError, Transient
 from pvekit.guest import agent, symptoms
 from pvekit.guest.sight import Sight, Wanted
 from pvekit.plan import Ask, Asking, Check, Guest, Reach, Step, Verdict, ask
-from pvekit.shell import Command, Query
+from pvekit.shell import Command, HostKeyChanged, Query
 
 SILENCE = 0.25
 """The first pause between two questions to an agent: a question in vain takes seconds itself."""
@@ -102,9 +102,17 @@ class _Looks:
         return Verdict(holds=True, seen=key or "accepted as it comes")
 
     def ssh(self) -> Asking[Verdict]:
+        try:
+            yield from self._logged_in()
+        except HostKeyChanged:
+            if not self._sight.doubt_key():
+                raise
+            yield from self._logged_in()
+        return Verdict(holds=True)
+
+    def _logged_in(self) -> Asking[None]:
         at = yield from self._sight.located()
         yield from ask(Ask(at, Query(Command(("true",), timeout=15.0), str)))
-        return Verdict(holds=True)
 
     def cloud_init(self) -> Asking[Verdict]:
         at = yield from self._sight.located()

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property
 
-from pvekit.errors import PvekitError, Transient
-from pvekit.guest import agent
+from pvekit.errors import Transient
+from pvekit.guest import agent, inside
 from pvekit.guest.agent import Reply
-from pvekit.plan import Ask, Asking, Guest, ask
+from pvekit.plan import Asking, Guest, ask
 
 
 @dataclass(frozen=True)
@@ -35,35 +33,60 @@ def pin_name(vmid: int, run: str) -> str:
 
 
 class Sight:
-    """Finds a guest's address and host key; what was found once is not asked again."""
+    """Finds a guest's address and host key; what was found once is not asked again.
+
+    One question tells both, for each starts a program on the node. An agent that runs no commands
+    is asked for its interfaces alone.
+    """
 
     def __init__(self, guest: Wanted) -> None:
         self.guest = guest
-        self._just: Reply | None = None  # what was answered a moment ago, and not yet looked at
+        self._inside = not guest.accept_new  # whether it is looked at from inside the guest
+        self._just = False  # whether its agent has answered a moment ago
+        self._found = ""
+        self._key = ""
+        self._early = False  # whether the key was read before the guest's SSH server was seen
 
     def answer(self) -> Asking[Reply]:
         """Return what the agent answers to the question that tells the most, if it does."""
-        self._just = yield from ask(self._interfaces)
-        return self._just
+        if self._inside:
+            reply = yield from self._asked("sight")
+            self._inside = self._took(reply)
+        if not self._inside:
+            reply = yield from self._asked("interfaces")
+            if not reply.status:
+                self._found = self._chosen(agent.addresses(reply, self.guest.mac))
+        self._just = not reply.status
+        return reply
 
     def address(self) -> Asking[str]:
         """Return the address on the interface with the guest's MAC; empty while it has none."""
-        reply = self._just or (yield from ask(self._interfaces))
-        self._just = None
-        if reply.status:
-            raise Transient(agent.patient(reply, self.guest.vmid), id="GUEST-AGENT-SILENT")
-        return self._chosen(reply)
+        if not self._found and not self._just:
+            reply = yield from self.answer()
+            if reply.status:
+                raise Transient(agent.patient(reply, self.guest.vmid), id="GUEST-AGENT-SILENT")
+        self._just = False
+        return self._found
 
     def key(self) -> Asking[str]:
         """Return the host key line, read through the node; empty if any key is accepted."""
-        if self.guest.accept_new:
-            return ""
-        reply = yield from ask(self._host_keys)
-        keys = [line.split() for line in agent.executed(reply, self.guest.vmid).splitlines()]
-        known = sorted((key for key in keys if len(key) >= 2), key=_preference)
-        if not known:
+        if self.guest.accept_new or self._key:
+            return self._key
+        reply = yield from self._asked("hostkeys")
+        self._key = inside.read(agent.executed(reply, self.guest.vmid)).key
+        if not self._key:
             raise Transient("the guest has no host key yet", id="GUEST-NO-HOST-KEY")
-        return " ".join(known[0][:2])
+        return self._key
+
+    def doubt_key(self) -> bool:
+        """Let the host key be read anew if it was read early, and return whether it was.
+
+        cloud-init gives a new guest other keys before its SSH server begins to answer.
+        """
+        early, self._early = self._early, False
+        if early:
+            self._key = ""
+        return early
 
     def located(self) -> Asking[Guest]:
         """Return where the guest's SSH server is, with its pinned key."""
@@ -74,29 +97,19 @@ class Sight:
         pin = pin_name(self.guest.vmid, self.guest.run)
         return Guest(self.guest.node, address, self.guest.user, key, pin=pin)
 
-    @cached_property
-    def _interfaces(self) -> Ask[Reply]:
-        return self._asked("interfaces", self._settles)
+    def _asked(self, what: str) -> Asking[Reply]:
+        return ask(agent.asked(self.guest.node, what, self.guest.vmid))
 
-    @cached_property
-    def _host_keys(self) -> Ask[Reply]:
-        return self._asked("hostkeys", lambda reply: not reply.status and "out-data" in reply.out)
+    def _took(self, reply: Reply) -> bool:
+        """Take what is seen from inside the guest; false if its agent cannot look so."""
+        if reply.status:
+            return agent.runs_commands(reply)
+        seen = inside.read(agent.printed(reply, self.guest.vmid))
+        self._found = self._chosen(agent.usable(seen.addresses(self.guest.mac)))
+        self._key, self._early = seen.key, bool(seen.key)
+        return seen.looked
 
-    def _asked(self, what: str, settled: agent.Settled) -> Ask[Reply]:
-        return agent.asked(self.guest.node, what, self.guest.vmid, settled=settled)
-
-    def _settles(self, reply: Reply) -> bool:
-        with suppress(PvekitError):  # what cannot be read settles nothing
-            return not reply.status and bool(self._chosen(reply))
-        return False
-
-    def _chosen(self, reply: Reply) -> str:
-        found = agent.addresses(reply, self.guest.mac)
+    def _chosen(self, found: list[str]) -> str:
         if self.guest.address:
             return self.guest.address if self.guest.address in found else ""
         return found[0] if found else ""
-
-
-def _preference(key: list[str]) -> int:
-    kinds = ("ssh-ed25519", "ecdsa-sha2-nistp256", "ssh-rsa")
-    return kinds.index(key[0]) if key[0] in kinds else len(kinds)

@@ -77,7 +77,7 @@ def asked(node: str, vmid: int) -> Asking[str]:
     """Return what can be seen of a guest, in words; empty where nobody can tell."""
     query = Query(script("symptoms", timeout=SECONDS), read)
     try:
-        found = yield from ask(Ask(node, query, topic=str(vmid)))
+        found = yield from ask(Ask(node, query, topics=(str(vmid),)))
     except PvekitError:
         return ""  # it is worth a question, but no further error
     return found.get(vmid, Symptoms()).told()

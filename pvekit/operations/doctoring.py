@@ -212,7 +212,8 @@ def _guest_ways(desk: Desk, inventory: Inventory) -> list[GuestWay]:
 
 
 def _way(desk: Desk, alias: str, vm: Vm, ways: list[GuestWay]) -> Asking[None]:
-    sight = Sight(WantedGuest(alias, vm.vmid, next(iter(vm.macs.values())), "root"))
+    wanted = WantedGuest(alias, vm.vmid, next(iter(vm.macs.values())), "root", accept_new=True)
+    sight = Sight(wanted)
     try:
         address = yield from sight.address()
         if not address:

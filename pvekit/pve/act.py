@@ -95,7 +95,7 @@ def job(place: str, identity: str) -> Ask[Job]:
             raise UnreadableAnswer(f"The node does not say how job {identity} stands.")
         return found
 
-    return Ask(place, Query(script("jobs"), parse), topic=identity)
+    return Ask(place, Query(script("jobs"), parse), topics=(identity,))
 
 
 def jobs(out: str) -> Mapping[str, Job]:

@@ -50,7 +50,8 @@ def _held(node: str, run: str, files: tuple[str, ...]) -> Check:
     def test(found: State) -> bool:
         return all(file in found.claims and found.claims[file].run == run for file in files)
 
-    return state.holds(f"{', '.join(files)} are claimed for run {run}", node, None, test)
+    says = f"{', '.join(files)} are claimed for run {run}"
+    return check(says, state.claimed(node, files), lambda found: Verdict(test(found)))
 
 
 def _free(node: str, run: str, files: tuple[str, ...]) -> Check:
@@ -59,4 +60,4 @@ def _free(node: str, run: str, files: tuple[str, ...]) -> Check:
         ours = [f for f in files if f in found.claims and found.claims[f].run in (run, "")]
         return Verdict(not ours, f"still claimed: {', '.join(ours)}" if ours else "")
 
-    return check(f"run {run} claims nothing any more", state.asked(node, None), judge)
+    return check(f"run {run} claims nothing any more", state.claimed(node, files), judge)

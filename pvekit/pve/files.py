@@ -20,4 +20,4 @@ def absent(node: str, path: str) -> Check:
 
 def _asked(node: str, path: str) -> Ask[bool]:
     query = Query(script("files"), lambda out: f"file {path}" in ending.lines(out))
-    return Ask(node, query, topic=path)
+    return Ask(node, query, topics=(path,))

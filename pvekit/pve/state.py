@@ -1,4 +1,4 @@
-"""How a few VMs and all claims stand right now, read in one go without a Perl start.
+"""How a few VMs and claims stand right now, read in one go without a Perl start.
 
 Many goals of one node share the answer; every goal about a VM's config is built here.
 """
@@ -6,7 +6,7 @@ Many goals of one node share the answer; every goal about a VM's config is built
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from pvekit.errors import Conflict, IdTaken, LockTimeout
@@ -105,14 +105,17 @@ def read(out: str) -> State:
     return State(vms, frozenset(processes), held, processes)
 
 
-def asked(node: str, vmid: int | None) -> Ask[State]:
-    """Ask how a VM stands (and all claims, whatever the vmid)."""
-    return Ask(node, Query(script("state"), read), topic="" if vmid is None else str(vmid))
+def asked(node: str, vmid: int) -> Ask[State]:
+    """Ask how a VM stands, and the claim of its vmid."""
+    return Ask(node, Query(script("state"), read), topics=(str(vmid),))
 
 
-def holds(
-    says: str, node: str, vmid: int | None, test: Callable[[State], bool], seen: str = ""
-) -> Check:
+def claimed(node: str, files: Iterable[str]) -> Ask[State]:
+    """Ask how these claims stand."""
+    return Ask(node, Query(script("state"), read), topics=tuple(files))
+
+
+def holds(says: str, node: str, vmid: int, test: Callable[[State], bool], seen: str = "") -> Check:
     """Return the check that a test of the state holds."""
     return check(says, asked(node, vmid), lambda state: Verdict(test(state), seen))
 

@@ -66,7 +66,7 @@ def _volume(line: str) -> re.Match[str]:
 
 def asked(node: str, storage: str) -> Ask[Content]:
     """Ask what lies on a storage, as a node sees it."""
-    return Ask(node, Query(script("volumes", timeout=300.0), read), topic=storage)
+    return Ask(node, Query(script("volumes", timeout=300.0), read), topics=(storage,))
 
 
 def images(node: str, vmid: int, storages: Iterable[str]) -> Asking[list[Stored]]:

@@ -9,7 +9,7 @@ from pvekit.pve import properties
 from pvekit.pve.conf import GuestConfig
 
 _SLOT = re.compile(r"(?:ide|sata|scsi|virtio|efidisk|tpmstate|unused)\d+")
-_BOOTABLE = re.compile(r"(?:ide|sata|scsi|virtio)\d+")
+_DISK = re.compile(r"(?:ide|sata|scsi|virtio)\d+")
 _CLOUD_INIT = re.compile(r"[:/](?:vm-\d+-)?cloudinit(?:\.\w+)?")
 _SIZE = re.compile(r"([0-9]{1,15})([KMGT]?)")
 _BYTES = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
@@ -44,13 +44,18 @@ def volumes(config: GuestConfig) -> dict[str, Volume]:
     return found
 
 
-def boot_slot(config: GuestConfig) -> str | None:
-    """Return the slot of the disk that boots, or None if there is none."""
-    disks = [
+def disk_slots(config: GuestConfig) -> list[str]:
+    """Return the slots of the disks, but for those of the firmware's state."""
+    return [
         slot
         for slot, volume in volumes(config).items()
-        if _BOOTABLE.fullmatch(slot) and volume.media != "cdrom"
+        if _DISK.fullmatch(slot) and volume.media != "cdrom"
     ]
+
+
+def boot_slot(config: GuestConfig) -> str | None:
+    """Return the slot of the disk that boots, or None if there is none."""
+    disks = disk_slots(config)
     order = properties.parse(config.values.get("boot", "")).get("order", "")
     wanted = [*order.split(";"), config.values.get("bootdisk", "")]
     return next((slot for slot in (*wanted, *sorted(disks)) if slot in disks), None)

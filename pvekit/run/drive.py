@@ -17,7 +17,8 @@ from pvekit.pve.scripts import script
 from pvekit.run.context import Context, Passed
 from pvekit.run.foresight import Course
 from pvekit.run.retry import Row, pause, surely, thawed
-from pvekit.run.wants import Enter, Leave, Pause, send
+from pvekit.run.slots import Ending
+from pvekit.run.wants import Enter, HandOver, Leave, Pause, send
 from pvekit.shell import Command, Purpose, Result
 
 LONGEST_PAUSE = 15.0
@@ -92,13 +93,15 @@ def _slotted(step: Step, context: Context, row: Row, *, undo: bool) -> Asking[No
         return
     began = context.clock.now()
     yield Enter(step.slot)
+    row.handed = False
     row.excused += context.clock.now() - began
     try:
         yield from _change(step, context, row, undo=undo)
     except PvekitError as error:
-        yield Leave(step.slot, "crowded" if isinstance(error, LockTimeout) else "failed")
+        how: Ending = "crowded" if isinstance(error, LockTimeout) else "failed"
+        yield Leave(step.slot, how, row.handed)
         raise
-    yield Leave(step.slot)
+    yield Leave(step.slot, handed=row.handed)
 
 
 def _change(step: Step, context: Context, row: Row, *, undo: bool) -> Asking[None]:
@@ -191,7 +194,8 @@ def _joined(
     """
     deadline = context.ends(identity, change.command.timeout)
     began = deadline - change.command.timeout
-    course = Course(context.spans.expected(f"job {step.verb}"))
+    expected = context.spans.expected
+    course = Course(expected(f"job {step.verb}"), step.parts, expected(f"lead {step.verb}"))
     question = act.job(step.node, identity)
     while True:
         job = yield from surely(lambda: ask(question), row, step, context)
@@ -204,13 +208,18 @@ def _joined(
         told = job.out.splitlines()[-1] if job.out else ""
         if told:
             context.tell(step, "waiting", says=told)
+        rest = course.rest(seconds, told)
+        if step.slot and not row.handed and course.is_closing:
+            context.spans.took(f"lead {step.verb}", course.lead)
+            yield HandOver(step.slot)
+            row.handed = True
         if context.clock.now() >= deadline:
             raise PvekitError(
                 f"{step.key} has not ended on {step.node} after {change.command.timeout:.0f} s.",
                 hint=f"It still runs there as job {identity}; the same command joins it.",
                 id="JOB-STILL-RUNS",
             )
-        yield Pause(course.rest(seconds, told))
+        yield Pause(rest)
 
 
 def _forget(node: str, identity: str, purpose: Purpose) -> Asking[None]:

@@ -36,6 +36,7 @@ class Row:
     ``excused`` are the seconds since the first in which it waited for others of this run.
     ``alike`` are those that were locks, or that were none, as the last one: a link that breaks once
     while a lock is waited for is not the last straw. ``over``: there is to be no further attempt.
+    ``handed``: the attempt under way has handed its place over.
     """
 
     count: int = 0
@@ -46,6 +47,7 @@ class Row:
     alike: int = 0
     locks: int = 0
     over: bool = False
+    handed: bool = False
 
     def add(self, error: Transient, now: float, quiet: float) -> None:
         """Count one more.

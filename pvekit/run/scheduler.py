@@ -18,9 +18,9 @@ from pvekit.errors import Interrupted, PvekitError, Stopped
 from pvekit.plan import Ask, Place, Reach
 from pvekit.run.clock import Clock
 from pvekit.run.site import Site
-from pvekit.run.slots import Ending, Slots
+from pvekit.run.slots import Slots
 from pvekit.run.stop import Stop
-from pvekit.run.wants import Enter, Leave, Pause, Send
+from pvekit.run.wants import Enter, HandOver, Leave, Pause, Send
 from pvekit.shell import Command, call
 
 Task = Generator[Any, Any, object]
@@ -79,7 +79,6 @@ class Scheduler:
         for slot in self._slots.values():
             slot.taken = 0  # tasks that were interrupted did not give theirs back
         self._queued: dict[str, deque[str]] = defaultdict(deque)
-        self._settled: dict[Ask[Any], Any] = {}
         self._ended: dict[str, PvekitError | None] = {}
 
     def run(self, tasks: Mapping[str, Task]) -> dict[str, PvekitError | None]:
@@ -142,8 +141,6 @@ class Scheduler:
 
     def _take(self, name: str, want: object) -> None:
         match want:
-            case Ask() if want in self._settled:
-                self._ready.append((name, self._settled[want], None))
             case Ask():
                 self._asks.append((name, want))
             case Send(place, command):
@@ -155,8 +152,12 @@ class Scheduler:
                 self._timers.append((self._wake(seconds), name))
             case Enter(slot):
                 self._enter(slot, name)
-            case Leave(slot, how):
-                self._leave(slot, name, how)
+            case HandOver(slot):
+                self._slot(slot).hand_over()
+                self._let_in(slot, name)
+            case Leave(slot, how, handed):
+                self._slot(slot).leave(how, handed=handed)
+                self._let_in(slot, name)
             case _:
                 raise TypeError(f"A task wants what nobody can give: {want!r}")
 
@@ -179,8 +180,8 @@ class Scheduler:
         else:
             self._queued[slot].append(name)
 
-    def _leave(self, slot: str, name: str, how: Ending) -> None:
-        self._slot(slot).leave(how)
+    def _let_in(self, slot: str, name: str) -> None:
+        """Let those in for whom there is room now, after the one who has made it."""
         self._ready.append((name, None, None))
         while self._queued[slot] and self._slot(slot).free(len(self._queued[slot])):
             self._enter(slot, self._queued[slot].popleft())
@@ -247,10 +248,7 @@ class Scheduler:
                 read[parse] = parse(raw)
             except PvekitError as unreadable:
                 return None, unreadable
-        answer = read[parse]
-        if question.settled is not None and question.settled(answer):
-            self._settled[question] = answer
-        return answer, None
+        return read[parse], None
 
 
 def _merged(asks: list[tuple[str, Ask[Any]]], site: Site) -> list[_Work]:
@@ -262,6 +260,6 @@ def _merged(asks: list[tuple[str, Ask[Any]]], site: Site) -> list[_Work]:
 
 
 def _group(place: Place, base: Command, group: list[tuple[str, Ask[Any]]], site: Site) -> _Work:
-    topics = sorted({question.topic for _, question in group if question.topic})
+    topics = sorted({topic for _, question in group for topic in question.topics})
     command = replace(base, words=(*base.words, *topics))
     return _Work(place, lambda: call(site.shell(place), command), tuple(group))

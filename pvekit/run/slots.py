@@ -43,9 +43,14 @@ class Slots:
         """Take a place."""
         self.taken += 1
 
-    def leave(self, how: Ending) -> None:
-        """Give a place back."""
+    def hand_over(self) -> None:
+        """Give a place back before the end."""
         self.taken -= 1
+
+    def leave(self, how: Ending, *, handed: bool = False) -> None:
+        """Give a place back, unless it was handed over, and learn from how it went."""
+        if not handed:
+            self.taken -= 1
         if how == "crowded":
             self.limit, self.well = max(1, self.limit // 2), 0
         elif how == "well":

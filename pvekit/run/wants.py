@@ -32,11 +32,22 @@ class Enter:
 
 
 @dataclass(frozen=True)
+class HandOver:
+    """Let the next one into a slot, because what holds the place is all but done with it."""
+
+    slot: str
+
+
+@dataclass(frozen=True)
 class Leave:
-    """Give a slot's place back; ``crowded`` says that there were too many at once."""
+    """Give a slot's place back, unless it was handed over (``handed``) before.
+
+    ``crowded`` says that there were too many at once.
+    """
 
     slot: str
     how: Ending = "well"
+    handed: bool = False
 
 
 def send(place: Place, command: Command, purpose: Purpose) -> Asking[Result]:

@@ -3,25 +3,13 @@
 from __future__ import annotations
 
 from pvekit.errors import PvekitError
-from pvekit.shell import Unreachable
-
-
-class HostKeyRefused(PvekitError):
-    """The machine's host key is not one that may be trusted; nothing was sent."""
-
-    id = "SSH-HOST-KEY-REFUSED"
+from pvekit.shell import HostKeyRefused, Unreachable
 
 
 class HostKeyUnknown(HostKeyRefused):
     """No key of this host is known yet."""
 
     id = "SSH-HOST-KEY-UNKNOWN"
-
-
-class HostKeyChanged(HostKeyRefused):
-    """The host shows another key than the known one: reinstalled, or somebody in between."""
-
-    id = "SSH-HOST-KEY-CHANGED"
 
 
 class HostKeyRevoked(HostKeyRefused):

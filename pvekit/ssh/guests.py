@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 from pvekit.errors import UsageError
-from pvekit.shell import Command, Result, Unreachable
+from pvekit.shell import Command, HostKeyChanged, Result, Unreachable
 from pvekit.ssh.connection import Connection, Dial
 from pvekit.ssh.deadline import Deadline, Limits
 from pvekit.ssh.dial import dial
 from pvekit.ssh.endpoint import Endpoint
-from pvekit.ssh.errors import HostKeyChanged, HostKeyUnknown
+from pvekit.ssh.errors import HostKeyUnknown
 from pvekit.ssh.hostkeys import SSH_PORT, FirstSeenPolicy, HostKey, HostKeyPolicy, PinnedPolicy
 from pvekit.ssh.pins import Keeping, Pins
 

@@ -22,8 +22,8 @@ from typing import Protocol
 
 from pvekit import private
 from pvekit.errors import PvekitError, UsageError
-from pvekit.shell import Command
-from pvekit.ssh.errors import HostKeyChanged, HostKeyRevoked, HostKeyUnknown
+from pvekit.shell import Command, HostKeyChanged
+from pvekit.ssh.errors import HostKeyRevoked, HostKeyUnknown
 
 SSH_PORT = 22
 

@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pvekit import private
-from pvekit.shell import Command
-from pvekit.ssh.errors import HostKeyChanged
+from pvekit.shell import Command, HostKeyChanged
 from pvekit.ssh.hostkeys import (
     SSH_PORT,
     HostKey,

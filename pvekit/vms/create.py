@@ -152,6 +152,7 @@ def _clone(spec: VmSpec, at: Placement) -> Step:
         goal=state.free_for(made, at.template_node, at.vmid, spec.name, at.run),
         changes=(qm.clone(source, at.vmid, options),),
         slot=f"{at.template_node}/{spec.storage}",
+        parts=at.template_disks,
         undo=_undo(spec, at),
     )
 

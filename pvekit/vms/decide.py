@@ -9,6 +9,7 @@ from pvekit.errors import NotFound, Transient, UsageError
 from pvekit.inventory.model import Inventory, NodeState, Vm
 from pvekit.placement import Choice, Need, Pass, Rules, names, place
 from pvekit.pve.stored import CSI_VMID
+from pvekit.pve.volumes import disk_slots
 from pvekit.vms import sources
 from pvekit.vms.spec import Placement, VmSpec
 from pvekit.vms.wishes import Wishes
@@ -131,6 +132,11 @@ def _storages(wishes: Wishes, template: Vm) -> tuple[str, ...]:
     return tuple(sorted({each.storage for each in template.volumes.values() if each.storage}))
 
 
+def _copied(wishes: Wishes, template: Vm) -> int:
+    """Return how many disks are copied for a clone, and tell how far that is."""
+    return len(disk_slots(template.config)) if wishes.full else 0
+
+
 def _spec(wishes: Wishes, name: str, ip: str, choice: Choice) -> VmSpec:
     bridge = wishes.bridge or sources.bridge(choice.template)
     return VmSpec(
@@ -199,6 +205,7 @@ class _Deciding:
             home=_home(choice.node, self._inventory, self._claimers),
             reasons=tuple(f"{each.node}: {each.because}" for each in choice.reasons),
             storages=_storages(wishes, choice.template),
+            template_disks=_copied(wishes, choice.template),
         )
         return _spec(wishes, name, ip, choice), placement
 

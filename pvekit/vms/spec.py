@@ -65,7 +65,8 @@ class Placement:
     Proxmox VE (``target`` is empty where the clone stays on its template's node). ``claim_nodes``
     names one node of each PVE cluster and each standalone node of the site, ``storages`` where the
     clone's volumes are going to lie. ``template_digest`` and ``template_run`` tell the template
-    from one that was built in its place.
+    from one that was built in its place; ``template_disks`` is how many disks are copied of it (0:
+    not known).
     """
 
     run: str
@@ -86,3 +87,4 @@ class Placement:
     home: str = ""
     reasons: tuple[str, ...] = ()
     storages: tuple[str, ...] = ()
+    template_disks: int = 0

@@ -26,10 +26,10 @@ from pvekit.lab.home import Home
 from pvekit.lab.keys import host_key
 from pvekit.operations.machines import connect
 from pvekit.plan import Guest
-from pvekit.shell import Command
+from pvekit.shell import Command, HostKeyChanged, HostKeyRefused
 from pvekit.ssh.dial import dial
 from pvekit.ssh.endpoint import Endpoint
-from pvekit.ssh.errors import HostKeyChanged, HostKeyRefused, HostKeyRevoked, HostKeyUnknown
+from pvekit.ssh.errors import HostKeyRevoked, HostKeyUnknown
 from pvekit.ssh.hostkeys import name_in_file
 from pvekit.ssh.pins import Pins
 from pvekit.ssh.site import Connections

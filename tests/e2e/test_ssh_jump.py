@@ -9,9 +9,9 @@ import pytest
 from ssh_servers import LIMITS, Loop, SshServer, listener, no_agent, public, soon
 
 from pvekit.errors import UsageError
-from pvekit.shell import Command, LinkLost, Unreachable
+from pvekit.shell import Command, HostKeyChanged, LinkLost, Unreachable
 from pvekit.ssh.dial import dial
-from pvekit.ssh.errors import HostKeyChanged, HostKeyUnknown
+from pvekit.ssh.errors import HostKeyUnknown
 from pvekit.ssh.guests import GuestEndpoint
 from pvekit.ssh.site import Connections
 from pvekit.ssh.trust import scan

@@ -9,10 +9,10 @@ import pytest
 from ssh_servers import LIMITS, Loop, SshServer, no_agent, public, soon
 
 from pvekit.errors import PvekitError
-from pvekit.shell import Command, Unreachable
+from pvekit.shell import Command, HostKeyChanged, Unreachable
 from pvekit.ssh.dial import dial
 from pvekit.ssh.endpoint import Endpoint
-from pvekit.ssh.errors import HostKeyChanged, HostKeyRevoked, HostKeyUnknown
+from pvekit.ssh.errors import HostKeyRevoked, HostKeyUnknown
 from pvekit.ssh.hostkeys import name_in_file
 from pvekit.ssh.site import Connections
 from pvekit.ssh.trust import scan, store, untrusted

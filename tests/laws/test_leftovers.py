@@ -216,7 +216,7 @@ def held(site) -> str:
 
 
 def test_disks_that_lay_there_before_the_clone_are_not_ours(site, desk):
-    site.cut = Cut(0, "after", match="vmid-100")
+    site.cut = Cut(0, "after", match="vmid-100 name-")
     with contextlib.suppress(PvekitError):
         create(desk)
     site.cut = None

@@ -113,7 +113,7 @@ def test_the_answers_of_several_jobs():
 @pytest.mark.parametrize("out", ["", "job other done 0\n", "job j1 runn"])
 def test_a_job_of_which_nothing_is_said_is_not_taken_for_one_that_died(out):
     asked = act.job("pve1", "j1")
-    assert (asked.place, asked.topic) == ("pve1", "j1")
+    assert (asked.place, asked.topics) == ("pve1", ("j1",))
     assert asked.query.parse("job j1 none\n") == Job("none")
     with pytest.raises(UnreadableAnswer):
         asked.query.parse(out)

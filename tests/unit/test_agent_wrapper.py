@@ -82,7 +82,7 @@ def acting(change: Change) -> Command:
 def asked_of_a_job() -> Command:
     """What ``gc`` asks of a job that it has removed."""
     asked = next(_forgotten("pve1", JOB).look())
-    return replace(asked.query.command, words=(*asked.query.command.words, asked.topic))
+    return replace(asked.query.command, words=(*asked.query.command.words, *asked.topics))
 
 
 def script(name: str, *args: object) -> Command:
@@ -131,8 +131,8 @@ ALLOWED = {
     "sparing": scripts.joined(("sparing", "read-site"), IMAGES),
     "doctor": scripts.joined(("doctor", "read-site"), IMAGES, *URLS),
     "doctor of several": scripts.joined(("sparing", "doctor", "read-site"), IMAGES, *URLS),
-    "state": script("state", 100, 150),
-    "agents": script("agents", "hostkeys", 100, 101),
+    "state": script("state", 100, 150, "name-web", "ip-10.0.0.2"),
+    "agents": script("agents", "sight", 100, 101),
     "claim": script(
         "claim", "0123abcd", '{"run":"0123abcd"}', "vmid-100", "name-web", "ip-10.0.0.2"
     ),
@@ -252,10 +252,12 @@ FORBIDDEN = {
     "a pipe": made("--name", "a|id"),
     "a glob": made("--name", "*"),
     "an agent question": script("agents", "exec", 100),
-    "an agent out of range": script("agents", "ping", 5),
+    "an agent out of range": script("agents", "sight", 5),
     "a job that leads out": script("forget", "../../../etc"),
     "a job that is none": script("forget", ".."),
     "a claim that leads out": script("claim", "ab", "x", "vmid-100/../../x"),
+    "a claim asked for that leads out": script("state", 100, "name-../../x"),
+    "a file asked for that is no claim": script("state", "authkey"),
     "a claim of another kind": script("claim", "ab", "x", "authkey"),
     "a claim out of range": script("claim", "ab", "x", "vmid-5"),
     "a task that leads out": script("tasklog", "UPID:../../../etc/shadow"),

@@ -30,7 +30,7 @@ PROMISED = {
     "login": LIMITS.auth,
     "a channel for a command": LIMITS.channel,
     "reading a node, or any other question": script("read-site").timeout,
-    "questions to the guest agents of a node": agent.asked("n", "ping", 1).query.command.timeout,
+    "questions to the guest agents of a node": agent.asked("n", "sight", 1).query.command.timeout,
     "what similar VMs have used (`--size auto`)": use.query("pve1", ()).command.timeout,
     "the counters of a node's VMs (`size sample`)": counters.query((100,)).command.timeout,
     "listing the disks of all storages (`gc`)": collecting.LISTING,

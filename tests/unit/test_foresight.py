@@ -26,6 +26,46 @@ def test_a_job_that_tells_how_far_it_is_ends_unseen_for_a_moment_only(seconds, s
     assert len(told) <= 40 + seconds / LATEST
 
 
+def handing_over(lead, copies, parts, counts=None):
+    """When a job hands over that begins to count after a lead, and takes so long for each disk."""
+    course, at = Course(parts=parts if counts is None else counts), 0.0
+    end = lead + sum(copies)
+    while at < end:
+        left = at - lead
+        told = ""
+        for seconds in copies:
+            if 0 <= left < seconds:
+                told = f"transferred ({100 * left / seconds:.2f}%)"
+            left -= seconds
+        rest = course.rest(at, told)
+        if course.is_closing:
+            return at, end
+        at += rest
+    return None, end
+
+
+leads = st.floats(0.5, 5.0)
+long_copies = st.floats(30.0, 3600.0)
+
+
+@given(leads, long_copies)
+def test_the_next_is_let_in_so_early_that_nothing_lies_idle_and_not_much_earlier(lead, copy):
+    at, end = handing_over(lead, [copy], 1)
+    seen = max(1.5 * lead, lead + 2 * SOONEST)  # it began to count unseen for a moment
+    assert end - 2 * seen <= at <= end - min(lead, SOONEST)
+
+
+@given(leads, long_copies, long_copies)
+def test_of_several_disks_only_the_last_one_can_end_it(lead, first, second):
+    at, _ = handing_over(lead, [first, second], 2)
+    assert at > lead + first
+
+
+@given(leads, long_copies)
+def test_without_knowing_how_many_disks_there_are_nobody_is_let_in_early(lead, copy):
+    assert handing_over(lead, [copy], 0)[0] is None
+
+
 @given(durations)
 def test_a_job_that_tells_nothing_is_looked_at_less_and_less(seconds):
     at = looks(seconds, lambda _: "at work")

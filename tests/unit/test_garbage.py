@@ -18,7 +18,7 @@ from labsite import lab_site
 import pvekit
 from pvekit.doctor import reading as doctor
 from pvekit.errors import PvekitError
-from pvekit.guest import agent, symptoms
+from pvekit.guest import agent, inside, symptoms
 from pvekit.guest.ready import judge_cloud_init
 from pvekit.inventory import reading
 from pvekit.inventory.model import Inventory
@@ -55,6 +55,13 @@ EXEC = json.dumps({"exitcode": 0, "exited": 1, "out-data": "ssh-ed25519 AAAA x\n
 LINKS = json.dumps(
     [{"hardware-address": MAC, "ip-addresses": [{"ip-address": "10.0.0.5", "prefix": 24}]}]
 )
+SIGHT = json.dumps(
+    {
+        "exitcode": 0,
+        "out-data": f"2: ens18: <UP>\n    link/ether {MAC}\n    inet 10.0.0.5/24 scope global\n"
+        "ssh-ed25519 AAAA root@web\n",
+    }
+)
 CONF = (
     f"name: web\nmemory: 512\nscsi0: local-lvm:vm-100-disk-0,size=8G\nnet0: virtio={MAC}\n#{MARK}\n"
 )
@@ -73,6 +80,10 @@ def inventoried(out: str) -> Inventory:
 
 def addressed(out: str) -> list[list[str]]:
     return [agent.addresses(reply, MAC) for reply in agent.replies(out).values()]
+
+
+def seen(out: str) -> list[object]:
+    return [inside.read(agent.printed(reply, vmid)) for vmid, reply in agent.replies(out).items()]
 
 
 def executed(out: str) -> list[str]:
@@ -120,6 +131,7 @@ READERS: dict[str, tuple[Callable[[str], object], str, str]] = {
     "holders": (held, "", f"lock 100 clone\ntask {UPID}\n"),
     "symptoms": (symptoms.read, "", f"state 100 running\nagent 100 {EXEC}\n"),
     "agents": (addressed, "", f"id 100 0\nout 100 {LINKS}\n"),
+    "sight": (seen, "", f"id 100 0\nout 100 {SIGHT}\n"),
     "exec": (executed, "", f"id 100 0\nout 100 {EXEC}\n"),
     "sums": (lambda out: sums.find(out, "x.img"), "", "0" * 64 + "  x.img\n"),
     "claims": (claimed, "", CLAIM),

@@ -501,7 +501,7 @@ def test_one_of_many_wins_a_claim(node):
         results = list(pool.map(lambda n: node.claim(f"run{n}"), range(20)))
     assert sorted(result.exit_status for result in results) == [0] + [HELD] * 19
     winner = next(f"run{n}" for n, result in enumerate(results) if result.ok)
-    now = state.read(node.run(script("state")).out)
+    now = state.read(node.run(script("state", 101, "name-web-1")).out)
     assert {name: claim.run for name, claim in now.claims.items()} == {
         "vmid-101": winner,
         "name-web-1": winner,
@@ -540,7 +540,7 @@ def test_a_claim_that_gets_its_content_is_held(empty, seconds):
 def test_a_claim_that_stays_empty_is_taken_over(empty):
     empty.program("sleep", "")
     assert empty.claim("7f3a").ok
-    now = state.read(empty.run(script("state")).out)
+    now = state.read(empty.run(script("state", 101, "name-web-1")).out)
     assert {name: claim.run for name, claim in now.claims.items()} == {
         "vmid-101": "7f3a",
         "name-web-1": "7f3a",
@@ -549,7 +549,7 @@ def test_a_claim_that_stays_empty_is_taken_over(empty):
 
 def test_a_claim_that_stays_empty_is_seen_and_given_up(empty):
     empty.program("sleep", "")
-    assert state.read(empty.run(script("state")).out).claims["vmid-101"].run == ""
+    assert state.read(empty.run(script("state", "vmid-101")).out).claims["vmid-101"].run == ""
     assert empty.run(script("release", "7f3a", "vmid-101")).ok
     assert empty.claims() == set()
 
@@ -578,14 +578,18 @@ def test_a_folder_that_cannot_be_made_means_no_quorum(node):
 # State
 
 
-def test_state_tells_configs_of_all_nodes_and_claims(node):
+def test_state_tells_configs_of_all_nodes_and_the_claims_that_are_asked_for(node):
     node.claim("7f3a", vmid=103, name="web-3")
+    node.claim("7f3a", vmid=104, name="web-4")
     node.config(101, marked())
     node.config(102, marked(102, "web-2"), node="pve2")
-    now = state.read(node.run(script("state", 101, 102, 104)).out)
+    now = state.read(node.run(script("state", 101, 102, 104, "name-web-3", "ip-10.0.0.9")).out)
     assert {vmid: found.node for vmid, found in now.vms.items()} == {101: "pve1", 102: "pve2"}
     assert now.ours(102, "web-2", "7f3a")
-    assert now.claims["vmid-103"].name == "web-3"
+    assert {name: claim.vmid for name, claim in now.claims.items()} == {
+        "vmid-104": 104,
+        "name-web-3": 103,
+    }
 
 
 def test_state_takes_only_a_living_guest_for_running(node):

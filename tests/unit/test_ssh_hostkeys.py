@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pvekit.errors import UsageError
-from pvekit.ssh.errors import HostKeyChanged
+from pvekit.shell import HostKeyChanged
 from pvekit.ssh.hostkeys import FirstSeenPolicy, HostKey, KnownHosts, name_in_file, remember
 
 # As `ssh-keygen -lf` shows the key that is 32 bytes of zero.

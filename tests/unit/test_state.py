@@ -203,9 +203,9 @@ def test_running_and_stopped():
 
 
 def test_goals_of_one_node_share_a_command():
-    one, two = state.asked("n", 101), state.asked("n", 102)
+    one, two = state.asked("n", 101), state.claimed("n", ["vmid-102", "name-web"])
     assert one.query.command == two.query.command
-    assert (one.topic, two.topic, state.asked("n", None).topic) == ("101", "102", "")
+    assert (one.topics, two.topics) == (("101",), ("vmid-102", "name-web"))
 
 
 @pytest.mark.parametrize(

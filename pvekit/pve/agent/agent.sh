@@ -188,7 +188,7 @@ script_ok() {
   shift
   case $script in
     act) act_ok "$@" ;;
-    agents) one_of "${1-}" ping interfaces hostkeys cloudinit && shift && for each; do vmid "$each"; done ;;
+    agents) one_of "${1-}" sight interfaces hostkeys && shift && for each; do vmid "$each"; done ;;
     claim)
       run "${1-}"
       case ${2-} in *[![:print:]]*) no "control characters" ;; esac
@@ -246,7 +246,8 @@ script_ok() {
         words "$each"
       done
       ;;
-    holders | state) for each; do number "$each"; done ;;
+    holders) for each; do number "$each"; done ;;
+    state) for each; do case $each in *[!0-9]*) claim "$each" ;; *) number "$each" ;; esac; done ;;
     ha | storages) [ $# = 0 ] || no "$script takes no words" ;;
     local | read-site | sparing | doctor)
       one_of "${1-}" "$images" && shift
