@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from pvekit.errors import NotFound
 from pvekit.inventory.model import Inventory, Vm
+from pvekit.inventory.unread import check_seen, unread
 
 
 def alias(vm: Vm, inventory: Inventory) -> str:
@@ -18,13 +19,14 @@ def chosen(inventory: Inventory, wanted: Sequence[str]) -> list[Vm]:
     """Return our templates that words mean: a name means all its copies; no word means all.
 
     A word is a name, a vmid, ``NODE/NAME`` or ``NODE/VMID``. Raises :class:`NotFound` for one that
-    means none.
+    means none, :class:`Transient` for one that may lie on a node that does not answer.
     """
     ours = inventory.templates()
     found: dict[tuple[str, int], Vm] = {}
     for word in wanted:
         meant = [vm for vm in ours if _is_meant(vm, word, inventory)]
         if not meant:
+            check_seen(inventory, f"a template {word!r} of pvekit's", unread(inventory))
             known = sorted({vm.name for vm in ours})
             raise NotFound(
                 f"There is no template {word!r} of pvekit's.",

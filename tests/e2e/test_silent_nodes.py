@@ -104,6 +104,14 @@ def test_nor_is_a_selection_that_may_match_there_empty(standalone, words, status
     assert standalone.changes() == []
 
 
+@pytest.mark.parametrize("words", ["show", "verify", "delete --yes"])
+def test_nor_is_a_template_said_to_be_missing(standalone, words):
+    verb, *more = words.split()
+    answer = standalone.pvekit("template", verb, "ubuntu", *more)
+    assert answer.status == 7, answer
+    assert "pve2 does not answer, and it may lie there." in answer.err
+
+
 def test_a_list_says_whose_vms_it_has_not(standalone):
     for quiet in ((), ("-q",)):
         answer = standalone.must(*quiet, "vm", "list", "-o", "json")
