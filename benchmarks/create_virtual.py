@@ -18,11 +18,12 @@ from typing import Any, TypeVar
 
 import pvekit.run.scheduler
 from pvekit.lab.clock import Clock as LabClock
+from pvekit.lab.figures import Figures, realistic
 from pvekit.lab.inprocess import LabLoop, LabShell
 from pvekit.lab.site import Site, SiteSpec
 from pvekit.plan import Guest, Place
 from pvekit.run.clock import Clock
-from pvekit.shell import Command, Result, Unreachable
+from pvekit.shell import Command, LinkLost, Result, Unreachable
 
 T = TypeVar("T")
 
@@ -170,6 +171,8 @@ class _Shell:
                 status, out, err = lab.run_guest_line(place.address, line, stdin, user=place.user)
         except ConnectionRefusedError as error:
             raise Unreachable(f"nobody answers at {error}") from error
+        except ConnectionError as error:
+            raise LinkLost(f"{command.words[0]}: {error}") from error
         return Result(command, status, out.decode(errors="replace"), err.decode(errors="replace"))
 
 
@@ -250,14 +253,16 @@ def _pool_on(time: Time) -> Callable[..., ThreadPoolExecutor]:
 
 
 @contextmanager
-def virtual_site(spec: SiteSpec) -> Iterator[VirtualSite]:
-    """Have a site on a time of its own."""
+def virtual_site(spec: SiteSpec, figures: Figures | None = None) -> Iterator[VirtualSite]:
+    """Have a site on a time of its own; things take as long there as the figures say."""
     time = Time()
     loop = _LabLoop(time)
     usual = pvekit.run.scheduler.ThreadPoolExecutor
     pvekit.run.scheduler.ThreadPoolExecutor = _pool_on(time)  # type: ignore[assignment,misc]
     try:
-        site = loop.do(lambda: Site(spec, clock=_LabClock(time=time)))
+        site = loop.do(
+            lambda: Site(spec, clock=_LabClock(figures=figures or realistic(), time=time))
+        )
         yield VirtualSite(LabShell(site, loop), time)
     finally:
         pvekit.run.scheduler.ThreadPoolExecutor = usual  # type: ignore[misc]

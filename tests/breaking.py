@@ -44,9 +44,11 @@ class Broken:
     well: bool
 
 
-def broken(do: Callable[[Desk], Report], desk: Desk, site: LabSite, at: int, when: str) -> Broken:
+def broken(
+    do: Callable[[Desk], Report], desk: Desk, site: LabSite, at: int, when: str, match: str = ""
+) -> Broken:
     """Run a command that breaks once: its link, its process, its journal or its node."""
-    cut = Cut(at, when)
+    cut = Cut(at, when, match)
     with _breaking(site, cut):
         try:
             well = do(desk).status == 0

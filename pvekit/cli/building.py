@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pvekit.cli import ending, previewing, say
 from pvekit.cli.app import App
 from pvekit.cli.output import Form, View, emit, why
@@ -17,7 +19,7 @@ COPIES = View(
     kind="TemplateCopy",
     name="template/{name}",
     columns=("name", "vmid", "node", "state", "seconds"),
-    wide=("customised_by", "why", "error"),
+    wide=("customised_by", "why", "image_from", "error"),
     result=True,
 )
 
@@ -64,6 +66,20 @@ def _tell(found: Decided) -> None:
             f"building {work.spec.name} on {work.at.node} as VM {work.at.vmid}, customised by "
             f"{work.spec.way}: {work.why}",
         )
+    for node, line in _images(found.works).items():
+        say.note(f"{node}: {line}")
+
+
+def _images(works: Sequence[Work]) -> dict[str, str]:
+    """Return where images come from, by nodes, wherever there was a choice."""
+    told: dict[str, list[str]] = {}
+    for work in works:
+        origin = work.at.origin
+        if origin.why:
+            way = f"image copied from {origin.source}" if origin.source else "image downloaded"
+            nodes = told.setdefault(f"{way}; {origin.why}", [])
+            nodes += [work.at.node] if work.at.node not in nodes else []
+    return {", ".join(nodes): line for line, nodes in told.items()}
 
 
 def ended(found: Decided, report: Report | None, form: Form) -> None:
@@ -84,6 +100,7 @@ def ended(found: Decided, report: Report | None, form: Form) -> None:
 
 def _there(copy: Existing) -> dict[str, object]:
     unchanged = {"state": "unchanged", "seconds": 0.0, "customised_by": "", "why": ""}
+    unchanged |= {"image_from": None, "image_why": ""}
     at = {"name": copy.name, "vmid": copy.vmid, "node": copy.node}
     return {**at, **unchanged, **why(None), "taken_back": None, "stages": {}}
 
@@ -98,6 +115,8 @@ def _built(work: Work, outcome: Outcome) -> dict[str, object]:
         "seconds": outcome.seconds,
         "customised_by": work.spec.way,
         "why": work.why,
+        "image_from": work.at.origin.source or None,
+        "image_why": work.at.origin.why,
         **why(outcome.error),
         "taken_back": None if undone is None else [stage.verb for stage in undone],
         "stages": {stage.verb: round(stage.seconds, 3) for stage in outcome.stages},

@@ -7,6 +7,7 @@ from functools import partial
 
 from pvekit.lab import installed
 from pvekit.lab.certificates import Certificates
+from pvekit.lab.hostkeys import KNOWN, HostKeys
 from pvekit.lab.machine import Machine
 from pvekit.lab.membership import Member
 from pvekit.lab.pmxcfs import ClusterFileSystem
@@ -80,7 +81,7 @@ totem {{
 """
 
 
-def fill(cluster: ClusterFileSystem, storage: str, domain: str) -> None:
+def fill(cluster: ClusterFileSystem, storage: str, domain: str, keys: HostKeys) -> None:
     """Write what a new PVE cluster has in its file system."""
     texts = {
         "user.cfg": "",
@@ -94,7 +95,7 @@ def fill(cluster: ClusterFileSystem, storage: str, domain: str) -> None:
     for path, text in texts.items():
         cluster.tree.write(path, text.encode())
         cluster.changed(path)
-    _promise_keys(cluster, domain)
+    _promise_keys(cluster, domain, keys)
 
 
 def corosync(name: str, members: Sequence[Member]) -> str:
@@ -103,7 +104,7 @@ def corosync(name: str, members: Sequence[Member]) -> str:
     return _COROSYNC.format(name=name, nodes=nodes, version=len(members))
 
 
-def _promise_keys(cluster: ClusterFileSystem, domain: str) -> None:
+def _promise_keys(cluster: ClusterFileSystem, domain: str, keys: HostKeys) -> None:
     """Name the keys and certificates; they are made when somebody looks into them."""
     made = Certificates(cluster.name or cluster.members[0].name, domain)
     cluster.lazy |= {
@@ -119,7 +120,10 @@ def _promise_keys(cluster: ClusterFileSystem, domain: str) -> None:
             f"{base}/pve-ssl.pem": partial(made.of_node, member),
             f"{base}/pve-ssl.key": partial(made.private, member.name),
         }
-        cluster.tree.write(f"{base}/ssh_known_hosts", b"")
+        if cluster.name:  # a node on its own has none: joining a cluster makes it
+            cluster.lazy[KNOWN.format(member.name)] = partial(keys.known_hosts, member.name)
+        else:
+            cluster.tree.write(KNOWN.format(member.name), b"")
     for path in cluster.lazy:
         cluster.tree.write(path, b"")
 

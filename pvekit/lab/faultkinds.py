@@ -82,6 +82,9 @@ _ALL = (
          {"status": Detail("HTTP status (default: 500)")}),
     Kind("checksum-wrong", "URL", "the checksum file tells wrong checksums"),
     Kind("download-redirect", "URL", "the server sends on to the same file over plain http"),
+    Kind("download-whole", "URL", "the server sends the whole file where a piece is asked for"),
+    Kind("peer-cut", _LINE, "an SSH connection from node to node breaks in the middle of what the "
+         "command says"),
     Kind("signature-other", "URL", "the signature of the checksum file is somebody else's"),
     Kind("clone-fails", "`VMID NEWID`", "a clone fails in the middle", {"chance": _CHANCE}),
     Kind("start-fails", "vmid", "a VM does not start", {"chance": _CHANCE}),

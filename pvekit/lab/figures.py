@@ -17,7 +17,7 @@ class ProfileError(Exception):
 
 @dataclass(frozen=True)
 class Figures:
-    """Durations in simulated seconds; the speeds (``SPEEDS``) in MiB per second.
+    """Durations in simulated seconds; the speeds (``SPEEDS``) in MiB per second, sizes in MiB.
 
     What each of them means stands in the file ``figures.toml`` beside this package's data.
     """
@@ -35,6 +35,7 @@ class Figures:
     copy_all: float
     new_volume: float
     volume_migration: float
+    node_link: float
     backup: float
     vm_start: float
     firmware_and_kernel: float
@@ -42,7 +43,9 @@ class Figures:
     guest_shutdown: float
     package_lists: float
     package_install: float
-    image_download: float
+    image_size: float
+    download_one: float
+    download_all: float
     small_download: float
     appliance_boot: float
     live_migration: float
@@ -59,7 +62,8 @@ class Figures:
 
 
 SPEEDS = (
-    *("copy_one", "copy_all", "volume_migration", "backup"),
+    *("copy_one", "copy_all", "volume_migration", "node_link", "backup"),
+    *("download_one", "download_all"),
     *("live_migration", "suspend_to_disk"),
 )
 """The names of those that are MiB per second."""

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pvekit.lab.process import NotSimulated, Process, Program
-from pvekit.lab.programs.options import Options, options
-from pvekit.lab.streams import absolute
+from pvekit.lab.programs.options import options
+from pvekit.lab.sshclient import GuestAt, NodeAt, SshClient
 
 if TYPE_CHECKING:
-    from pvekit.lab.guests.guest import Guest
-    from pvekit.lab.machine import Machine
     from pvekit.lab.node import Node
-
-GuestAt = Callable[[str], "Guest | None"]
 
 _UNITS = (
     *("pve-cluster", "pvedaemon", "pveproxy", "pvestatd", "pvescheduler", "pve-firewall"),
@@ -44,9 +39,9 @@ watch wget who wipefs xxd xz zcat zfs zpool zstd zstdcat
 _ALIASES = {"sshd": "ssh", "chronyd": "chrony"}
 
 
-def host_programs(node: Node, guest_at: GuestAt) -> dict[str, Program]:
+def host_programs(node: Node, guest_at: GuestAt, node_at: NodeAt) -> dict[str, Program]:
     """Return the programs by name."""
-    client = _Client(node, guest_at)
+    client = SshClient(node, guest_at, node_at)
     units = Units(set(_UNITS) | ({"corosync"} if node.cluster.name else set()))
     refused = set(_REFUSED.split()) - set(node.machine.programs)
     return {
@@ -58,161 +53,6 @@ def host_programs(node: Node, guest_at: GuestAt) -> dict[str, Program]:
 
 async def _refuse(process: Process) -> int:
     raise NotSimulated(" ".join(process.argv[1:])[:80])
-
-
-@dataclass(frozen=True)
-class _Target:
-    """Whom a connection is for: ``accept_new`` is whether an unknown key may be remembered."""
-
-    host: str
-    user: str
-    accept_new: bool
-    key: str | None
-
-
-@dataclass(frozen=True)
-class _Client:
-    """OpenSSH's client on a node: it reaches the cluster's nodes as root, and running guests."""
-
-    node: Node
-    guest_at: GuestAt
-
-    async def ssh(self, process: Process) -> int:
-        """Run a command on another node or in a guest."""
-        given = options(
-            process.argv[1:],
-            "q T n x a A v C 4 6 X Y",
-            "o i l p F c m",
-            permute=False,
-            least=1,
-        )
-        host, *words = given.operands
-        if not words:
-            raise NotSimulated("an interactive session")
-        target = _target(process, given, host)
-        line = " ".join(words)
-        peer = self._peer(target.host)
-        if peer is not None:
-            return await self._to_node(process, peer, target, line)
-        if re.fullmatch(r"[\d.]+|.*:.*", target.host) is None:
-            why = f"Could not resolve hostname {target.host}: Name or service not known"
-            return await _fail(process, f"ssh: {why}")
-        return await self._to_guest(process, target, line)
-
-    def _peer(self, host: str) -> Node | None:
-        for member in self.node.cluster.members:
-            if host in {member.name, member.address} or host.startswith(f"{member.name}."):
-                return self.node.peers[member.name]
-        return None
-
-    async def _to_node(self, process: Process, peer: Node, target: _Target, line: str) -> int:
-        clock, figures = process.machine.clock, process.machine.clock.figures
-        if not peer.machine.up:
-            await clock.sleep(figures.no_route)
-            why = f"connect to host {target.host} port 22: No route to host"
-            return await _fail(process, f"ssh: {why}")
-        if process.user != "root" or target.user != "root":
-            return await _denied(process, target)
-        await clock.sleep(figures.node_connection)
-        return await _execute(process, peer.machine, peer.name, target.user, line)
-
-    async def _to_guest(self, process: Process, target: _Target, line: str) -> int:
-        guest = self.guest_at(target.host)
-        where = f"ssh: connect to host {target.host} port 22:"
-        clock, figures = process.machine.clock, process.machine.clock.figures
-        if guest is None:
-            await clock.sleep(figures.no_route)
-            return await _fail(process, f"{where} No route to host")
-        if not guest.ssh_ready:
-            return await _fail(process, f"{where} Connection refused")
-        if not await self._trusts(process, target, guest):
-            return await _fail(process, "Host key verification failed.")
-        allowed = guest.authorized_keys(target.user)
-        if not any(key in allowed for key in _keys(process, target)):
-            return await _denied(process, target)
-        await clock.sleep(figures.node_connection)
-        return await _execute(process, guest.machine, self.node.name, target.user, line)
-
-    async def _trusts(self, process: Process, target: _Target, guest: Guest) -> bool:
-        """Compare the guest's key to the known ones, or remember a new one."""
-        files = process.machine.files
-        place = f"{process.machine.home(process.user)}/.ssh"
-        path = f"{place}/known_hosts"
-        text = files.read(path).decode() if files.exists(path) else ""
-        kind, data = _public(guest.host_key.decode()).split()[:2]
-        known = [line.split()[1:3] for line in text.splitlines() if line.startswith(target.host)]
-        if known:
-            return [kind, data] in known or await _changed_key(process, target)
-        if not target.accept_new:
-            return False
-        name = {"ssh-ed25519": "ED25519", "ssh-rsa": "RSA"}.get(kind, "ECDSA")
-        added = f"Permanently added '{target.host}' ({name}) to the list of known hosts."
-        await process.complain(f"Warning: {added}\n")
-        if not files.exists(place):
-            files.mkdir(place, mode=0o700)
-        files.write(path, f"{text}{target.host} {kind} {data}\n".encode(), mode=0o600)
-        return True
-
-
-async def _changed_key(process: Process, target: _Target) -> bool:
-    line = "@" * 59
-    await process.complain(
-        f"{line}\n@    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @\n{line}\n"
-    )
-    return target.accept_new and False
-
-
-def _target(process: Process, given: Options, host: str) -> _Target:
-    user, at, name = host.rpartition("@")
-    settings = dict(
-        re.split(r"[= ]", word, maxsplit=1)
-        for word in given.repeated.get("o", [])
-        if re.search(r"[= ]", word)
-    )
-    checking = settings.get("StrictHostKeyChecking", "ask").lower()
-    return _Target(
-        name,
-        user if at else settings.get("User") or given.value("l") or process.user,
-        checking in {"no", "off", "accept-new"},
-        given.value("i") or settings.get("IdentityFile"),
-    )
-
-
-def _keys(process: Process, target: _Target) -> list[str]:
-    """Return the public halves (base64) of the keys that the client would try."""
-    home = process.machine.home(process.user)
-    usual = [f"{home}/.ssh/id_{kind}" for kind in ("rsa", "ecdsa", "ed25519")]
-    found: list[str] = []
-    for path in [target.key, *usual] if target.key else usual:
-        place = absolute(process, path)
-        if process.machine.files.is_file(place):
-            found.append(_public(process.machine.files.read(place).decode()).split()[1])
-    return found
-
-
-def _public(private: str) -> str:
-    from cryptography.hazmat.primitives import serialization as form
-
-    key = form.load_ssh_private_key(private.encode(), password=None)
-    return key.public_key().public_bytes(form.Encoding.OpenSSH, form.PublicFormat.OpenSSH).decode()
-
-
-async def _denied(process: Process, target: _Target) -> int:
-    why = "Permission denied (publickey,password)."
-    return await _fail(process, f"{target.user}@{target.host}: {why}")
-
-
-async def _fail(process: Process, message: str) -> int:
-    await process.complain(f"{message}\n")
-    return 255
-
-
-async def _execute(process: Process, machine: Machine, node: str, user: str, line: str) -> int:
-    machine.log.add("exec", user=user, node=node, line=line)
-    env = {name: text for name, text in process.env.items() if name.startswith(("LANG", "LC_"))}
-    return await machine.execute(
-        line, process.stdin, process.stdout, process.stderr, user=user, env=env
-    )
 
 
 @dataclass

@@ -16,7 +16,9 @@ class Log:
 
     Events: ``exec`` (an SSH request: ``node, user, line``), ``program`` (a simulated program of
     Proxmox VE starts: ``node, argv, changes``, where ``changes`` says whether it may change
-    anything), ``exit`` (of an exec: ``node, line, status``), ``fault`` (an ordered fault struck).
+    anything), ``exit`` (of an exec: ``node, line, status``), ``fault`` (an ordered fault struck),
+    ``download`` (``node, url, bytes``: what came from the internet) and ``transfer`` (``node, to,
+    bytes``: what went from a node to another through SSH, if it was more than a few lines).
     """
 
     path: Path | None = None

@@ -16,6 +16,7 @@ from pvekit.lab.failure import Failure, no_config
 from pvekit.lab.guests.disk import Disk, Iso, read_iso
 from pvekit.lab.guests.guest import Guest
 from pvekit.lab.guests.world import World
+from pvekit.lab.line import Line
 from pvekit.lab.locking import Locking
 from pvekit.lab.machine import Machine
 from pvekit.lab.pmxcfs import ClusterFileSystem
@@ -44,7 +45,7 @@ class Node:
     ``peers`` are the nodes of its PVE cluster by name, itself included.
     ``chance`` is where new MAC addresses and uuids come from. ``running`` are the vmids that were
     powered on when the state was saved, until :meth:`resume`. ``aside`` are the guests whose memory
-    lies on a disk, because they were suspended to it.
+    lies on a disk, because they were suspended to it. ``link`` is its line to the other nodes.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Node:
     tasks: TaskList = field(init=False)
     emulators: Emulators = field(init=False)
     aside: dict[int, Guest] = field(default_factory=dict)
+    link: Line = field(default_factory=Line)
     _started: dict[int, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

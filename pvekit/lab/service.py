@@ -103,6 +103,8 @@ async def at_work(home: Home, lab: Lab, stop: asyncio.Event) -> AsyncIterator[La
     lab = replace(lab, addresses={name: sock.getsockname() for name, sock in sockets.items()})
     key = client_key(home)
     host_keys = {name: host_key(home, name) for name in lab.site.nodes}
+    for name, shown in host_keys.items():
+        lab.site.world.host_keys.put(name, public_line(shown))
     home.write(
         home.known_hosts,
         known_hosts(lab.addresses, {name: public_line(host_keys[name]) for name in host_keys}),

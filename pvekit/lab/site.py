@@ -73,7 +73,12 @@ class Site:
         self.clock = clock or clock_of(spec.profile)
         self.chance = random.Random(spec.seed or None)  # noqa: S311 - no secrets come from it
         self.faults = Faults(self.log, self.chance)
-        self.world = World(self.clock, self.log, self.faults, Internet(self.faults))
+        self.world = World(
+            self.clock,
+            self.log,
+            self.faults,
+            Internet(self.faults, figures=self.clock.figures),
+        )
         self.nodes: dict[str, Node] = {}
         self.clusters: list[ClusterFileSystem] = []
         self._build()
@@ -105,7 +110,7 @@ class Site:
             running=lambda name: tuple(nodes[name].guests),
             status_seconds=lambda: self.clock.figures.status_interval * self.clock.scale,
         )
-        fill(cluster, hardware.CONFIGS[self.spec.storage], self._domain)
+        fill(cluster, hardware.CONFIGS[self.spec.storage], self._domain, self.world.host_keys)
         self.clusters.append(cluster)
         shared = hardware.shared_pools(self.spec.storage, self.spec.storage_gb)
         machines = {member.name: self._machine(member, cluster) for member in members}
@@ -162,7 +167,7 @@ class Site:
         node.tasks.announce = lambda pid, text, failed: cluster.log.note(
             node.name, pid, text, error=failed
         )
-        machine.programs |= host_programs(node, self.guest_at)
+        machine.programs |= host_programs(node, self.guest_at, self.node_at)
         machine.programs |= pve_programs(node, virt_customize=self.spec.virt_customize)
         return node
 
@@ -171,6 +176,14 @@ class Site:
 
     def _pools(self) -> dict[str, dict[str, Pool]]:
         return {name: node.storages.pools for name, node in self.nodes.items()}
+
+    def node_at(self, address: str) -> Node | None:
+        """Return the node that an address of the nodes' network is."""
+        for cluster in self.clusters:
+            for member in cluster.members:
+                if member.address == address:
+                    return self.nodes.get(member.name)
+        return None
 
     def guest_at(self, address: str) -> Guest | None:
         """Return the running guest that answers at an address of the guests' network."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 from pvekit.config.model import Config, TemplateConfig
@@ -12,14 +13,16 @@ from pvekit.errors import IdTaken, NoCapacity, NotFound, PvekitError, Spoilt, Us
 from pvekit.inventory.model import Inventory
 from pvekit.journal import Account, Journal
 from pvekit.journal.frozen import part, thaw
-from pvekit.operations import template_wishes
+from pvekit.operations import template_origins, template_wishes
 from pvekit.operations.carrying import Report, carry, finish, held, letting_go, take_back
 from pvekit.operations.desk import Desk
+from pvekit.operations.template_origins import Place
 from pvekit.operations.template_sums import checksum, joined, published
 from pvekit.operations.template_wishes import configured, wish_of
 from pvekit.plan import Plan
 from pvekit.run.apply import Outcome, Preview, preview
 from pvekit.templates import build, decide, recipe
+from pvekit.templates.origins import Origin
 from pvekit.templates.recipe import Recipe
 from pvekit.templates.spec import Copy, Existing, TemplateSpec
 from pvekit.vms.decide import claim_nodes
@@ -57,6 +60,11 @@ class Work:
         """What the plan's steps and the journal call this copy."""
         return self.at.subject(self.spec)
 
+    @property
+    def image(self) -> Place:
+        """Where its image is to be."""
+        return self.at.node, self.spec.image_path
+
 
 @dataclass(frozen=True)
 class Decided:
@@ -88,10 +96,12 @@ def decided(
     request: Request,
     run: str = "preview",
     avoid: frozenset[int] = frozenset(),
+    pinned: Mapping[Place, Origin] = MappingProxyType({}),
 ) -> Decided:
     """Decide which copies are to be built; raises :class:`NoCapacity` with all that is missing.
 
-    ``avoid`` are vmids that only look free.
+    ``avoid`` are vmids that only look free, ``pinned`` says where images come from by an earlier
+    decision.
     """
     inventory = desk.inventory()
     unknown = set(request.nodes) - {node.alias for node in inventory.nodes if node.configured}
@@ -116,7 +126,10 @@ def decided(
         there += old
     if problems:
         raise joined(problems)
-    return Decided(tuple(works), tuple(there))
+    wanted = {work.image: work.spec.image_url for work in works}
+    origins = template_origins.decided(desk, inventory, wanted, pinned)
+    placed = (replace(w, at=replace(w.at, origin=origins[w.image])) for w in works)
+    return Decided(tuple(placed), tuple(there))
 
 
 def unfinished(desk: Desk, request: Request) -> Journal | None:
@@ -212,7 +225,8 @@ def _anew(
     """Decide copies anew of which everything is taken back; others stay as they are."""
     subjects = [work.subject for work in works]
     request = replace(asked_for(journal), nodes=tuple({work.at.node for work in works}))
-    found = decided(desk, request, avoid=avoid)
+    origins = {w.image: w.at.origin for w in resumed(journal).works if w.at.origin.why}
+    found = decided(desk, request, avoid=avoid, pinned=origins)
     wanted = tuple(work for work in found.works if work.subject in subjects)
     return _pinned(journal, replace(found, works=wanted), instead_of=subjects)
 
@@ -282,10 +296,14 @@ def _thaw(decision: Mapping[str, Any]) -> Work:
     data = part(decision, "recipe")
     files = tuple(recipe.File(**file) for file in data["files"])
     lists = {key: tuple(data[key]) for key in ("packages", "commands", "checks")}
+    pinned = part(decision, "at")
+    at = thaw(Copy, pinned)
+    # Runs of older versions say nothing of it: every node downloaded.
+    origin = thaw(Origin, part(pinned, "origin")) if "origin" in pinned else Origin()
     return Work(
         thaw(TemplateSpec, part(decision, "spec")),
         Recipe(**{**data, **lists, "files": files}),
-        thaw(Copy, part(decision, "at")),
+        replace(at, origin=origin),
     )
 
 

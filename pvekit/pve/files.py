@@ -10,14 +10,15 @@ from pvekit.shell import Query
 
 def exist(node: str, path: str) -> Check:
     """Check that a file is there."""
-    return check(f"{path} is there", _asked(node, path), Verdict)
+    return check(f"{path} is there", there(node, path), Verdict)
 
 
 def absent(node: str, path: str) -> Check:
     """Check that a file is not there."""
-    return check(f"{path} is gone", _asked(node, path), lambda there: Verdict(not there))
+    return check(f"{path} is gone", there(node, path), lambda found: Verdict(not found))
 
 
-def _asked(node: str, path: str) -> Ask[bool]:
+def there(node: str, path: str) -> Ask[bool]:
+    """Ask whether a file is there."""
     query = Query(script("files"), lambda out: f"file {path}" in ending.lines(out))
     return Ask(node, query, topics=(path,))

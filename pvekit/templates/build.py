@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from pvekit.plan import Change, Check, Guard, Plan, Step, Verdict, check, either
-from pvekit.pve import act, claiming, files, properties, qm, scripts, state, stored
+from pvekit.plan import Change, Check, Guard, Plan, Step, either
+from pvekit.pve import claiming, files, properties, qm, scripts, state, stored
 from pvekit.pve.act import detached
 from pvekit.pve.claims import Claim
 from pvekit.pve.mark import Mark
 from pvekit.shell import Command
-from pvekit.templates import seed
+from pvekit.templates import image, seed
 from pvekit.templates.recipe import Recipe
 from pvekit.templates.spec import Copy, TemplateSpec
 from pvekit.vms.create import Owner, undo_creation
@@ -118,50 +118,27 @@ class _Build:
         return stored.cleared(self.subject, at.node, at.vmid, at.run, (self.spec.storage,))
 
     def download(self) -> Step:
-        """Download the image to the node and verify it there."""
-        spec = self.spec
-        signed = f"signed by {spec.image_signer}" if spec.image_signer else "not signed"
-        change = detached(
-            "fetch",
-            spec.image_url,
-            spec.image_algorithm,
-            spec.image_sum,
-            spec.image_path,
-            shown=f"download {spec.image_url} to {spec.image_path} and verify its "
-            f"{spec.image_algorithm} {spec.image_sum} ({signed})",
-            once=f"fetch {spec.image_path}",
-        )
-        goal = files.exist(self.at.node, spec.image_path)
-        return self._step("download", goal, change, undo=(self._without_half(change),))
-
-    def _without_half(self, fetch: Change) -> Step:
-        """Remove half a download, unless somebody else is at work on it."""
-        half = f"{self.spec.image_path}.part"
-        job = act.job_id("", "", 0, fetch)
-        at_work = check(
-            f"{half} is being written",
-            act.job(self.at.node, job),
-            lambda each: Verdict(each.state == "running"),
-        )
-        goal = either(at_work, files.absent(self.at.node, half))
-        change = Change(scripts.script("sweep", "-", "-", job, half), shown=f"rm -f {half}")
-        return Step(self.subject, "undo-download", self.at.node, goal, (change,))
+        """Get the image to the node and verify it there."""
+        spec, at = self.spec, self.at
+        goal = files.exist(at.node, spec.image_path)
+        undo = (image.without_half(spec, at),)
+        return self._step(image.verb(at), goal, image.fetch(spec, at), undo=undo)
 
     def customised(self) -> tuple[Step, ...]:
         """Customise a copy of the image with ``virt-customize``."""
-        image = f"{self.work}/image"
+        copied = f"{self.work}/image"
         packages = ",".join(self.recipe.packages)
         change = detached(
             "customize",
             self.spec.image_path,
-            image,
+            copied,
             packages,
             self.work,
-            shown=f"virt-customize -a {image} --install {packages} --run {self.work}/provision "
+            shown=f"virt-customize -a {copied} --install {packages} --run {self.work}/provision "
             f"--run {self.work}/finish",
         )
         put = seed.scripts(self.recipe, self.work)
-        goal = files.exist(self.at.node, image)
+        goal = files.exist(self.at.node, copied)
         return (self._step("customise", goal, *put, change, undo=(self.tidy("undo-files"),)),)
 
     def create(self) -> Step:

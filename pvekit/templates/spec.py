@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Literal
+
+from pvekit.templates.origins import Origin
 
 Way = Literal["virt-customize", "boot"]
 
@@ -67,13 +69,14 @@ class Existing:
 
 @dataclass(frozen=True)
 class Copy:
-    """One copy of a template: the node it is built on and its vmid there."""
+    """One copy of a template: the node it is built on, its vmid there, and whence its image."""
 
     run: str
     node: str
     pve_node: str
     vmid: int
     claim_nodes: tuple[str, ...]
+    origin: Origin = field(default_factory=Origin)
 
     def subject(self, spec: TemplateSpec) -> str:
         """Return what the plan's steps and the journal call this copy."""

@@ -150,6 +150,14 @@ ALLOWED = {
             "fetch", "https://a/b.img", "sha256", "ab" * 32, f"{IMAGES}/images/b", shown=""
         )
     ),
+    "fetch from a member": acting(
+        act.detached(
+            *("fetch", "https://a/b.img", "sha256", "ab" * 32, f"{IMAGES}/images/b", "pve1", JOB),
+            shown="",
+        )
+    ),
+    "download-rate": script("download-rate", "https://a/b.img"),
+    "copy-rate": script("copy-rate", "pve1"),
     "free": acting(act.detached("free", "0123abcd", 100, "local-lvm:vm-100-disk-0", shown="")),
     "seed": Command(
         ("install", "-D", "-m", "600", "/dev/stdin", f"{IMAGES}/build/9000-ab/user-data"), stdin="x"
@@ -275,6 +283,36 @@ FORBIDDEN = {
     "an image that leads out": acting(
         act.detached("fetch", "https://a/b", "sha256", "ab", f"{IMAGES}/images/../../x", shown="")
     ),
+    "an image from an option": acting(
+        act.detached(
+            *(
+                "fetch",
+                "https://a/b",
+                "sha256",
+                "ab",
+                f"{IMAGES}/images/b",
+                "-oProxyCommand=id",
+                JOB,
+            ),
+            shown="",
+        )
+    ),
+    "an image from a pattern": acting(
+        act.detached(
+            *("fetch", "https://a/b", "sha256", "ab", f"{IMAGES}/images/b", ".*", JOB), shown=""
+        )
+    ),
+    "an image of no job": acting(
+        act.detached(
+            *("fetch", "https://a/b", "sha256", "ab", f"{IMAGES}/images/b", "pve1", "../../x"),
+            shown="",
+        )
+    ),
+    "an image from a node alone": acting(
+        act.detached("fetch", "https://a/b", "sha256", "ab", f"{IMAGES}/images/b", "pve1", shown="")
+    ),
+    "the rate of a local URL": script("download-rate", "file:///etc/shadow"),
+    "the rate of an option": script("copy-rate", "-oProxyCommand=id"),
     "another directory": script("read-site", "/root"),
     "installing elsewhere": Command(
         ("install", "-D", "-m", "600", "/dev/stdin", "/root/.ssh/authorized_keys")

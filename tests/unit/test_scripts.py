@@ -21,7 +21,7 @@ from pvekit.errors import UnreadableAnswer
 from pvekit.journal import Store
 from pvekit.operations.carrying import forget_jobs
 from pvekit.plan import Change, Guard
-from pvekit.pve import act, counters, faults, local, qm, state
+from pvekit.pve import act, counters, faults, local, qm, rates, state
 from pvekit.pve.claims import Claim
 from pvekit.pve.conf import encode
 from pvekit.pve.mark import Mark
@@ -687,6 +687,185 @@ def test_a_download_that_breaks_leaves_nothing(node):
     assert result.exit_status == 1
     assert result.err == "cannot download http://x/x.img (status 4)\n"
     assert list(target.parent.iterdir()) == []
+
+
+JOB = "0123456789abcdef0123"
+MEMBERS = """\
+{
+"nodename": "pve2",
+"nodelist": {
+  "pve1": { "id": 1, "online": 1, "ip": "10.0.0.1"},
+  "pve2": { "id": 2, "online": 1, "ip": "fe80::2"}
+  }
+}
+"""
+_SSH = 'echo "$*" >>"$ROOT/calls"; while [ $# -gt 1 ]; do shift; done; PATH="$ROOT/there:$PATH"'
+
+
+@pytest.fixture
+def member(node):
+    """A node whose ``ssh`` reaches a member of its cluster, which is this machine."""
+    node.path("/etc/pve/.members").write_text(MEMBERS)
+    node.path("/etc/pve/nodes/pve1/ssh_known_hosts").write_text("pve1 ssh-ed25519 AAAA\n")
+    node.program("ssh", f'{_SSH}; eval "$1"')
+    node.program("sleep", "")
+    node.path("/image").write_bytes(IMAGE)
+    node.path("/var/images").mkdir(parents=True)
+    node.program("wget", f'echo wget >>"$ROOT/calls"; {_TARGET}; cp "$ROOT/image" "$2"')
+    return node
+
+
+def fetched(node, source: str = "pve1") -> Result:
+    """Fetch into a folder of its own: the member has the image at the same path, if it has it."""
+    there, here = node.path("/var/images/x.img"), node.path("/here/x.img")
+    text = script("fetch", "http://x/x.img", "sha256", sha256(IMAGE).hexdigest(), here, source, JOB)
+    say = text.input().decode().replace('"$path" "$job" | member', f'{there} "$job" | member')
+    assert str(there) in say
+    return node.run(replace(text, stdin=say))
+
+
+def test_an_image_comes_from_a_member_that_has_it(member):
+    member.path("/var/images/x.img").write_bytes(IMAGE)
+    result = fetched(member)
+    assert (result.ok, result.out, result.err) == (True, "from pve1\n", "")
+    assert member.path("/here/x.img").read_bytes() == IMAGE
+    assert [path.name for path in member.path("/here").iterdir()] == ["x.img"]
+    call = "\n".join(member.called())
+    assert call.startswith("-e none -T -o BatchMode=yes -o StrictHostKeyChecking=yes ")
+    assert " -o HostKeyAlias=pve1 " in call
+    assert "/etc/pve/nodes/pve1/ssh_known_hosts -o GlobalKnownHostsFile=none " in call
+    assert call.count(" root@10.0.0.1 ") == 1
+    assert "wget" not in call
+
+
+def test_without_a_key_file_of_its_own_ssh_knows_a_member_by_itself(member):
+    member.path("/etc/pve/nodes/pve1/ssh_known_hosts").unlink()
+    member.path("/var/images/x.img").write_bytes(IMAGE)
+    assert fetched(member).ok
+    assert "KnownHostsFile" not in member.called()[0]
+    assert "-o HostKeyAlias=pve1" in member.called()[0]
+
+
+@pytest.mark.parametrize("name", ["pve9", "pve", ".*", ""])
+def test_what_is_no_member_is_not_asked(member, name):
+    member.path("/var/images/x.img").write_bytes(IMAGE)
+    result = fetched(member, name)
+    assert result.ok
+    assert member.called() == ["wget"]
+
+
+def test_it_waits_while_the_members_job_is_at_work(member):
+    job = member.path(f"/run/pvekit/jobs/{JOB}")
+    job.mkdir(parents=True)
+    stat = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
+    (job / "pid").write_text(f"{os.getpid()} {stat[19]}\n")
+    image, count = member.path("/var/images/x.img"), member.path("/looks")
+    member.program(
+        "sleep",
+        f'echo >>"{count}"; [ $(wc -l <"{count}") -lt 90 ] || cp "{member.path("/image")}" "{image}"',
+    )
+    result = fetched(member)
+    assert (result.ok, result.out) == (True, "from pve1\n")
+    assert "wget" not in member.called()
+
+
+@pytest.mark.parametrize("job", ["none", "dead", "failed"])
+def test_what_nobody_makes_there_is_downloaded(member, job):
+    folder = member.path(f"/run/pvekit/jobs/{JOB}")
+    if job != "none":
+        folder.mkdir(parents=True)
+        (folder / "pid").write_text("4194304 1\n")
+    if job == "failed":
+        (folder / "rc").write_text("1\n")
+    result = fetched(member)
+    assert result.ok
+    assert "cannot copy the image from pve1, it is downloaded: status 3, nobody" in result.out
+    assert member.path("/here/x.img").read_bytes() == IMAGE
+    assert member.called()[-1] == "wget"
+
+
+@pytest.mark.parametrize(
+    ("ssh", "calls"),
+    [
+        ("echo 'ssh: connect to host 10.0.0.1 port 22: No route to host' >&2; exit 255", 3),
+        ("echo half; echo 'Connection closed by remote host.' >&2; exit 255", 1),
+        ("echo another image", 1),
+        ("exit 127", 1),
+    ],
+    ids=["not reached", "broken off", "another image", "refused"],
+)
+def test_where_copying_fails_it_is_downloaded(member, ssh, calls):
+    member.program("ssh", f"echo ssh >>$ROOT/calls; {ssh}")
+    result = fetched(member)
+    assert (result.ok, result.err) == (True, "")
+    assert "cannot copy the image from pve1, it is downloaded: " in result.out
+    assert member.path("/here/x.img").read_bytes() == IMAGE
+    assert [path.name for path in member.path("/here").iterdir()] == ["x.img"]
+    assert member.called() == [*["ssh"] * calls, "wget"]
+
+
+def test_where_neither_works_nothing_is_left_and_both_are_told(member):
+    member.program("ssh", "echo another image")
+    member.program("wget", 'echo "no space" >&2; exit 4')
+    result = fetched(member)
+    assert result.exit_status == 1
+    assert "cannot download http://x/x.img (status 4)" in result.err
+    assert "cannot copy the image from pve1" in result.out
+    assert list(member.path("/here").iterdir()) == []
+    assert faults.failure(result, what="fetch", node="pve2").id == "COMMAND-FAILED"
+
+
+def test_an_image_that_names_other_files_is_not_taken_from_a_member_either(member):
+    member.path("/var/images/x.img").write_bytes(IMAGE)
+    member.program("qemu-img", "echo 'backing file: /etc/shadow'")
+    result = fetched(member)
+    assert result.exit_status == 1
+    assert "names other files" in result.out
+    assert "names other files" in result.err
+    assert list(member.path("/here").iterdir()) == []
+
+
+def test_a_rate_between_nodes_counts_from_the_first_byte(member):
+    rate = rates.read_copy(member.run(script("copy-rate", "pve1")).out)
+    assert rate > 1 << 20
+    assert "root@10.0.0.1" in member.called()[0]
+
+
+@pytest.mark.parametrize("node_name", ["pve9", "pve1"])
+def test_a_rate_from_where_nothing_comes_is_none(member, node_name):
+    member.program("ssh", "echo 'Host key verification failed.' >&2; exit 255")
+    result = member.run(script("copy-rate", node_name))
+    assert not result.ok
+    assert "failed" in result.err or "not a member" in result.err
+
+
+_CURL = """\
+printf 'HTTP/2 302\\r\\nlocation: x\\r\\n\\r\\nHTTP/2 206\\r\\ncontent-range: bytes 0-9/700\\r\\n\\r\\n'
+printf '\\nrate 206 10 0.25 0.75\\n'
+exit 28"""
+
+
+def test_a_rate_of_a_download_that_was_ended_counts(node):
+    node.program("curl", _CURL)
+    found = rates.read_download(node.run(script("download-rate", "https://x/x.img")).out)
+    assert found == rates.Piece(20.0, 700)
+
+
+@pytest.mark.parametrize(
+    ("curl", "why"),
+    [
+        ("printf 'HTTP/1.1 200 OK\\n\\nrate 200 10 0.1 0.2\\n'", "no pieces"),
+        ("printf 'HTTP/1.1 206 x\\n\\nrate 206 10 0.1 0.2\\n'", "how large"),
+        ("printf 'Content-Range: bytes 0-9/*\\nrate 206 10 0.1 0.2\\n'", "how large"),
+        ("printf 'curl: (6) Could not resolve host: x\\nrate 000 0 0 0.2\\n'; exit 6", "resolve"),
+        ("printf 'Content-Range: bytes 0-9/70\\nrate 206 0 0.1 0.2\\n'; exit 28", "nothing"),
+    ],
+)
+def test_why_a_rate_cannot_be_told(node, curl, why):
+    node.program("curl", curl)
+    found = rates.read_download(node.run(script("download-rate", "http://x/x.img")).out)
+    assert why in found.why
+    assert found.rate == 0
 
 
 def test_files_names_those_that_are_there(node):

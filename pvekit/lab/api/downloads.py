@@ -7,7 +7,7 @@ import re
 
 from pvekit.lab.api.routes import Route
 from pvekit.lab.commands.call import Call
-from pvekit.lab.commands.download import seconds_of
+from pvekit.lab.commands.fetching import pass_time
 from pvekit.lab.failure import Failure
 from pvekit.lab.guests.images import HttpError, Internet, Redirect, ResolveError
 from pvekit.lab.process import NotSimulated
@@ -53,8 +53,7 @@ async def _fetch(call: Call, path: str, say: Say) -> None:
         data = _followed(call.node.world.internet, url)
     except (HttpError, ResolveError) as error:
         raise Failure(f"download failed: {error}") from error
-    clock = call.node.machine.clock
-    await clock.sleep(seconds_of(data, clock.figures))
+    await pass_time(call.node.world.internet, data, call.node.machine.clock)
     if kind := call.get("checksum-algorithm"):
         await say("calculating checksum...")
         found = hashlib.new(kind, data).hexdigest()

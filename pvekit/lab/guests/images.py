@@ -11,12 +11,15 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 from urllib.parse import urlsplit
 
+from pvekit.lab.figures import Figures, realistic
 from pvekit.lab.guests.disk import image_bytes
 from pvekit.lab.guests.distros import Distro, distro_of, image_disk
 from pvekit.lab.guests.signing import IMAGES, STRANGER
+from pvekit.lab.line import Line
 
 _IMAGES = (".img", ".qcow2", ".raw")
-_REASONS = {
+REASONS = {
+    206: "Partial Content",
     403: "Forbidden",
     404: "Not Found",
     429: "Too Many Requests",
@@ -91,10 +94,20 @@ class _Address:
 
 
 class Internet:
-    """Every server there is; ``serial`` numbers the releases of all images."""
+    """Every server there is; ``serial`` numbers the releases of all images.
 
-    def __init__(self, faults: Strikes | None = None, serial: int = 20261101) -> None:
+    ``line`` is the site's way to it, ``figures`` how long things take on it.
+    """
+
+    def __init__(
+        self,
+        faults: Strikes | None = None,
+        serial: int = 20261101,
+        figures: Figures | None = None,
+    ) -> None:
         self._faults = faults
+        self.line = Line()
+        self.figures = figures or realistic()
         self._asked: dict[str, set[str]] = {}
         self.serial = serial
 
@@ -119,7 +132,7 @@ class Internet:
         error = self._strike("download-error", url)
         if error is not None:
             status = int(error.detail.get("status", "500"))
-            raise HttpError(status, _REASONS.get(status, "Error"))
+            raise HttpError(status, REASONS.get(status, "Error"))
         if url.startswith("https:") and self._strike("download-redirect", url):
             raise Redirect(f"http{url.removeprefix('https')}")
         data = self._found(url, address)
@@ -128,6 +141,10 @@ class Internet:
         if self._strike("download-corrupt", url):
             return data[:-1] + bytes([data[-1] ^ 1])
         return data
+
+    def gives_pieces(self, url: str) -> bool:
+        """Whether the server answers with a piece of a file where only that is asked for."""
+        return self._strike("download-whole", url) is None
 
     def _strike(self, kind: str, url: str) -> Strike | None:
         return None if self._faults is None else self._faults.take(kind, url)

@@ -207,7 +207,10 @@ script_ok() {
       one_of "${2-}" sha256 sha512
       hex "${3-}"
       below "$images/images" "${4-}"
+      [ $# = 4 ] || { [ $# = 6 ] && word "$5" && job "$6"; } || no "further words"
       ;;
+    download-rate) url "${1-}" ;;
+    copy-rate) word "${1-}" ;;
     sums)
       url "${1-}"
       [ "${2-}" = - ] || url "$2"

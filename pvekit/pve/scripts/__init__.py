@@ -7,23 +7,22 @@ from importlib.resources import files
 
 from pvekit.shell import Command
 
-_EACH = "each"
-_WITH_EACH = {"signs", "use"}
-"""Scripts that ask several guests at once, in the way that they share."""
+_FIRST = {"copy-rate": "member", "fetch": "member", "signs": "each", "use": "each"}
+"""What is sent before a script: the part that it shares with others."""
 
 
 @cache
 def text(name: str) -> str:
     """Return the text of a script by its name without ``.sh``, with what it shares with others."""
     own = files(__name__).joinpath(f"{name}.sh").read_text(encoding="utf-8")
-    return text(_EACH) + own if name in _WITH_EACH else own
+    return text(_FIRST[name]) + own if name in _FIRST else own
 
 
 def names() -> list[str]:
     """Return the names of all scripts; what is only a part of them is none."""
     found = (path.name for path in files(__name__).iterdir())
     scripts = {name.removesuffix(".sh") for name in found if name.endswith(".sh")}
-    return sorted(scripts - {_EACH})
+    return sorted(scripts - set(_FIRST.values()))
 
 
 def script(name: str, *args: str | int, timeout: float = 60.0) -> Command:
