@@ -13,7 +13,8 @@ from typing import Any
 
 from pvekit.lab import patterns
 from pvekit.lab.credentials import ACTING, ROOT
-from pvekit.lab.tree import Kind, MemoryTree, Stat, Tree, Usage, fault
+from pvekit.lab.memorytree import MemoryTree
+from pvekit.lab.tree import Kind, Stat, Tree, Usage, fault
 
 __all__ = ["FileSystem", "Kind", "MemoryTree", "Stat", "Tree", "Usage", "fault"]
 
@@ -284,3 +285,14 @@ def _allows(stat: Stat, user: str, bit: int) -> bool:
     """Tell whether the permission bits allow a user (1: search, 2: write, 4: read)."""
     shift = 6 if stat.owner == user else 3 if stat.group == user else 0
     return stat.kind == "link" or bool(stat.mode >> shift & bit)
+
+
+def remove_below(files: FileSystem, path: str) -> None:
+    """Remove everything below a directory."""
+    for name in files.names(path):
+        place = posixpath.join(path, name)
+        if files.stat(place, follow=False).kind == "directory":
+            remove_below(files, place)
+            files.rmdir(place)
+        else:
+            files.unlink(place)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pvekit.lab.files import FileSystem
+
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 DIRECTORIES = (
     *("/root", "/home", "/etc", "/dev", "/run", "/sys", "/mnt", "/opt", "/srv"),
@@ -25,6 +27,19 @@ losetup lvs lvcreate lvremove lvextend lvchange lvdisplay mkfs mkfs.ext4 modprob
 poweroff pvesm pveum pvs pvcreate pvremove qm qmrestore reboot resize2fs route service sgdisk
 shutdown smartctl sysctl tcpdump useradd userdel usermod vgs vgcreate vgremove zfs zpool
 """
+
+
+def lay_out(files: FileSystem) -> None:
+    """Make the directories, links and devices of a machine that was never used."""
+    for path in DIRECTORIES:
+        files.mkdir(path, parents=True)
+    for path in ("/tmp", "/var/tmp"):  # noqa: S108
+        files.mkdir(path, parents=True, mode=0o1777)
+    files.chmod("/root", 0o700)
+    for path, target in LINKS.items():
+        files.symlink(target, path)
+    for name in DEVICES:
+        files.root.mknod(f"dev/{name}")
 
 
 def home_of(program: str) -> str:

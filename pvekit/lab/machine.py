@@ -12,7 +12,8 @@ from typing import TypedDict, Unpack
 from pvekit.lab import layout
 from pvekit.lab.clock import Clock
 from pvekit.lab.credentials import ACTING, PROGRAM
-from pvekit.lab.files import FileSystem
+from pvekit.lab.descriptors import descriptors_of
+from pvekit.lab.files import FileSystem, remove_below
 from pvekit.lab.layout import PATH
 from pvekit.lab.locks import Locks
 from pvekit.lab.log import Log
@@ -64,15 +65,7 @@ class Machine:
         self._prepare()
 
     def _prepare(self) -> None:
-        for path in layout.DIRECTORIES:
-            self.files.mkdir(path, parents=True)
-        for path in ("/tmp", "/var/tmp"):  # noqa: S108
-            self.files.mkdir(path, parents=True, mode=0o1777)
-        self.files.chmod("/root", 0o700)
-        for path, target in layout.LINKS.items():
-            self.files.symlink(target, path)
-        for name in layout.DEVICES:
-            self.files.root.mknod(f"dev/{name}")
+        layout.lay_out(self.files)
         self._make_runtime_directories()
         self.files.write("/etc/hostname", f"{self.hostname}\n".encode())
         self.files.write("/etc/passwd", b"root:x:0:0:root:/root:/bin/sh\n")
@@ -288,29 +281,6 @@ class Machine:
         self._make_runtime_directories()
         self.boot_id = str(uuid.uuid4())
         self.booted = self.clock.now()
-
-
-def descriptors_of(process: Process) -> dict[int, Stream]:
-    """Return a process's open files by number, its three standard streams included."""
-    readers = {0: process.stdin}
-    writers = {1: process.stdout, 2: process.stderr}
-    held = dict(process.descriptors)
-    for number, reader in readers.items():
-        held[number] = reader if isinstance(reader, Stream) else Stream(reader=reader)
-    for number, writer in writers.items():
-        held[number] = writer if isinstance(writer, Stream) else Stream(writer=writer)
-    return held
-
-
-def remove_below(files: FileSystem, path: str) -> None:
-    """Remove everything below a directory."""
-    for name in files.names(path):
-        place = posixpath.join(path, name)
-        if files.stat(place, follow=False).kind == "directory":
-            remove_below(files, place)
-            files.rmdir(place)
-        else:
-            files.unlink(place)
 
 
 async def collect(

@@ -6,8 +6,9 @@ import errno
 import re
 from collections.abc import Callable, Mapping
 
+from pvekit.lab.memorytree import MemoryTree
 from pvekit.lab.pmxcfs import GUEST, LOCK, TYPES, ClusterFileSystem
-from pvekit.lab.tree import MemoryTree, Stat, fault
+from pvekit.lab.tree import Stat, fault
 
 MAX_FILE = 1 << 20  # bytes
 _GROUP = "www-data"

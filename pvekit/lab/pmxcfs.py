@@ -16,7 +16,8 @@ from typing import Any
 
 from pvekit.lab.clusterlog import ClusterLog
 from pvekit.lab.membership import Member, Membership
-from pvekit.lab.tree import MemoryTree, fault
+from pvekit.lab.memorytree import MemoryTree
+from pvekit.lab.tree import fault
 from pvekit.lab.vmlist import VmList
 
 __all__ = ["ClusterFileSystem", "Member", "Membership"]

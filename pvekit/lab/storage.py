@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from pvekit.lab.failure import Failure
 from pvekit.lab.files import FileSystem
+from pvekit.lab.memorytree import MemoryTree
 from pvekit.lab.storages import reach
 from pvekit.lab.storages.definition import CONFIG, Definition, defined, parse
 from pvekit.lab.storages.naming import (
@@ -21,7 +22,7 @@ from pvekit.lab.storages.naming import (
 )
 from pvekit.lab.storages.pool import Pool
 from pvekit.lab.storages.volume import Snapshot, Volume, VolumeTable
-from pvekit.lab.tree import MemoryTree, Usage
+from pvekit.lab.tree import Usage
 
 __all__ = [
     "CONFIG",

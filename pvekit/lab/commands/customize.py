@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
+from pvekit.lab.files import remove_below
 from pvekit.lab.guests import content, first_boot, packages
 from pvekit.lab.guests.cloudinit import CloudInit
 from pvekit.lab.guests.disk import Disk, read_image
@@ -15,7 +16,7 @@ from pvekit.lab.guests.images import Internet
 from pvekit.lab.guests.software import base_programs, equip
 from pvekit.lab.guests.system import System
 from pvekit.lab.images import image_file, read_image_file
-from pvekit.lab.machine import Machine, collect, remove_below
+from pvekit.lab.machine import Machine, collect
 from pvekit.lab.process import NotSimulated, Process, Program
 from pvekit.lab.streams import absolute
 

@@ -107,7 +107,14 @@ class Agent:
         return thawed
 
     async def ask(self, command: str, arguments: Mapping[str, Any]) -> Any:  # noqa: ANN401
-        """Answer one command; raises :class:`AgentError`."""
+        """Answer one command, named as ``qm guest cmd`` does; raises :class:`AgentError`.
+
+        Besides those: ``exec`` (``command``: words, ``input_data``: bytes), ``exec-status``
+        (``pid``), ``exec-wait`` (``pid``, ``timeout_seconds``; None after the time-out),
+        ``file-read`` (``file``), ``file-write`` (``file``, ``content``: bytes) and
+        ``set-user-password`` (``username``, ``password``, ``crypted``). Returns JSON data as PVE
+        would show it.
+        """
         self._refuse_blocked(command)
         if command == "exec-wait":
             return await self._exec_wait(arguments["pid"], arguments["timeout_seconds"])

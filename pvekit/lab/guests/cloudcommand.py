@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import time
 
+from pvekit.lab.files import remove_below
 from pvekit.lab.guests import cloudinit, first_boot, packagedb
 from pvekit.lab.guests.cloudinit import CloudInit
 from pvekit.lab.guests.system import System
 from pvekit.lab.guests.words import Words, grammar, split
-from pvekit.lab.machine import remove_below
 from pvekit.lab.process import NotSimulated, Process
 
 _STATUS = grammar("--wait=wait -w=wait --long=long -l=long --format=format=")

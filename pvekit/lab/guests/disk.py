@@ -11,6 +11,9 @@ from typing import Any
 IMAGE_MAGIC = b"pvekit-lab disk image 1\n"
 ISO_MAGIC = b"pvekit-lab iso 1\n"
 
+# EL 9 is built for x86-64-v2; its kernel panics on the oldest CPU types.
+_TOO_OLD_FOR_EL = frozenset({"kvm64", "kvm32", "qemu64", "qemu32"})
+
 
 @dataclass
 class Disk:
@@ -35,6 +38,11 @@ class Disk:
     iso: Iso | None = None
     raw: bytes = b""
     patterns: tuple[tuple[int, int, int], ...] = ()
+
+    def boots_on(self, cpu: str) -> bool:
+        """Tell whether there is a system on it that boots on this type of CPU."""
+        enterprise = self.os.startswith(("rocky", "alma", "centos", "rhel"))
+        return self.os != "blank" and not (enterprise and cpu in _TOO_OLD_FOR_EL)
 
     @property
     def written(self) -> int:

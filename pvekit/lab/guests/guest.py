@@ -7,19 +7,19 @@ from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
 from typing import Any
 
-from pvekit.lab import usage
-from pvekit.lab.faults import Fault
-from pvekit.lab.guests import content, first_boot, links, services
+from pvekit.lab.guests import content, first_boot, kernellog, links, services
 from pvekit.lab.guests.addresses import ip
 from pvekit.lab.guests.agent import Agent, AgentError
+from pvekit.lab.guests.ailments import Ailments
 from pvekit.lab.guests.cloudinit import CloudInit
 from pvekit.lab.guests.cloudmodules import CONSOLE
 from pvekit.lab.guests.devices import Devices
 from pvekit.lab.guests.disk import Disk, Iso
 from pvekit.lab.guests.hardware import Hardware, hardware
-from pvekit.lab.guests.kernellog import KernelLog, dmesg, journalctl
+from pvekit.lab.guests.kernellog import KernelLog
 from pvekit.lab.guests.links import Link
 from pvekit.lab.guests.lsblk import lsblk
+from pvekit.lab.guests.memory import meminfo
 from pvekit.lab.guests.software import base_programs, equip
 from pvekit.lab.guests.system import System
 from pvekit.lab.guests.waiting import until
@@ -32,8 +32,6 @@ SYSTEM_BYTES = 1536 << 20  # what an installed cloud image occupies
 HOST_KEY = "/etc/ssh/ssh_host_ed25519_key"
 AGENT = "qemu-guest-agent.service"
 _CHANGING = frozenset({"exec-status", "exec-wait", "file-write", "set-user-password"})
-# EL 9 is built for x86-64-v2; its kernel panics on the oldest CPU types.
-_TOO_OLD_FOR_EL = frozenset({"kvm64", "kvm32", "qemu64", "qemu32"})
 
 
 class Guest:
@@ -69,33 +67,18 @@ class Guest:
         self.machine.cpus = self.hardware.cpus
         self.kernel_log = KernelLog(vmid, self.machine, world.faults)
         self.machine.proc.texts |= {
-            "meminfo": self._meminfo,
+            "meminfo": lambda: meminfo(
+                self.vmid, self.hardware.memory_mb, self.machine.clock.now()
+            ),
             "pressure/memory": self.kernel_log.pressure,
         }
         self.devices = Devices(disks, isos, slot or "", self.machine.files)
         self.system = System(self.machine, world.internet, halt=self._halt)
         self.cloud = CloudInit(self.system)
         self.agent_interface = Agent(self.system, self)
-        self._silent: Fault | None = None
-        self._without_ssh: Fault | None = None
+        self._ailments = Ailments(vmid, world.faults)
         self._loaded = False
         self._tasks: set[asyncio.Task[None]] = set()
-
-    def _meminfo(self) -> str:
-        """Return what the kernel counts: of what Proxmox VE sees in use a part is page cache."""
-        total = self.hardware.memory_mb << 10
-        used = int(total * usage.memory(self.vmid, self.machine.clock.now(), highest=False))
-        cached = int(used * usage.CACHE_SHARE)
-        lines = {
-            "MemTotal": total,
-            "MemFree": total - used,
-            "MemAvailable": total - used + cached,
-            "Buffers": 0,
-            "Cached": cached,
-        }
-        return "".join(f"{key + ':':<16}{value:>8} kB\n" for key, value in lines.items())
-
-    # Power
 
     def power_on(self) -> asyncio.Task[None]:
         """Start booting in the background, and return the boot; needs a running event loop."""
@@ -104,17 +87,14 @@ class Guest:
         self.kernel_log.boot()
         if self.machine.files.is_file(CONSOLE):
             self.machine.files.unlink(CONSOLE)
-        self._silent = self.world.faults.take("guest-silent", str(self.vmid))
-        self._without_ssh = self.world.faults.take("guest-no-ssh", str(self.vmid))
-        if self._bootable and self.disk is not None and not self._loaded:
+        self._ailments.strike()
+        if self.disk and self.disk.boots_on(self.hardware.cpu) and not self._loaded:
             content.load(self.disk, self.machine.files)
             self.machine.files.usages["/"] = self._usage
             equip(self.system, self.cloud)
-            self.machine.programs |= {
+            self.machine.programs |= kernellog.programs(self.kernel_log) | {
                 "lsblk": partial(lsblk, self.devices),
                 "ip": partial(ip, lambda: (*self.links, *links.noise(self.system))),
-                "dmesg": partial(dmesg, self.kernel_log),
-                "journalctl": partial(journalctl, self.kernel_log),
             }
             self._loaded = True
         return self._in_background(self.boot())
@@ -186,8 +166,6 @@ class Guest:
         for task in self._tasks:
             task.cancel()
 
-    # Devices that come and go
-
     def rewire(self, config: Mapping[str, str]) -> None:
         """Take note of a changed configuration: its network cards and their bridges."""
         self._config = config
@@ -238,14 +216,12 @@ class Guest:
         if self.disk is not None and self._loaded:
             content.save(self.machine.files, self.disk)
 
-    # Boot
-
     async def boot(self) -> None:
         """Boot: firmware, kernel, cloud-init and the services, step by step as time passes."""
-        await self._slowness()
+        await self._ailments.slow_down()
         await self.world.clock.sleep(self.world.clock.figures.firmware_and_kernel)
         await self._going.wait()
-        if self.disk is None or not self._bootable:
+        if self.disk is None or not self.disk.boots_on(self.hardware.cpu):
             return
         self.devices.make_nodes()
         self.system.agent_port = self.hardware.agent
@@ -263,13 +239,6 @@ class Guest:
         await self.cloud.finish()
         self.flush()
 
-    @property
-    def _bootable(self) -> bool:
-        if self.disk is None or self.disk.os == "blank":
-            return False
-        enterprise = self.disk.os.startswith(("rocky", "alma", "centos", "rhel"))
-        return not (enterprise and self.hardware.cpu in _TOO_OLD_FOR_EL)
-
     def _connect(self) -> None:
         self.links = links.connect(self.system, self.hardware.nics, self.world.network)
         self.system.online = any(link.routed for link in self.links)
@@ -283,8 +252,6 @@ class Guest:
         self.machine.files.root.total = total
         return Usage("/dev/sda1", total, min(total, SYSTEM_BYTES + self.machine.files.root.used))
 
-    # What others see of it
-
     @property
     def addresses(self) -> tuple[str, ...]:
         """The addresses that it answers at, loopback and link-local ones left out."""
@@ -294,7 +261,7 @@ class Guest:
     def ssh_ready(self) -> bool:
         """Whether its SSH server accepts connections."""
         running = self.running and self._going.is_set()
-        return running and not self._suffers(self._without_ssh) and services.ssh_runs(self.system)
+        return running and not self._ailments.without_ssh and services.ssh_runs(self.system)
 
     @property
     def host_key(self) -> bytes:
@@ -312,16 +279,12 @@ class Guest:
     def agent_ready(self) -> bool:
         """Whether the guest agent answers."""
         running = self.running and self._going.is_set()
-        return running and not self._suffers(self._silent) and AGENT in self.system.active
+        return running and not self._ailments.silent and AGENT in self.system.active
 
     async def agent(self, command: str, /, **arguments: Any) -> Any:  # noqa: ANN401
-        """Ask the guest agent; ``command`` is named as ``qm guest cmd`` does.
+        """Ask the guest agent what :meth:`Agent.ask` answers.
 
-        Besides those: ``exec`` (``command``: words, ``input_data``: bytes), ``exec-status``
-        (``pid``), ``exec-wait`` (``pid``, ``timeout_seconds``; None after the time-out),
-        ``file-read`` (``file``), ``file-write`` (``file``, ``content``: bytes) and
-        ``set-user-password`` (``username``, ``password``, ``crypted``). Returns JSON data as PVE
-        would show it; raises :class:`AgentError` with PVE's message.
+        Raises :class:`AgentError` with PVE's message.
         """
         if not self.agent_ready:
             raise AgentError("QEMU guest agent is not running")
@@ -329,20 +292,6 @@ class Guest:
         if command in _CHANGING:
             self.flush()
         return answer
-
-    # Small parts
-
-    def _suffers(self, fault: Fault | None) -> bool:
-        """Tell whether a fault that struck at power-on still lasts: to power-off, or as ordered."""
-        if fault is None or fault.count > 0:
-            return fault is not None
-        return self.world.faults.holds(fault.kind, str(self.vmid)) is not None
-
-    async def _slowness(self) -> None:
-        fault = self.world.faults.take("guest-slow", str(self.vmid))
-        if fault is not None:
-            # Wall time on purpose: a guest must be able to be slow in an immediate lab too.
-            await asyncio.sleep(float(fault.detail.get("seconds", "5")))
 
     def _in_background(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 from pvekit.lab.faults import Fault, Faults
 from pvekit.lab.guests.words import grammar, split
 from pvekit.lab.machine import Machine
-from pvekit.lab.process import NotSimulated, Process
+from pvekit.lab.process import NotSimulated, Process, Program
 
 _VICTIM_PID = 4242
 _AGO_SECONDS = 60.0
@@ -78,6 +79,11 @@ def _killing(fault: Fault) -> Iterator[str]:
         f"{what}: Killed process {_VICTIM_PID} ({name}) total-vm:4194304kB, anon-rss:1572864kB, "
         "file-rss:0kB, shmem-rss:0kB, UID:0 pgtables:3300kB oom_score_adj:0"
     )
+
+
+def programs(log: KernelLog) -> dict[str, Program]:
+    """Return the programs that show the log."""
+    return {"dmesg": partial(dmesg, log), "journalctl": partial(journalctl, log)}
 
 
 async def dmesg(log: KernelLog, process: Process) -> int:

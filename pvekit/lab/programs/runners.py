@@ -6,11 +6,8 @@ import asyncio
 import re
 import shlex
 import signal
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from pvekit.lab.credentials import ACTING, ROOT
-from pvekit.lab.files import FileSystem
 from pvekit.lab.layout import PATH
 from pvekit.lab.locks import elapse
 from pvekit.lab.process import NotSimulated, Process, Program
@@ -18,12 +15,12 @@ from pvekit.lab.processes import LiveProcess
 from pvekit.lab.programs.basic import duration
 from pvekit.lab.programs.failures import fail
 from pvekit.lab.programs.inputs import decoded
-from pvekit.lab.programs.options import Options, options
+from pvekit.lab.programs.options import options
 from pvekit.lab.shell.builtins_flow import signal_number
-from pvekit.lab.streams import BytesReader, FileWriter, Stream, absolute
+from pvekit.lab.streams import BytesReader, Stream
 
 
-async def _missing(process: Process, name: str, form: str = "'{name}'") -> bool:
+async def missing(process: Process, name: str, form: str = "'{name}'") -> bool:
     """Complain if there is no such program."""
     if process.machine.locate(name, process.env.get("PATH", PATH), process.cwd):
         return False
@@ -53,65 +50,9 @@ async def env(process: Process) -> int:
         await process.say("".join(f"{name}={value}\n" for name, value in variables.items()))
         return 0
     inside = replace(process, env=variables, cwd=given.value("C") or process.cwd)
-    if await _missing(inside, words[0]):
+    if await missing(inside, words[0]):
         return 127
     return await _become(inside, tuple(words))
-
-
-async def sudo(process: Process) -> int:
-    """Run a program as another user: every user may, but for one whom a rule limits."""
-    given = options(process.argv[1:], "n H E S i", "u g", permute=False)
-    user = given.value("u") or "root"
-    if process.machine.account(user) is None:
-        await process.complain(
-            f"sudo: unknown user {user}\nsudo: error initializing audit plugin\n"
-        )
-        return 1
-    words = list(given.operands)
-    if not _may(process, words):
-        return await fail(process, "a password is required")
-    variables = process.machine.environment(user) | {"SUDO_USER": process.user}
-    while words and re.match(r"[A-Za-z_]\w*=", words[0]):
-        name, _, value = words.pop(0).partition("=")
-        variables[name] = value
-    if not words:
-        raise NotSimulated("without a command")
-    if process.machine.locate(words[0], PATH, process.cwd) is None:
-        return await fail(process, f"{words[0]}: command not found")
-    kept = process.env if given.has("E") else {}
-    return await process.machine.spawn(process, words, user=user, env=variables | kept)
-
-
-def _rules(files: FileSystem) -> Iterator[str]:
-    folder = "/etc/sudoers.d"
-    for name in files.names(folder) if files.is_dir(folder) else ():
-        yield from files.read(f"{folder}/{name}").decode().splitlines()
-
-
-def _may(process: Process, words: list[str]) -> bool:
-    """Whether the rules in /etc/sudoers.d let the user run this; without one for him, they do."""
-    acting = ACTING.set(ROOT)  # sudo reads its rules as root
-    try:
-        lines = list(_rules(process.machine.files))
-    finally:
-        ACTING.reset(acting)
-    form = rf"{re.escape(process.user)} ALL=\(root\) NOPASSWD: (/\S+)"
-    allowed = [found[1] for line in lines if (found := re.fullmatch(form, line))]
-    return not allowed or (bool(words) and words[0] in allowed)
-
-
-async def visudo(process: Process) -> int:
-    """Check a file of rules, as far as the lab knows their form."""
-    given = options(process.argv[1:], "c check s strict q quiet", "f file", least=0)
-    path = given.value("f", "file") or "/etc/sudoers"
-    text = process.machine.files.read(absolute(process, path)).decode()
-    for number, line in enumerate(text.splitlines(), 1):
-        rule = r"(#.*|Defaults\S* .*|[a-z_%]\S* ALL=\(\S+\) (NOPASSWD: )?(ALL|/.*)|)"
-        if not re.fullmatch(rule, line):
-            await process.complain(f"{path}:{number}:1: syntax error\n{line}\n")
-            return 1
-    await process.say(f"{path}: parsed OK\n")
-    return 0
 
 
 async def nohup(process: Process) -> int:
@@ -122,7 +63,7 @@ async def nohup(process: Process) -> int:
     live = process.machine.processes.get(process.pid)
     if live is not None:
         live.ignored |= {signal.SIGHUP}
-    if await _missing(process, words[0], "failed to run command '{name}'"):
+    if await missing(process, words[0], "failed to run command '{name}'"):
         return 127
     return await _become(process, words)
 
@@ -130,7 +71,7 @@ async def nohup(process: Process) -> int:
 async def nice(process: Process) -> int:
     """Run a program with another priority (``nice``, ``ionice``, ``stdbuf``): here, just run it."""
     given = options(process.argv[1:], "", "n c o i e", permute=False, least=1)
-    if await _missing(process, given.operands[0]):
+    if await missing(process, given.operands[0]):
         return 127
     return await _become(process, given.operands)
 
@@ -143,7 +84,7 @@ async def setsid(process: Process) -> int:
     machine = process.machine
     live = machine.processes.get(process.pid)
     leads = live is not None and live.group == live.pid
-    if await _missing(process, given.operands[0], "failed to execute {name}"):
+    if await missing(process, given.operands[0], "failed to execute {name}"):
         return 127
     if not leads and not given.has("f", "fork") and live is not None:
         live.group = live.pid
@@ -162,7 +103,7 @@ async def timeout(process: Process) -> int:
     number = signal_number(given.value("s", "signal") or "TERM")
     if seconds is None or number is None:
         return await fail(process, f"invalid time interval '{limit}'", 125)
-    if await _missing(process, words[0], "failed to run command '{name}'"):
+    if await missing(process, words[0], "failed to run command '{name}'"):
         return 127
     live = process.machine.start(replace(process, argv=tuple(words)))
     if await _ends_within(process, live, seconds):
@@ -198,89 +139,6 @@ async def _pass(process: Process, seconds: float) -> None:
         passed += step
 
 
-@dataclass(frozen=True)
-class _Lock:
-    """How a lock is asked for: ``wait`` in seconds (None: for ever), status when it is held."""
-
-    shared: bool
-    wait: float | None
-    conflict: int
-
-    @classmethod
-    def read(cls, given: Options) -> _Lock:
-        text = given.value("w", "wait", "timeout")
-        wait = duration(text) if text is not None else None
-        return cls(
-            given.has("s", "shared"),
-            0.0 if given.has("n", "nonblock", "nb") else wait,
-            given.number("E", "conflict-exit-code", default=1),
-        )
-
-    async def take(self, process: Process, stream: Stream) -> int:
-        """Put the lock on an open file; the status is 0 or that of a conflict."""
-        locks = process.machine.locks
-        stream.lock = await locks.acquire(stream.path, shared=self.shared, timeout=self.wait)
-        return self.conflict if stream.lock is None else 0
-
-
-async def flock(process: Process) -> int:
-    """Run a program under a lock, or lock a descriptor of the shell that runs this."""
-    given = options(
-        process.argv[1:],
-        "n nonblock nb x e exclusive s shared u unlock o close F no-fork",
-        "w wait timeout E conflict-exit-code c",
-        permute=False,
-    )
-    lock = _Lock.read(given)
-    if not given.operands:
-        return await fail(process, "not enough arguments", 64)
-    target, *words = given.operands
-    if target.isdigit() and not words:
-        return await _lock_descriptor(process, int(target), lock, unlock=given.has("u", "unlock"))
-    if words[:1] == ["-c"] and len(words) == 2:
-        words = ["sh", *words]
-    if not words:
-        return await fail(process, f"bad file descriptor: '{target}'", 64)
-    stream = await _open_for_lock(process, target)
-    if stream is None:
-        return 66
-    try:
-        return await lock.take(process, stream) or await _run_locked(process, words, stream)
-    finally:
-        stream.close()
-
-
-async def _run_locked(process: Process, words: list[str], stream: Stream) -> int:
-    if await _missing(process, words[0], "failed to execute {name}"):
-        return 69
-    # The program inherits the locked file: the lock lasts until its last holder has gone.
-    number = max([2, *process.descriptors]) + 1
-    held = {**process.descriptors, number: stream}
-    return await process.machine.spawn(process, words, descriptors=held)
-
-
-async def _open_for_lock(process: Process, target: str) -> Stream | None:
-    files = process.machine.files
-    path = absolute(process, target)
-    try:
-        if files.is_dir(path):
-            return Stream(reader=BytesReader(), path=path)
-        add = files.open(path, append=True, mode=0o666 & ~process.umask)
-    except OSError as error:
-        await fail(process, f"cannot open lock file {target}: {error.strerror}")
-        return None
-    return Stream(writer=FileWriter(add), path=path)
-
-
-async def _lock_descriptor(process: Process, number: int, lock: _Lock, *, unlock: bool) -> int:
-    stream = process.descriptors.get(number)
-    if stream is None or not stream.path:
-        return await fail(process, f"{number}: Bad file descriptor", 65)
-    if stream.lock is not None:
-        stream.lock.release()
-    return 0 if unlock else await lock.take(process, stream)
-
-
 async def xargs(process: Process) -> int:
     """Run a program with words read from stdin."""
     given = options(process.argv[1:], "r 0 no-run-if-empty null", "n I d L P", permute=False)
@@ -307,7 +165,7 @@ async def _run_each(process: Process, runs: list[list[str]]) -> int:
     nothing = Stream(reader=BytesReader())
     status = 0
     for run in runs:
-        if await _missing(process, run[0], "{name}"):
+        if await missing(process, run[0], "{name}"):
             return 127
         ended = await process.machine.spawn(process, run, stdin=nothing)
         if ended == 255:
@@ -319,13 +177,10 @@ async def _run_each(process: Process, runs: list[list[str]]) -> int:
 
 RUNNERS: dict[str, Program] = {
     "env": env,
-    "flock": flock,
     "ionice": nice,
     "nice": nice,
     "nohup": nohup,
     "setsid": setsid,
-    "sudo": sudo,
-    "visudo": visudo,
     "timeout": timeout,
     "xargs": xargs,
 }

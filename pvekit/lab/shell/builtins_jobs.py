@@ -11,9 +11,9 @@ from pvekit.lab.shell.builtins_flow import signal_number
 from pvekit.lab.shell.commands import builtin, program
 from pvekit.lab.shell.conditions import Condition, ConditionError
 from pvekit.lab.shell.control import ShellError
-from pvekit.lab.shell.parser import RESERVED
 from pvekit.lab.shell.printf import echo, printf
 from pvekit.lab.shell.state import Builtin, Shell
+from pvekit.lab.shell.tokens import RESERVED
 
 
 async def _output(shell: Shell, data: bytes) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 from dataclasses import dataclass, replace
 
-from pvekit.lab.machine import descriptors_of
+from pvekit.lab.descriptors import descriptors_of
 from pvekit.lab.process import Process
 from pvekit.lab.shell import bash
 from pvekit.lab.shell.builtins_flow import FLOW, read_options

@@ -5,11 +5,11 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import AsyncIterator, Iterable, Iterator
-from dataclasses import dataclass, field
 
 from pvekit.lab import patterns
 from pvekit.lab.shell import arithmetic, braces, substitution
 from pvekit.lab.shell.control import ShellError
+from pvekit.lab.shell.splitting import BREAK, Field, Fragment, Splitter
 from pvekit.lab.shell.state import BLANKS, Shell
 from pvekit.lab.shell.subshells import substitute
 from pvekit.lab.shell.syntax import (
@@ -21,30 +21,6 @@ from pvekit.lab.shell.syntax import (
 )
 
 
-@dataclass(frozen=True)
-class _Fragment:
-    """A piece of an expanded word; ``splits`` where field splitting applies to it."""
-
-    text: str
-    quoted: bool
-    splits: bool = False
-
-
-_BREAK = _Fragment("", quoted=False)  # between the fields of "$@"; known by identity
-
-
-@dataclass
-class _Field:
-    text: str = ""
-    pattern: str = ""
-    active: bool = field(default=False)
-
-    def add(self, text: str, *, quoted: bool) -> None:
-        self.text += text
-        self.pattern += patterns.escape(text) if quoted else text
-        self.active = self.active or (not quoted and not patterns.SPECIAL.isdisjoint(text))
-
-
 async def fields(shell: Shell, words: Iterable[Word]) -> list[str]:
     """Return the fields that words expand to."""
     result: list[str] = []
@@ -54,7 +30,7 @@ async def fields(shell: Shell, words: Iterable[Word]) -> list[str]:
         if len(word) == 1 and isinstance(word[0], Literal) and _is_plain(word[0]):
             result.append(word[0].text)
             continue
-        splitter = _Splitter(shell.variables.get("IFS", BLANKS))
+        splitter = Splitter(shell.variables.get("IFS", BLANKS))
         async for fragment in _fragments(shell, word, tilde=True):
             splitter.add(fragment)
         splitter.end()
@@ -76,14 +52,14 @@ async def text(shell: Shell, word: Word, *, assignment: bool = False) -> str:
     fragments = [
         fragment async for fragment in _fragments(shell, word, tilde=True, colons=assignment)
     ]
-    return "".join(" " if item is _BREAK else item.text for item in fragments)
+    return "".join(" " if item is BREAK else item.text for item in fragments)
 
 
 async def pattern(shell: Shell, word: Word) -> str:
     """Return the pattern that a word expands to: its quoted parts stand for themselves."""
     fragments = [fragment async for fragment in _fragments(shell, word, tilde=True)]
     return "".join(
-        patterns.escape(item.text) if item.quoted else " " if item is _BREAK else item.text
+        patterns.escape(item.text) if item.quoted else " " if item is BREAK else item.text
         for item in fragments
     )
 
@@ -96,17 +72,17 @@ async def regex(shell: Shell, word: Word) -> str:
 
 async def _fragments(
     shell: Shell, word: Word, *, tilde: bool = False, colons: bool = False
-) -> AsyncIterator[_Fragment]:
+) -> AsyncIterator[Fragment]:
     for number, part in enumerate(word):
         if isinstance(part, Literal):
             whole = tilde and number == 0 and not part.quoted
             content = _tilde(shell, part.text, colons=colons) if whole else part.text
-            yield _Fragment(content, part.quoted)
+            yield Fragment(content, part.quoted)
         elif isinstance(part, Parameter):
             async for fragment in _parameter(shell, part):
                 yield fragment
         else:
-            yield _Fragment(await _computed(shell, part), part.quoted, splits=not part.quoted)
+            yield Fragment(await _computed(shell, part), part.quoted, splits=not part.quoted)
 
 
 async def _computed(shell: Shell, part: Substitution | Arithmetic) -> str:
@@ -131,14 +107,14 @@ def _home(shell: Shell, content: str) -> str:
     return account[2] + slash + rest if account else content
 
 
-async def _parameter(shell: Shell, part: Parameter) -> AsyncIterator[_Fragment]:
+async def _parameter(shell: Shell, part: Parameter) -> AsyncIterator[Fragment]:
     operator = part.operator
     if operator and operator[-1] in "-+=?" and _takes_word(shell, part):
         async for fragment in _with_word(shell, part):
             yield fragment
         return
     if operator == "length" and part.name in {"@", "*"}:
-        yield _Fragment(str(len(shell.arguments)), part.quoted, splits=not part.quoted)
+        yield Fragment(str(len(shell.arguments)), part.quoted, splits=not part.quoted)
         return
     if part.name == "@" or (part.name == "*" and not part.quoted):
         if operator not in {"+", ":+"}:
@@ -148,14 +124,14 @@ async def _parameter(shell: Shell, part: Parameter) -> AsyncIterator[_Fragment]:
     if part.name.startswith("!") and len(part.name) > 1:
         named = shell.parameter(part.name[1:]) or ""
         part = Parameter(named, part.quoted, operator, part.word)
-    yield _Fragment(await _value(shell, part), part.quoted, splits=not part.quoted)
+    yield Fragment(await _value(shell, part), part.quoted, splits=not part.quoted)
 
 
-def _arguments(shell: Shell, *, quoted: bool) -> Iterator[_Fragment]:
+def _arguments(shell: Shell, *, quoted: bool) -> Iterator[Fragment]:
     for number, argument in enumerate(shell.arguments):
         if number:
-            yield _BREAK
-        yield _Fragment(argument, quoted, splits=not quoted)
+            yield BREAK
+        yield Fragment(argument, quoted, splits=not quoted)
 
 
 def _takes_word(shell: Shell, part: Parameter) -> bool:
@@ -165,7 +141,7 @@ def _takes_word(shell: Shell, part: Parameter) -> bool:
     return present == (part.operator[-1] == "+")
 
 
-async def _with_word(shell: Shell, part: Parameter) -> AsyncIterator[_Fragment]:
+async def _with_word(shell: Shell, part: Parameter) -> AsyncIterator[Fragment]:
     sign = part.operator[-1]
     if sign == "?":
         default = "parameter not set" if part.operator == "?" else "parameter not set or null"
@@ -177,15 +153,15 @@ async def _with_word(shell: Shell, part: Parameter) -> AsyncIterator[_Fragment]:
     if sign == "=":
         value = await text(shell, part.word)
         shell.assign(part.name, value)
-        yield _Fragment(value, part.quoted, splits=not part.quoted)
+        yield Fragment(value, part.quoted, splits=not part.quoted)
         return
     async for fragment in _fragments(shell, part.word, tilde=not part.quoted):
-        if part.quoted or fragment is _BREAK or fragment.quoted:
+        if part.quoted or fragment is BREAK or fragment.quoted:
             yield fragment
         else:
-            yield _Fragment(fragment.text, quoted=False, splits=True)
+            yield Fragment(fragment.text, quoted=False, splits=True)
     if part.quoted and not part.word:
-        yield _Fragment("", quoted=True)
+        yield Fragment("", quoted=True)
 
 
 async def _value(shell: Shell, part: Parameter) -> str:
@@ -234,60 +210,7 @@ def _trimmed(value: str, operator: str, wanted: str) -> str:
     return value
 
 
-class _Splitter:
-    """Joins fragments to fields, splitting those that came from expansions at ``IFS``."""
-
-    def __init__(self, separators: str) -> None:
-        self._separators = separators
-        self._current: _Field | None = None
-        self._after_blank = False  # a blank ended the last field: the end may have one more mark
-        self.found: list[_Field] = []
-
-    def add(self, fragment: _Fragment) -> None:
-        if fragment is _BREAK:
-            self.end()
-            self._after_blank = False
-        elif not fragment.splits:
-            self._extend(fragment.text, quoted=fragment.quoted)
-        else:
-            for piece in _pieces(fragment.text, self._separators):
-                if piece in self._separators:
-                    self._separate(piece)
-                else:
-                    self._extend(piece, quoted=False)
-
-    def _extend(self, piece: str, *, quoted: bool) -> None:
-        if piece or quoted:
-            self._current = self._current or _Field()
-            self._current.add(piece, quoted=quoted)
-            self._after_blank = False
-
-    def _separate(self, mark: str) -> None:
-        if self._current is not None:
-            self.end()
-            self._after_blank = mark in BLANKS
-        elif mark not in BLANKS:
-            if not self._after_blank:
-                self.found.append(_Field())
-            self._after_blank = False
-
-    def end(self) -> None:
-        if self._current is not None:
-            self.found.append(self._current)
-        self._current = None
-
-
-def _pieces(content: str, separators: str) -> list[str]:
-    """Cut a text into runs without separators, blank runs (as one) and single separators."""
-    if not separators:
-        return [content] if content else []
-    blank = re.escape("".join(char for char in separators if char in BLANKS))
-    every = re.escape(separators)
-    runs = rf"[^{every}]+" + (rf"|[{blank}]+" if blank else "") + rf"|[{every}]"
-    return [run if run[0] not in separators else run[0] for run in re.findall(runs, content)]
-
-
-def _file_names(shell: Shell, found: _Field) -> list[str]:
+def _file_names(shell: Shell, found: Field) -> list[str]:
     if not found.active or "f" in shell.options or not patterns.has_pattern(found.pattern):
         return [found.text]
     if found.pattern.startswith("/"):

@@ -10,9 +10,10 @@ from dataclasses import replace
 from pvekit.lab.failure import Failure
 from pvekit.lab.guests.disk import Disk
 from pvekit.lab.images import Image, Shape, image_file, read_image_file, shape_of
+from pvekit.lab.memorytree import MemoryTree
 from pvekit.lab.storages.naming import file_format, parent_of
 from pvekit.lab.storages.volume import Volume, VolumeTable
-from pvekit.lab.tree import MemoryTree, Stat, fault
+from pvekit.lab.tree import Stat, fault
 
 _IMAGE = re.compile(r"(?P<vmid>\d+)/[^/]+")
 

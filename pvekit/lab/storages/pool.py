@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from pvekit.lab.memorytree import MemoryTree
 from pvekit.lab.storages.filetree import ImageTree
 from pvekit.lab.storages.volume import Volume, VolumeTable
-from pvekit.lab.tree import MemoryTree
 
 
 @dataclass
