@@ -10,7 +10,7 @@ from pvekit.leftovers.model import LeftAlone, Leftover, View
 from pvekit.leftovers.owners import Owners
 from pvekit.leftovers.vms import Item, subject
 from pvekit.plan import Guard, Step
-from pvekit.pve import qm, state
+from pvekit.pve import goals, qm
 from pvekit.pve.stored import CSI_VMID
 from pvekit.templates.decide import Wish, linked_clones
 from pvekit.vms.sources import made_at
@@ -67,7 +67,7 @@ class Generations:
             return
         key = subject(vm.vmid, node.alias)
         guard = Guard("template", vm.vmid, vm.name, digest=vm.config.digest)
-        gone = state.removed(node.alias, vm.vmid, vm.name)
+        gone = goals.removed(node.alias, vm.vmid, vm.name)
         lasting = "the template does not come back"
         yield Leftover(
             subject=key,

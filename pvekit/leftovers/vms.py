@@ -9,7 +9,7 @@ from pvekit.inventory.model import NodeState, Vm
 from pvekit.leftovers.model import LeftAlone, Leftover, View
 from pvekit.leftovers.owners import Owner, Owners
 from pvekit.plan import Guard, Step
-from pvekit.pve import qm, state, stored
+from pvekit.pve import goals, qm, stored
 from pvekit.pve.stored import CSI_VMID, Stored
 
 USED_AFTER = 24 * 3600.0
@@ -98,9 +98,9 @@ class Vms:
         key, alias = subject(vm.vmid, node.alias), node.alias
         steps: list[Step] = []
         if vm.running:
-            stopped = state.running(alias, vm.vmid, wanted=False)
+            stopped = goals.running(alias, vm.vmid, wanted=False)
             steps.append(Step(key, "stop", alias, stopped, (qm.stop(guard),), patience=30.0))
-        gone = state.gone(alias, (node.name,), vm.vmid, owner.run)
+        gone = goals.gone(alias, (node.name,), vm.vmid, owner.run)
         steps.append(Step(key, "destroy", alias, gone, (qm.destroy(guard),), lasting=_LASTING))
         return Leftover(
             subject=key,

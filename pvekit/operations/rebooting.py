@@ -11,7 +11,7 @@ from pvekit.operations.desk import Desk
 from pvekit.operations.listing import check_unlocked, vm_of
 from pvekit.operations.orders import AnyOrder, Work
 from pvekit.plan import Plan
-from pvekit.pve import state
+from pvekit.pve import goals, state
 from pvekit.run.gather import told
 from pvekit.vms import power
 from pvekit.vms.power import Target
@@ -61,7 +61,7 @@ class Reboot(AnyOrder[Rebooting]):
     def plan(self, desk: Desk, work: Work[Rebooting]) -> Plan:
         """Return the plan for one VM."""
         vm = work.vm
-        again = state.restarted(vm.node, vm.vmid, work.aim.process)
+        again = goals.restarted(vm.node, vm.vmid, work.aim.process)
         steps = power.restart(vm, again, again=again, seconds=self.seconds, force=self.force)
         if not self.wait:
             return Plan(steps)

@@ -12,7 +12,7 @@ from pvekit.operations.desk import Desk
 from pvekit.operations.listing import check_unlocked
 from pvekit.operations.template_choice import alias, chosen
 from pvekit.plan import Guard, Plan, Step
-from pvekit.pve import qm, state
+from pvekit.pve import goals, qm
 from pvekit.pve.stored import CSI_VMID
 from pvekit.templates.decide import linked_clones
 
@@ -36,7 +36,7 @@ class Doomed:
     def steps(self) -> tuple[Step, ...]:
         """Return the steps that remove it."""
         guard = Guard("template", self.vmid, self.name, digest=self.digest)
-        gone = state.removed(self.node, self.vmid, self.name)
+        gone = goals.removed(self.node, self.vmid, self.name)
         lasting = "the template does not come back; `pvekit template build` makes another"
         destroy = (qm.destroy(guard),)
         return (Step(self.subject, "destroy", self.node, gone, destroy, lasting=lasting),)

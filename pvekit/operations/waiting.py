@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,7 +12,7 @@ from pvekit.operations.desk import Desk
 from pvekit.operations.listing import one, seen
 from pvekit.operations.selecting import Selection, find
 from pvekit.plan import Asking, Check, Step, Verdict, with_symptoms
-from pvekit.pve import state
+from pvekit.pve import goals
 from pvekit.run.apply import Outcome, Stage
 from pvekit.run.context import Event
 from pvekit.run.scheduler import Scheduler
@@ -82,12 +82,9 @@ def steps(desk: Desk, vm: Target, until: For, seconds: float) -> tuple[Step, ...
         last = {"ready": "cloud-init"}.get(until, until)
         verbs = [step.verb for step in listed]
         return listed[: verbs.index(last) + 1]
-    goals: dict[str, Callable[[], Step]] = {
-        "running": lambda: _step(vm, until, state.running(vm.node, vm.vmid)),
-        "stopped": lambda: _step(vm, until, state.running(vm.node, vm.vmid, wanted=False)),
-        "deleted": lambda: _step(vm, until, state.vanished(vm.node, vm.vmid, vm.name)),
-    }
-    return (goals[until](),)
+    if until == "deleted":
+        return (_step(vm, until, goals.vanished(vm.node, vm.vmid, vm.name)),)
+    return (_step(vm, until, goals.running(vm.node, vm.vmid, wanted=until == "running")),)
 
 
 def _step(vm: Target, verb: str, goal: Check) -> Step:

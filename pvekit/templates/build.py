@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from pvekit.plan import Change, Check, Guard, Plan, Step, either
-from pvekit.pve import claiming, files, properties, qm, scripts, state, stored
+from pvekit.pve import claiming, files, goals, properties, qm, scripts, state, stored
 from pvekit.pve.act import detached
 from pvekit.pve.claims import Claim
 from pvekit.pve.mark import Mark
@@ -145,7 +145,7 @@ class _Build:
         """Create the VM; its disk is imported from the image."""
         says = f"VM {self.at.vmid} is our unfinished {self.spec.name}"
         begun = either(self.there, self._state(says, self._is_begun))
-        goal = state.free_for(begun, self.at.node, self.at.vmid, self.spec.name, self.at.run)
+        goal = goals.free_for(begun, self.at.node, self.at.vmid, self.spec.name, self.at.run)
         made = Guard("unfinished", self.at.vmid, self.spec.name, self.at.run)
         places = (self.at.pve_node,)
         undo = undo_creation(self.subject, self.at.node, places, made, (self.spec.storage,))
@@ -211,7 +211,7 @@ class _Build:
     def grow(self) -> tuple[Step, ...]:
         """Grow the disk to the configured size."""
         size = self.spec.disk_gb
-        goal = state.disk_at_least(self.at.node, self.at.vmid, "scsi0", size)
+        goal = goals.disk_at_least(self.at.node, self.at.vmid, "scsi0", size)
         return (self._step("grow", goal, qm.resize(self.guard, "scsi0", size)),)
 
     def booted(self) -> tuple[Step, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pvekit.plan import Plan, Step
-from pvekit.pve import qm, state
+from pvekit.pve import goals, qm
 from pvekit.vms import power, resize
 from pvekit.vms.create import Wait
 from pvekit.vms.power import Target
@@ -43,6 +43,6 @@ def plan(vm: Target, aim: Alteration, seconds: int, wait: Wait | None) -> Plan:
 def _description(vm: Target, aim: Alteration) -> tuple[Step, ...]:
     if not aim.description:
         return ()
-    goal = state.configured(vm.node, vm.vmid, {"description": aim.description})
+    goal = goals.configured(vm.node, vm.vmid, {"description": aim.description})
     change = qm.describe(vm.guard, aim.description)
     return (Step(vm.subject, "describe", vm.node, goal, (change,)),)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pvekit.guest.ready import stages
 from pvekit.guest.sight import Wanted
 from pvekit.plan import Guard, Plan, Step
-from pvekit.pve import claiming, properties, qm, state, stored
+from pvekit.pve import claiming, goals, properties, qm, state, stored
 from pvekit.pve.claims import Claim
 from pvekit.pve.mark import Mark, with_mark
 from pvekit.shell import Secret
@@ -86,7 +86,7 @@ def wanted(spec: VmSpec, at: Placement, *, accept_new: bool = False) -> Wanted:
 
 def claims(spec: VmSpec, at: Placement, owner: Owner) -> list[Step]:
     """Return the steps that reserve vmid, name and address on the whole site."""
-    there = state.exists(at.node, at.vmid, spec.name, at.run)
+    there = goals.exists(at.node, at.vmid, spec.name, at.run)
     return [
         claiming.take(spec.subject, node, _claim(spec, at, owner, node), unless=there)
         for node in at.claim_nodes
@@ -122,7 +122,7 @@ def _storages_of(spec: VmSpec, at: Placement) -> tuple[str, ...]:
 
 
 def _vacant(spec: VmSpec, at: Placement) -> Step:
-    there = state.exists(at.node, at.vmid, spec.name, at.run)
+    there = goals.exists(at.node, at.vmid, spec.name, at.run)
     places = _storages_of(spec, at)
     return stored.vacant(spec.subject, at.template_node, at.vmid, places, unless=there)
 
@@ -144,12 +144,12 @@ def _clone(spec: VmSpec, at: Placement) -> Step:
     if at.target:
         options["target"] = at.target
     source = Guard("template", at.template, at.template_name)
-    made = state.exists(at.template_node, at.vmid, spec.name, at.run)
+    made = goals.exists(at.template_node, at.vmid, spec.name, at.run)
     return Step(
         spec.subject,
         "clone",
         at.template_node,
-        goal=state.free_for(made, at.template_node, at.vmid, spec.name, at.run),
+        goal=goals.free_for(made, at.template_node, at.vmid, spec.name, at.run),
         changes=(qm.clone(source, at.vmid, options),),
         slot=f"{at.template_node}/{spec.storage}",
         parts=at.template_disks,
@@ -200,7 +200,7 @@ def undo_creation(
         made.vmid,
         lambda now: made.vmid not in now.running or not now.made_by(made.run, made.vmid),
     )
-    gone = state.gone(node, places, made.vmid, made.run)
+    gone = goals.gone(node, places, made.vmid, made.run)
     return (
         Step(subject, f"undo-stop@{node}", node, stopped, (qm.stop(made),), patience=30.0),
         stored.freed(subject, node, made.vmid, made.run, storages),
@@ -245,12 +245,12 @@ def _configure(spec: VmSpec, at: Placement, vm: Guard) -> Step:
         goal = {**goal, "description": with_mark(spec.notes, mark_of(spec, at))}
         changes.append(qm.describe(vm, str(goal["description"])))
     return Step(
-        spec.subject, "configure", at.node, state.configured(at.node, at.vmid, goal), tuple(changes)
+        spec.subject, "configure", at.node, goals.configured(at.node, at.vmid, goal), tuple(changes)
     )
 
 
 def _password(spec: VmSpec, at: Placement, vm: Guard, hashed: Secret) -> Step:
-    goal = state.has_password(at.node, at.vmid, hashed)
+    goal = goals.has_password(at.node, at.vmid, hashed)
     return Step(spec.subject, "password", at.node, goal, (qm.password(vm, hashed),))
 
 
@@ -259,7 +259,7 @@ def _grow(spec: VmSpec, at: Placement, vm: Guard) -> Step:
         spec.subject,
         "grow",
         at.node,
-        goal=state.disk_size(at.node, at.vmid, at.disk_slot, spec.disk_gb),
+        goal=goals.disk_size(at.node, at.vmid, at.disk_slot, spec.disk_gb),
         changes=(qm.resize(vm, at.disk_slot, spec.disk_gb),),
         lasting="a grown disk does not shrink again",
     )
@@ -270,7 +270,7 @@ def _start(spec: VmSpec, at: Placement, vm: Guard) -> Step:
         spec.subject,
         "start",
         at.node,
-        goal=state.running(at.node, at.vmid),
+        goal=goals.running(at.node, at.vmid),
         changes=(qm.start(vm),),
         patience=60.0,
     )

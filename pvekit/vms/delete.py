@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from pvekit.inventory.model import Vm
 from pvekit.plan import Guard, Plan, Step
-from pvekit.pve import claiming, ha, qm, state, stored
+from pvekit.pve import claiming, goals, ha, qm, stored
 from pvekit.pve.claims import Claim
 from pvekit.vms.create import Owner
 
@@ -54,8 +54,8 @@ def delete(vm: Doomed, owner: Owner | None = None) -> Plan:
     """Return the plan; whatever is gone already is passed over."""
     ours = Guard("vm", vm.vmid, vm.name, vm.maker)
     claim = _claim(vm, owner or Owner())
-    removed = state.removed(vm.node, vm.vmid, vm.name, vm.run, vm.uuid)
-    stopped = state.running(vm.node, vm.vmid, wanted=False)
+    removed = goals.removed(vm.node, vm.vmid, vm.name, vm.run, vm.uuid)
+    stopped = goals.running(vm.node, vm.vmid, wanted=False)
     steps = [claiming.take(vm.subject, vm.node, claim, unless=removed)]
     if vm.ha:
         alone = ha.alone(vm.node, vm.vmid)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pvekit.plan import Ask, Asking, Check, Step, Verdict, ask, either
-from pvekit.pve import state
+from pvekit.pve import goals, state
 from pvekit.pve.conf import GuestConfig
 from pvekit.pve.volumes import cloud_init_slot
 from pvekit.shell import Command, Query, Secret
@@ -27,7 +27,7 @@ def inspect(spec: VmSpec, at: Placement, hashed: Secret | None) -> Step:
         return _dumped((yield from ask(Ask(at.node, Query(command, str)))), spec, hashed)
 
     goal = Check(f"the cloud-init data of VM {at.vmid} names {what}", look)
-    goal = either(state.running(at.node, at.vmid), goal)
+    goal = either(goals.running(at.node, at.vmid), goal)
     return Step(spec.subject, "cloud-init-data", at.node, goal)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pvekit.inventory.model import Inventory, NodeState, Vm
 from pvekit.placement import Rules
 from pvekit.plan import Plan, Step
-from pvekit.pve import properties, qm, settled, state
+from pvekit.pve import goals, properties, qm, settled
 from pvekit.pve.qm import Options
 from pvekit.vms.power import HEED, Target
 
@@ -100,6 +100,6 @@ def plan(vm: Target, aim: Migrating) -> Plan:
     change = qm.migrate(vm.guard, aim.pve_node, options)
     steps = [Step(vm.subject, "migrate", vm.node, goal, (change,), patience=HEED)]
     if aim.runs:
-        runs = state.running(aim.node, vm.vmid)
+        runs = goals.running(aim.node, vm.vmid)
         steps.append(Step(vm.subject, "arrived", aim.node, runs, patience=HEED))
     return Plan(tuple(steps))

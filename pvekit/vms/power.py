@@ -7,7 +7,7 @@ from typing import Literal
 
 from pvekit.guest.sight import Wanted
 from pvekit.plan import Check, Guard, Plan, Step, either
-from pvekit.pve import qm, state
+from pvekit.pve import goals, qm
 
 Verb = Literal["start", "stop"]
 
@@ -61,13 +61,13 @@ def plan(verb: Verb, vm: Target, seconds: int, *, force: bool = False) -> Plan:
 
 def start(vm: Target) -> Plan:
     """Return the plan that starts a VM."""
-    goal = state.running(vm.node, vm.vmid)
+    goal = goals.running(vm.node, vm.vmid)
     return Plan((Step(vm.subject, "start", vm.node, goal, (qm.start(vm.guard),), patience=HEED),))
 
 
 def stop(vm: Target, *, seconds: int = 120, force: bool = False) -> Plan:
     """Return the plan that stops a VM: gracefully within seconds, or by cutting its power."""
-    goal = state.running(vm.node, vm.vmid, wanted=False)
+    goal = goals.running(vm.node, vm.vmid, wanted=False)
     change = qm.stop(vm.guard) if force else qm.shutdown(vm.guard, seconds)
     patience = (0 if force else seconds) + HEED
     return Plan((Step(vm.subject, "stop", vm.node, goal, (change,), patience=patience),))
@@ -86,9 +86,9 @@ def restart(
     Two steps, and not ``qm reboot``: that ends before the node's event daemon has started the VM,
     and nobody hears of it if that fails. ``force`` cuts the power of a guest that does not heed.
     """
-    off = either(unless, state.running(vm.node, vm.vmid, wanted=False))
+    off = either(unless, goals.running(vm.node, vm.vmid, wanted=False))
     shutdown = qm.shutdown(vm.guard, seconds, force=force)
-    goal = again or state.running(vm.node, vm.vmid)
+    goal = again or goals.running(vm.node, vm.vmid)
     patience = seconds + HEED
     return (
         Step(vm.subject, "stop", vm.node, off, (shutdown,), patience=patience),

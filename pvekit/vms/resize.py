@@ -9,7 +9,7 @@ from pvekit.errors import Conflict, NotFound, UsageError
 from pvekit.guest.ready import stages
 from pvekit.inventory.model import Vm
 from pvekit.plan import Plan, Step
-from pvekit.pve import properties, qm, state
+from pvekit.pve import goals, properties, qm
 from pvekit.pve.volumes import boot_slot
 from pvekit.vms.create import Wait
 from pvekit.vms.power import Target, restart
@@ -189,7 +189,7 @@ def plan(vm: Target, aim: Resizing, seconds: int, wait: Wait | None) -> Plan:
     """
     steps = [_grow(vm, slot, size) for slot, size in aim.grows.items()]
     if aim.settings:
-        settled = state.configured(vm.node, vm.vmid, aim.settings)
+        settled = goals.configured(vm.node, vm.vmid, aim.settings)
         given = {key: value for key, value in aim.settings.items() if value is not None}
         gone = [key for key, value in aim.settings.items() if value is None]
         options = given | ({"delete": ",".join(gone)} if gone else {})
@@ -208,7 +208,7 @@ def _grow(vm: Target, slot: str, size_mb: int) -> Step:
         vm.subject,
         f"grow-{slot}",
         vm.node,
-        goal=state.disk_grown(vm.node, vm.vmid, slot, size_mb),
+        goal=goals.disk_grown(vm.node, vm.vmid, slot, size_mb),
         changes=(qm.resize_mb(vm.guard, slot, size_mb),),
         lasting="a grown disk does not shrink again",
     )

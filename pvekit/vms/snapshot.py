@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pvekit.errors import UsageError
 from pvekit.inventory.model import Inventory, Vm
 from pvekit.plan import Plan, Step
-from pvekit.pve import qm, settled, state
+from pvekit.pve import goals, qm, settled
 from pvekit.pve.qm import Options
 from pvekit.vms.power import HEED, Target
 
@@ -106,7 +106,7 @@ def roll_back(vm: Target, aim: Snapping) -> Plan:
     change = qm.roll_back(vm.guard, aim.snap)
     steps = [Step(vm.subject, "rollback", vm.node, goal, (change,), lasting=lasting)]
     if aim.start:
-        runs = state.running(vm.node, vm.vmid)
+        runs = goals.running(vm.node, vm.vmid)
         start = qm.start(vm.guard)
         steps.append(Step(vm.subject, "start", vm.node, runs, (start,), patience=HEED))
     return Plan(tuple(steps))

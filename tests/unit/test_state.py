@@ -6,7 +6,7 @@ import pytest
 
 from pvekit.errors import Conflict, IdTaken, LockTimeout, UnreadableAnswer
 from pvekit.plan import Ask
-from pvekit.pve import state
+from pvekit.pve import goals, state
 from pvekit.pve.claims import Claim
 from pvekit.pve.conf import encode
 from pvekit.pve.mark import Mark
@@ -98,7 +98,7 @@ def test_whose_a_vm_is(text, ours):
     assert found.ours(101, "web-1", "7f3a") is ours
     assert not found.ours(101, "web-2", "7f3a")
     assert not found.ours(102, "web-1", "7f3a")
-    assert looked_at(state.exists("n", 101, "web-1", "7f3a"), found).holds is ours
+    assert looked_at(goals.exists("n", 101, "web-1", "7f3a"), found).holds is ours
 
 
 def test_a_template_is_ours_as_a_template_only():
@@ -139,11 +139,11 @@ def test_a_template_is_building_until_it_is_one():
 def test_what_a_run_made(text, claims, made):
     found = now((101, text), claims=claims)
     assert found.made_by("7f3a", 101) is made
-    assert looked_at(state.gone("n", ("pve1",), 101, "7f3a"), found).holds is not made
-    assert looked_at(state.gone("n", ("pve2", "pve1"), 101, "7f3a"), found).holds
+    assert looked_at(goals.gone("n", ("pve1",), 101, "7f3a"), found).holds is not made
+    assert looked_at(goals.gone("n", ("pve2", "pve1"), 101, "7f3a"), found).holds
     if made:
         with pytest.raises(Conflict, match="is on pve1 by now"):
-            looked_at(state.gone("n", ("pve2",), 101, "7f3a"), found)
+            looked_at(goals.gone("n", ("pve2",), 101, "7f3a"), found)
 
 
 def test_what_does_not_exist_was_made_by_nobody():
@@ -151,7 +151,7 @@ def test_what_does_not_exist_was_made_by_nobody():
 
 
 def test_a_config_goal_needs_every_value_settled():
-    goal = state.configured("n", 101, {"cores": 2, "tags": "worker;pvekit", "nameserver": None})
+    goal = goals.configured("n", 101, {"cores": 2, "tags": "worker;pvekit", "nameserver": None})
     settled = marked(more="cores: 2\ntags: pvekit;worker\n")
     assert looked_at(goal, now((101, settled))).holds
     for wrong, seen in (
@@ -168,7 +168,7 @@ def test_a_config_goal_needs_every_value_settled():
 
 def test_keys_are_compared_decoded():
     stored = "sshkeys: ssh-ed25519%20AAAA%20one%0Assh-ed25519%20BBBB%20two%0A\n"
-    goal = state.configured("n", 101, {"sshkeys": KEYS})
+    goal = goals.configured("n", 101, {"sshkeys": KEYS})
     assert looked_at(goal, now((101, marked(more=stored)))).holds
     assert not looked_at(goal, now((101, marked(more="sshkeys: ssh-rsa%20X\n")))).holds
 
@@ -177,19 +177,19 @@ def test_disks_are_measured():
     disk = "scsi0: local-lvm:vm-101-disk-0,discard=on,size=20G\n"
     found = now((101, marked(more=disk)))
     for check, holds in (
-        (state.disk_size("n", 101, "scsi0", 20), True),
-        (state.disk_size("n", 101, "scsi0", 16), False),
-        (state.disk_at_least("n", 101, "scsi0", 16), True),
-        (state.disk_at_least("n", 101, "scsi0", 21), False),
-        (state.disk_at_least("n", 101, "scsi1", 1), False),
+        (goals.disk_size("n", 101, "scsi0", 20), True),
+        (goals.disk_size("n", 101, "scsi0", 16), False),
+        (goals.disk_at_least("n", 101, "scsi0", 16), True),
+        (goals.disk_at_least("n", 101, "scsi0", 21), False),
+        (goals.disk_at_least("n", 101, "scsi1", 1), False),
     ):
         assert looked_at(check, found).holds is holds
     locked = now((101, marked(more=f"{disk}lock: disk\n")))
-    assert not looked_at(state.disk_at_least("n", 101, "scsi0", 16), locked).holds
+    assert not looked_at(goals.disk_at_least("n", 101, "scsi0", 16), locked).holds
 
 
 def test_a_removed_vm_may_have_made_room_for_a_strangers():
-    goal = state.removed("n", 101, "web-1")
+    goal = goals.removed("n", 101, "web-1")
     assert looked_at(goal, now()).holds
     assert looked_at(goal, now((101, "name: web-1\n"))).holds
     assert not looked_at(goal, now((101, marked()))).holds
@@ -197,9 +197,9 @@ def test_a_removed_vm_may_have_made_room_for_a_strangers():
 
 def test_running_and_stopped():
     found = now((101, marked()), running=[101])
-    assert looked_at(state.running("n", 101), found).holds
-    assert not looked_at(state.running("n", 101, wanted=False), found).holds
-    assert looked_at(state.running("n", 102, wanted=False), found).holds
+    assert looked_at(goals.running("n", 101), found).holds
+    assert not looked_at(goals.running("n", 101, wanted=False), found).holds
+    assert looked_at(goals.running("n", 102, wanted=False), found).holds
 
 
 def test_goals_of_one_node_share_a_command():
@@ -220,21 +220,21 @@ def test_goals_of_one_node_share_a_command():
     ],
 )
 def test_what_stands_under_the_vmid_of_a_run_is_told(text, error):
-    made = state.exists("n", 101, "web-1", "7f3a")
+    made = goals.exists("n", 101, "web-1", "7f3a")
     with pytest.raises(error, match="VM 101 on pve1") as caught:
-        looked_at(state.free_for(made, "n", 101, "web-1", "7f3a"), now((101, text)))
+        looked_at(goals.free_for(made, "n", 101, "web-1", "7f3a"), now((101, text)))
     assert type(caught.value) is error
 
 
 @pytest.mark.parametrize("text", ["", marked(more="lock: clone\n"), "lock: clone\n"])
 def test_what_a_run_has_not_finished_is_gone_on_with(text):
-    made = state.exists("n", 101, "web-1", "7f3a")
+    made = goals.exists("n", 101, "web-1", "7f3a")
     found = now(*([(101, text)] if text else []), claims=[claim()])
-    assert not looked_at(state.free_for(made, "n", 101, "web-1", "7f3a"), found).holds
+    assert not looked_at(goals.free_for(made, "n", 101, "web-1", "7f3a"), found).holds
 
 
 def test_a_making_that_ends_between_two_looks_is_no_work_of_somebody():
-    made = state.exists("n", 101, "web-1", "7f3a")
-    goal = state.free_for(made, "n", 101, "web-1", "7f3a")
+    made = goals.exists("n", 101, "web-1", "7f3a")
+    goal = goals.free_for(made, "n", 101, "web-1", "7f3a")
     at_work = now((101, marked(more="lock: clone\n")), claims=[claim()])
     assert looked_at(goal, at_work, now((101, marked()), claims=[claim()])).holds
