@@ -23,7 +23,7 @@ from pvekit.lab.figures import Figures, realistic
 from pvekit.lab.site import SiteSpec
 from pvekit.operations import templates
 from pvekit.operations.desk import Desk
-from pvekit.operations.templates import Decided, Request
+from pvekit.operations.template_deciding import Decided, Request
 from pvekit.templates.origins import Origin
 
 NODES = (2, 4, 16)

@@ -9,9 +9,9 @@ from pvekit.cli.app import App
 from pvekit.cli.output import Form, View, emit, why
 from pvekit.cli.progress import Progress
 from pvekit.config.model import OnFailure
-from pvekit.operations import templates
+from pvekit.operations import template_deciding, templates
 from pvekit.operations.carrying import Report
-from pvekit.operations.templates import Decided, Request, Work
+from pvekit.operations.template_deciding import Decided, Request, Work
 from pvekit.run.apply import Outcome
 from pvekit.templates.spec import Existing
 
@@ -45,7 +45,7 @@ def build(
         say.note(f"resuming run {journal.run}")
         found = templates.go_on(desk, journal)
     else:
-        found = templates.decided(desk, request)
+        found = template_deciding.decided(desk, request)
         _tell(found)
         if not found.works:
             say.note("Nothing to do.")

@@ -102,7 +102,7 @@ def build(
     published now. The older copy stays until `pvekit template gc`.
     """
     from pvekit.cli import building
-    from pvekit.operations.templates import Request
+    from pvekit.operations.template_deciding import Request
 
     request = Request(name, nodes, recipe, rebuild, if_newer)
     if dry_run:

@@ -16,6 +16,7 @@ from pvekit.operations import (
     deleting,
     fitting,
     pinned,
+    template_deciding,
     templates,
 )
 from pvekit.operations.carrying import Report, letting_go
@@ -33,7 +34,7 @@ class Resumed:
 
     report: Report
     made: creating.Decided | None = None
-    copies: templates.Decided | None = None
+    copies: template_deciding.Decided | None = None
     verb: str = ""
     targets: Sequence[Target | Doomed] = field(default=())
     applied: applying.Applied | None = None

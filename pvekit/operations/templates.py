@@ -1,135 +1,30 @@
-"""``template build`` and ``template list``."""
+"""``template build``: decide, carry out, and decide again what somebody else was faster with."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass, replace
-from types import MappingProxyType
+from dataclasses import asdict, replace
 from typing import Any
 
-from pvekit.config.model import Config, TemplateConfig
-from pvekit.errors import IdTaken, NoCapacity, NotFound, PvekitError, Spoilt, UsageError
-from pvekit.inventory.model import Inventory
-from pvekit.journal import Account, Journal
+from pvekit.config.model import Config
+from pvekit.errors import IdTaken, PvekitError, Spoilt
+from pvekit.journal import Account, Journal, Pinned
 from pvekit.journal.frozen import part, thaw
-from pvekit.operations import template_origins, template_wishes
 from pvekit.operations.carrying import Report, carry, finish, held, letting_go, take_back
 from pvekit.operations.desk import Desk
-from pvekit.operations.template_origins import Place
-from pvekit.operations.template_sums import checksum, joined, published
+from pvekit.operations.template_deciding import Decided, Request, Work, decided
 from pvekit.operations.template_wishes import configured, wish_of
 from pvekit.plan import Plan
 from pvekit.run.apply import Outcome, Preview, preview
-from pvekit.templates import build, decide, recipe
+from pvekit.templates import recipe
 from pvekit.templates.origins import Origin
 from pvekit.templates.recipe import Recipe
-from pvekit.templates.spec import Copy, Existing, TemplateSpec
-from pvekit.vms.decide import claim_nodes
+from pvekit.templates.spec import Copy, TemplateSpec
 
 KIND = "template build"
 WAIT = 5.0
 """How long to wait, in seconds, before looking again at a template that somebody else builds."""
-
-
-@dataclass(frozen=True)
-class Request:
-    """What a command line asks for; without a template all configured ones are meant.
-
-    ``if_newer``: a copy of another image than the one that is published now does not count.
-    """
-
-    template: str = ""
-    nodes: tuple[str, ...] = ()
-    recipe: str = ""
-    rebuild: bool = False
-    if_newer: bool = False
-
-
-@dataclass(frozen=True)
-class Work:
-    """One copy to build: the template, its recipe, and where; ``why`` says how it is customised."""
-
-    spec: TemplateSpec
-    recipe: Recipe
-    at: Copy
-    why: str = ""
-
-    @property
-    def subject(self) -> str:
-        """What the plan's steps and the journal call this copy."""
-        return self.at.subject(self.spec)
-
-    @property
-    def image(self) -> Place:
-        """Where its image is to be."""
-        return self.at.node, self.spec.image_path
-
-
-@dataclass(frozen=True)
-class Decided:
-    """The copies to build, and those that are there already.
-
-    ``run`` is the unfinished run that is gone on with, if it is one, ``touched`` what it has begun.
-    """
-
-    works: tuple[Work, ...]
-    there: tuple[Existing, ...] = ()
-    run: str = ""
-    touched: frozenset[str] = frozenset()
-
-    def plan(self, desk: Desk) -> Plan:
-        """Return the plan for all copies."""
-        owner = desk.owner()
-        plans = (
-            build.build(work.spec, work.recipe, work.at, owner, begun=self._has_begun(work))
-            for work in self.works
-        )
-        return Plan(tuple(step for plan in plans for step in plan))
-
-    def _has_begun(self, work: Work) -> bool:
-        return f"{work.subject}/create" in self.touched
-
-
-def decided(
-    desk: Desk,
-    request: Request,
-    run: str = "preview",
-    avoid: frozenset[int] = frozenset(),
-    pinned: Mapping[Place, Origin] = MappingProxyType({}),
-) -> Decided:
-    """Decide which copies are to be built; raises :class:`NoCapacity` with all that is missing.
-
-    ``avoid`` are vmids that only look free, ``pinned`` says where images come from by an earlier
-    decision.
-    """
-    inventory = desk.inventory()
-    unknown = set(request.nodes) - {node.alias for node in inventory.nodes if node.configured}
-    if unknown:
-        known = ", ".join(node.alias for node in inventory.nodes if node.configured)
-        raise NotFound(
-            f"The configuration has no node {', '.join(sorted(unknown))}.",
-            hint=f"It names {known}.",
-            id="NODE-NOT-FOUND",
-        )
-    works: list[Work] = []
-    there: list[Existing] = []
-    problems: list[NoCapacity] = []
-    for config in configured(desk.config, request.template, request.recipe):
-        taken = avoid | {work.at.vmid for work in works}
-        try:
-            new, old = _for_one(desk, inventory, request, config, run, taken)
-        except NoCapacity as problem:
-            problems.append(problem)
-            continue
-        works += new
-        there += old
-    if problems:
-        raise joined(problems)
-    wanted = {work.image: work.spec.image_url for work in works}
-    origins = template_origins.decided(desk, inventory, wanted, pinned)
-    placed = (replace(w, at=replace(w.at, origin=origins[w.image])) for w in works)
-    return Decided(tuple(placed), tuple(there))
 
 
 def unfinished(desk: Desk, request: Request) -> Journal | None:
@@ -167,12 +62,8 @@ def carry_out(desk: Desk, found: Decided, journal: Journal) -> tuple[Decided, Re
             built += [work for work in works if work not in lost]
             if not lost:
                 break
-            # Under a vmid that nobody claims lies something of a stranger's: it is passed over.
-            errors = {work.at.vmid: outcomes[work.subject].error for work in lost}
-            taken = {vmid: e for vmid, e in errors.items() if isinstance(e, IdTaken)}
-            avoid = frozenset(vmid for vmid, error in taken.items() if not error.holder)
             try:
-                again = _again(desk, journal, lost, avoid)
+                again = _again(desk, journal, lost, _strangers(lost, outcomes))
             except PvekitError as error:
                 outcomes |= {work.subject: Outcome(error) for work in lost}
                 built += lost
@@ -199,6 +90,12 @@ def _lost(desk: Desk, outcome: Outcome) -> bool:
     if isinstance(error, Spoilt):
         return True
     return isinstance(error, IdTaken) and not desk.store.is_dead(error.holder)
+
+
+def _strangers(lost: Sequence[Work], outcomes: Mapping[str, Outcome]) -> frozenset[int]:
+    """Return the vmids that nobody claims: something of a stranger's lies there."""
+    errors = ((work.at.vmid, outcomes[work.subject].error) for work in lost)
+    return frozenset(vmid for vmid, e in errors if isinstance(e, IdTaken) and not e.holder)
 
 
 def _again(desk: Desk, journal: Journal, lost: Sequence[Work], avoid: frozenset[int]) -> Decided:
@@ -254,7 +151,7 @@ def _pinned(journal: Journal, found: Decided, instead_of: Sequence[str] = ()) ->
 
 def resumed(account: Account) -> Decided:
     """Return the decisions that an unfinished run has pinned."""
-    works = tuple(_thaw(decision) for decision in account.decisions().values())
+    works = tuple(_thaw(each) for each in account.pinned().values())
     return Decided(works, touched=account.touched())
 
 
@@ -292,55 +189,14 @@ def data(request: Request, config: Config) -> dict[str, Any]:
     return {"asked": asked, "wanted": [[wish.name, wish.digest] for wish in wishes]}
 
 
-def _thaw(decision: Mapping[str, Any]) -> Work:
-    data = part(decision, "recipe")
+def _thaw(pinned: Pinned) -> Work:
+    data, place = pinned.part("recipe"), pinned.part("at")
     files = tuple(recipe.File(**file) for file in data["files"])
     lists = {key: tuple(data[key]) for key in ("packages", "commands", "checks")}
-    pinned = part(decision, "at")
-    at = thaw(Copy, pinned)
     # Runs of older versions say nothing of it: every node downloaded.
-    origin = thaw(Origin, part(pinned, "origin")) if "origin" in pinned else Origin()
+    origin = thaw(Origin, part(place, "origin")) if "origin" in place else Origin()
     return Work(
-        thaw(TemplateSpec, part(decision, "spec")),
+        thaw(TemplateSpec, pinned.part("spec")),
         Recipe(**{**data, **lists, "files": files}),
-        replace(at, origin=origin),
+        replace(thaw(Copy, place), origin=origin),
     )
-
-
-def _for_one(
-    desk: Desk,
-    inventory: Inventory,
-    request: Request,
-    template: TemplateConfig,
-    run: str,
-    taken: frozenset[int],
-) -> tuple[list[Work], list[Existing]]:
-    """Return the copies of one template to build; ``taken`` are vmids just given to others."""
-    wish, made = wish_of(desk.config, template)
-    wish = replace(wish, reserved=wish.reserved | taken)
-    known = published(desk, template, inventory, request.nodes) if request.if_newer else None
-    image = known.mark if known else ""
-    nodes = decide.missing(wish, inventory, request.nodes, rebuild=request.rebuild, image=image)
-    decide.check(wish, inventory, nodes)
-    if len(nodes) > 1 and template.build_network.ip != "dhcp":
-        raise UsageError(
-            f"{template.name} needs {len(nodes)} copies, but build_network has one static address.",
-            hint="Build node after node, with --node.",
-        )
-    there = [
-        Existing(template.name, node.alias, vm.vmid)
-        for node in inventory.nodes
-        if node.configured
-        and node not in nodes
-        and (vm := decide.found(wish, inventory, node, image))
-    ]
-    if not nodes:
-        return [], there
-    found = known or checksum(desk, template, nodes[0])
-    claimers = claim_nodes(inventory, named=True)
-    works = []
-    for node, vmid in zip(nodes, decide.vmids(wish, inventory, nodes), strict=True):
-        way, why = decide.way(wish, node)
-        spec = template_wishes.spec(desk.config, template, wish, found, way)
-        works.append(Work(spec, made, Copy(run, node.alias, node.name, vmid, claimers), why))
-    return works, there

@@ -20,7 +20,7 @@ from pvekit.lab.figures import realistic
 from pvekit.lab.site import SiteSpec
 from pvekit.operations import templates
 from pvekit.operations.desk import Desk
-from pvekit.operations.templates import Request
+from pvekit.operations.template_deciding import Request
 
 THREE = SiteSpec(nodes=3, seed=1)
 APART = replace(THREE, clustered=False)
