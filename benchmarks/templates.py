@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import yaml
-from create import configuration
+from create import DISK_GB, configuration
 from create_virtual import VirtualSite, virtual_site
 
 from pvekit.config.load import load
@@ -47,7 +47,9 @@ def bare_desk(
     with virtual_site(spec, figures) as site, tempfile.TemporaryDirectory() as named:
         directory = Path(named)
         path = directory / "config.yaml"
-        path.write_text(yaml.safe_dump(configuration(list(site.lab.site.nodes), directory)))
+        path.write_text(
+            yaml.safe_dump(configuration(list(site.lab.site.nodes), directory, DISK_GB))
+        )
         yield Desk(load(path), site, Store(directory / "runs"), site.clock), site
 
 
@@ -100,9 +102,10 @@ def forced(found: Decided, way: str) -> Decided:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--nodes", type=int, nargs="+", default=NODES)
+    parser.add_argument("--line", choices=LINES, nargs="+", default=tuple(LINES))
     given = parser.parse_args()
-    for name, changed in LINES.items():
-        figures = replace(realistic(), **changed)
+    for name in given.line:
+        figures = replace(realistic(), **LINES[name])
         print(f"{name}:\n  nodes  downloading  copying   pvekit  of it measuring  chosen")
         for nodes in given.nodes:
             every, one = (measure(nodes, figures, way) for way in ("download", "copy"))

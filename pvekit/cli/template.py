@@ -97,7 +97,8 @@ def build(
 ) -> int:
     """Build TEMPLATE (default: all configured ones) wherever a copy is missing.
 
-    The image is downloaded and verified on the node. Nothing happens where a template of the same
+    The image is downloaded to the node, or copied from another one where that is measured to be
+    faster, and verified there. Nothing happens where a template of the same
     recipe and hardware exists; with --if-newer only if it was made of the image whose checksum is
     published now. The older copy stays until `pvekit template gc`.
     """

@@ -32,6 +32,7 @@ class Line:
         self.busy += 1
         done = passed = 0.0
         try:
+            await clock.sleep(0)  # others may begin at the same moment
             while done < size and passed < within:
                 pace = min(speed.alone, speed.together / self.busy) * _MIB
                 step = min((size - done) / pace, within - passed)

@@ -2,9 +2,13 @@
 
 import asyncio
 import re
+from dataclasses import replace
 
 import pytest
+from parity import virtual
+from parity.virtual import VirtualClock
 
+from pvekit.lab.figures import realistic
 from pvekit.lab.machine import collect
 from pvekit.lab.site import Site, SiteSpec
 
@@ -143,3 +147,87 @@ def test_versions_are_those_of_the_packages(site):
     without = told(site, "pveversion -v")[1]
     assert "ceph-fuse: not correctly installed\n" in without
     assert "corosync" not in without
+
+
+# What nodes fetch, and hand to each other
+
+IMAGE = "https://cloud-images.ubuntu.com/jammy/current/jammy-server-cloudimg-amd64.img"
+PVE = (
+    "-e none -o BatchMode=yes -o HostKeyAlias=pve2 -o GlobalKnownHostsFile=none"
+    " -o UserKnownHostsFile=/etc/pve/nodes/pve2/ssh_known_hosts"
+)
+
+
+def test_members_know_each_others_host_keys(site):
+    assert told(site, f"ssh {PVE} root@192.168.64.2 hostname") == (0, "pve2\n", "")
+    unknown = (255, "", "Host key verification failed.\n")
+    other = PVE.replace("HostKeyAlias=pve2", "HostKeyAlias=pve1")
+    assert told(site, f"ssh {other} root@192.168.64.2 hostname") == unknown
+    told(site, "echo pve2 ssh-ed25519 AAAA >/etc/pve/nodes/pve2/ssh_known_hosts")
+    assert told(site, f"ssh {PVE} root@192.168.64.2 hostname") == unknown
+    asked = "-o StrictHostKeyChecking=yes root@192.168.64.2 hostname"
+    assert told(site, f"ssh {PVE} {asked}")[2].startswith("No ED25519 host key is known for pve2")
+
+
+def test_nodes_on_their_own_do_not_know_each_other():
+    site = Site(SiteSpec(nodes=2, clustered=False))
+    line = "ssh -o BatchMode=yes {} root@192.168.64.2 hostname"
+    assert told(site, line.format("")) == (255, "", "Host key verification failed.\n")
+    denied = "root@192.168.64.2: Permission denied (publickey,password).\n"
+    assert told(site, line.format("-o StrictHostKeyChecking=no")) == (255, "", denied)
+
+
+def test_a_connection_that_breaks_off_has_brought_half(site):
+    told(site, f"wget -q -O /root/i.img {IMAGE}", node="pve2")
+    site.faults.order("peer-cut", "cat")
+    line = "ssh pve2 cat /root/i.img >/root/i.img"
+    assert told(site, line) == (255, "", "Connection to pve2 closed by remote host.\n")
+    sizes = [len(site.nodes[name].machine.files.read("/root/i.img")) for name in ("pve1", "pve2")]
+    assert 0 < sizes[0] < sizes[1]
+    assert told(site, line)[0] == 0
+    assert told(site, "sha256sum <i.img") == told(site, "sha256sum <i.img", node="pve2")
+    assert [event["to"] for event in site.log.of("transfer")] == ["pve1"]
+
+
+CURL = "curl -fsSL -D - -o /dev/null -w '%{http_code} %{size_download}\\n'"
+
+
+def test_curl_fetches_a_piece_and_tells_how_large_the_whole_is(site):
+    status, out, _ = told(site, f"{CURL} -r 0-99 {IMAGE}")
+    assert (status, out.splitlines()[-1]) == (0, "206 100")
+    assert out.startswith("HTTP/1.1 206 Partial Content\r\nContent-Length: 100\r\n")
+    assert "\nContent-Range: bytes 0-99/629145600\r\n" in out
+    sums = IMAGE.rpartition("/")[0] + "/SHA256SUMS"
+    assert told(site, f"curl -fsS -r 3-7 {sums}")[1] == told(site, f"curl -fsS {sums}")[1][3:8]
+    assert told(site, f"curl -fsS -r 0-99 -o piece {IMAGE}")[0] == 99
+
+
+def test_a_server_may_send_the_whole_file_all_the_same(site):
+    site.faults.order("download-whole", ".img")
+    out = told(site, f"{CURL} -r 0-99 {IMAGE}")[1]
+    assert out.splitlines()[-1] == "200 629145600"
+    assert "Content-Range" not in out
+
+
+def test_curl_ends_after_its_time_and_tells_what_came():
+    figures = replace(realistic(), download_one=10.0, download_all=15.0)
+    site = Site(SiteSpec(nodes=2), clock=VirtualClock(figures=figures))
+    form = "'%{size_download} %{time_starttransfer} %{time_total}'"
+    line = f"curl -fsS -m 2.2 -o /dev/null -w {form} {IMAGE}"
+
+    async def both():
+        return await asyncio.gather(run(site, line), run(site, line, node="pve2"))
+
+    mib = 1 << 20
+    late = "curl: (28) Operation timed out after 2200 milliseconds with {} out of 629145600 bytes"
+    for status, out, err in virtual.run(both()):  # they share the line
+        assert (status, out) == (28, f"{15 * mib} 0.200000 2.200000")
+        assert err == f"{late.format(15 * mib)} received\n"
+    status, out, _ = virtual.run(run(site, line))
+    assert (status, out) == (28, f"{20 * mib} 0.200000 2.200000")
+
+
+def test_what_curl_does_not_get_is_told_too(site):
+    line = "curl -fsS -o /dev/null -w '%{http_code} %{size_download}\\n' https://"
+    assert told(site, f"{line}x.invalid/a.img")[:2] == (6, "000 0\n")
+    assert told(site, f"{line}cloud-images.ubuntu.com/nope.txt")[:2] == (22, "404 0\n")
