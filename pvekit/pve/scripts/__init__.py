@@ -7,7 +7,11 @@ from importlib.resources import files
 
 from pvekit.shell import Command
 
-_FIRST = {"copy-rate": "member", "fetch": "member", "signs": "each", "use": "each"}
+_FIRST = {
+    **dict.fromkeys(("act", "forget", "jobs", "local", "sweep"), "alive"),
+    **dict.fromkeys(("copy-rate", "fetch"), "member"),
+    **dict.fromkeys(("signs", "use"), "each"),
+}
 """What is sent before a script: the part that it shares with others."""
 
 

@@ -10,17 +10,6 @@ refuse() {
   exit 96
 }
 
-# A job writes its pid as the first thing: without one it is about to, or was never started.
-young() { [ $(($(date +%s) - $(stat -c %Y "$dir" 2>/dev/null || echo 0))) -lt 60 ]; }
-
-alive() {
-  pid='' since=''
-  read -r pid since <"$dir/pid" || { young; return; }
-  IFS= read -r stat <"/proc/$pid/stat" || return 1
-  set -- ${stat##*) }
-  [ "${20}" = "$since" ]
-}
-
 [ -d /etc/pve/local/ ] || refuse "/etc/pve cannot be read: who uses $path cannot be told"
 dir=/run/pvekit/jobs/$job
 if [ "$job" != - ] && [ -d "$dir" ] && [ ! -e "$dir/rc" ] && alive 2>/dev/null; then
