@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pvekit.errors import Conflict, Transient
 from pvekit.fleet.model import Group
 from pvekit.inventory.model import Inventory, Vm
+from pvekit.inventory.unlocked import check_unlocked
 from pvekit.pve import conf, properties
 from pvekit.pve.mark import Mark, notes_of, with_mark
 from pvekit.vms import resize
@@ -76,7 +77,7 @@ def compare(
             continue
         found = _differing(each, vm, addresses[each.name])
         if found.fields:
-            _check_unlocked(vm)
+            check_unlocked(vm)
             differing.append(found)
         else:
             settled.append(vm)
@@ -140,16 +141,6 @@ def _check_unclaimed(name: str, inventory: Inventory, vm: Vm | None = None) -> N
                 "--unfinished. `pvekit gc` removes claims that nobody holds any more.",
                 id="VM-LOCKED",
             )
-
-
-def _check_unlocked(vm: Vm) -> None:
-    if vm.lock:
-        raise Transient(
-            f"VM {vm.vmid} ({vm.name}) on {vm.node} is locked ({vm.lock}): somebody is at work on "
-            "it.",
-            hint="Wait for its end; `qm unlock` only if nothing runs any more.",
-            id="VM-LOCKED",
-        )
 
 
 def _differing(wanted: Wanted, vm: Vm, address: str) -> Differing:

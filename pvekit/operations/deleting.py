@@ -8,12 +8,13 @@ from typing import TypeVar
 
 from pvekit.errors import Conflict, Transient
 from pvekit.inventory.model import Inventory, Vm
+from pvekit.inventory.unlocked import check_unlocked
 from pvekit.journal import Account, Journal
 from pvekit.journal.frozen import thaw
 from pvekit.operations import taking_over
 from pvekit.operations.carrying import Report, carry, end, finish, held, may_pass, take_back
 from pvekit.operations.desk import Desk
-from pvekit.operations.listing import check_unlocked, vm_of
+from pvekit.operations.listing import vm_of
 from pvekit.operations.selecting import Selection, Wanted, find, selection, thawed
 from pvekit.operations.taking_over import Taken
 from pvekit.plan import Ask, Plan

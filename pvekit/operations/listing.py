@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from pvekit.config.nearest import did_you_mean
-from pvekit.errors import Conflict, NotFound, Transient
+from pvekit.errors import Conflict, NotFound
 from pvekit.inventory.model import Inventory, Vm
 from pvekit.inventory.unread import check_seen, unread
 from pvekit.masking import HIDDEN
@@ -157,17 +157,6 @@ def vm_of(inventory: Inventory, target: Target) -> Vm:
     if vm is None:
         raise NotFound(f"{target.told} is not there any more.", id="VM-NOT-FOUND")
     return vm
-
-
-def check_unlocked(vm: Vm) -> None:
-    """Raise :class:`Transient` for a VM that somebody is at work on."""
-    if vm.lock:
-        raise Transient(
-            f"VM {vm.vmid} ({vm.name}) on {vm.node} is locked ({vm.lock}): somebody is at work on "
-            "it.",
-            hint="Wait for its end; `qm unlock` only if nothing runs any more.",
-            id="VM-LOCKED",
-        )
 
 
 def missing(vm: Vm) -> str:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from pvekit.errors import Conflict, NoCapacity, NotFound
 from pvekit.inventory.model import Inventory, NodeState, Vm
+from pvekit.inventory.unlocked import check_unlocked
 from pvekit.operations.desk import Desk
-from pvekit.operations.listing import check_unlocked, vm_of
+from pvekit.operations.listing import vm_of
 from pvekit.operations.orders import AnyOrder, Work
 from pvekit.placement import Rules
 from pvekit.plan import Plan

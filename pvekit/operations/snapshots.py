@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 
 from pvekit.errors import Conflict, NotFound
 from pvekit.inventory.model import Inventory, Vm
+from pvekit.inventory.unlocked import check_unlocked
 from pvekit.operations.desk import Desk
-from pvekit.operations.listing import check_unlocked, one, vm_of
+from pvekit.operations.listing import one, vm_of
 from pvekit.operations.orders import AnyOrder, Work
 from pvekit.plan import Plan
 from pvekit.vms import snapshot

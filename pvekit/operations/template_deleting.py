@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 from pvekit.errors import Conflict
 from pvekit.inventory.model import Inventory, Vm
+from pvekit.inventory.unlocked import check_unlocked
 from pvekit.operations.carrying import Report, carry, end, finish, held
 from pvekit.operations.desk import Desk
-from pvekit.operations.listing import check_unlocked
 from pvekit.operations.template_choice import alias, chosen
 from pvekit.plan import Guard, Plan, Step
 from pvekit.pve import goals, qm
