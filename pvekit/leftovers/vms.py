@@ -9,7 +9,7 @@ from pvekit.inventory.model import NodeState, Vm
 from pvekit.leftovers.model import LeftAlone, Leftover, View
 from pvekit.leftovers.owners import Owner, Owners
 from pvekit.plan import Guard, Step
-from pvekit.pve import goals, qm, stored
+from pvekit.pve import goals, qm, stored, volumes
 from pvekit.pve.stored import CSI_VMID, Stored
 
 USED_AFTER = 24 * 3600.0
@@ -117,7 +117,7 @@ class Vms:
     def images(self, doomed: Sequence[Item]) -> Iterator[Item]:
         """Yield disk images that no config names; ``doomed`` is what was judged of the VMs."""
         removed = {each.subject for each in doomed if isinstance(each, Leftover)}
-        named = {volume.volid for vm in self.view.inventory.vms for volume in vm.volumes.values()}
+        named = {volid for vm in self.view.inventory.vms for volid in volumes.named(vm.config)}
         groups: dict[tuple[str, int], list[Stored]] = {}
         for alias, image in self.view.stored:
             if image.volid not in named and image.vmid != CSI_VMID:

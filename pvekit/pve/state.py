@@ -15,7 +15,7 @@ from pvekit.pve.conf import GuestConfig, parse
 from pvekit.pve.mark import Mark
 from pvekit.pve.numbers import whole
 from pvekit.pve.scripts import script
-from pvekit.pve.volumes import volumes
+from pvekit.pve.volumes import named
 from pvekit.shell import Query
 
 _CONF = re.compile(r"/etc/pve/nodes/([^/]+)/qemu-server/([0-9]{1,9})\.conf")
@@ -36,7 +36,7 @@ class Found:
     @property
     def volids(self) -> frozenset[str]:
         """The volumes that its config names."""
-        return frozenset(volume.volid for volume in volumes(self.config).values())
+        return named(self.config)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pvekit.pve import properties
@@ -37,8 +38,18 @@ class Volume:
 
 def volumes(config: GuestConfig) -> dict[str, Volume]:
     """Return the volumes of a config by slot, unattached ones too; an empty drive has none."""
+    return _in(config.values)
+
+
+def named(config: GuestConfig) -> frozenset[str]:
+    """Return the volumes that a config names, those that are pending too."""
+    found = (*_in(config.values).values(), *_in(config.pending).values())
+    return frozenset(volume.volid for volume in found)
+
+
+def _in(values: Mapping[str, str]) -> dict[str, Volume]:
     found = {}
-    for slot, text in config.values.items():
+    for slot, text in values.items():
         if _SLOT.fullmatch(slot) and (volume := _volume(text)):
             found[slot] = volume
     return found

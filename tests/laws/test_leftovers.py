@@ -248,6 +248,19 @@ def test_of_several_the_whole_ones_are_kept(site, desk):
     assert "running" in name
 
 
+def test_a_disk_that_is_only_pending_goes_with_its_vm(site, desk):
+    """A node may lose its power after a drive was written down, but before it was attached."""
+    site.cut = Cut(0, "before", match="qm set 100")
+    assert create(desk)[1].status == 7
+    site.cut = None
+    site.on("pve1", "pvesm alloc local-lvm 100 vm-100-disk-9 1G")
+    pending = "[PENDING]\\nscsi3: local-lvm:vm-100-disk-9,size=1G\\n"
+    site.on("pve1", f"printf '{pending}' >>/etc/pve/local/qemu-server/100.conf")
+    gc(desk)
+    assert "vm-100-" not in site.on("pve1", "pvesm list local-lvm")
+    assert gc(desk).leftovers == ()
+
+
 def test_downloads_and_builds_that_nobody_goes_on_with(site, desk):
     folder = desk.config.image_dir
     site.on("pve1", f"mkdir -p {folder}/images {folder}/build/9005-abcdef012345 {folder}/mine")
