@@ -89,7 +89,7 @@ def compare(
 def members(fleet: str, inventory: Inventory) -> list[Vm]:
     """Return the VMs that carry a fleet's name in their marks, by name."""
     return sorted(
-        (vm for vm in inventory.vms if vm.ours and vm.mark and vm.mark.fleet == fleet),
+        (vm for vm in inventory.vms if vm.ours and vm.own.fleet == fleet),
         key=lambda vm: vm.name,
     )
 
@@ -115,9 +115,9 @@ def find(fleet: str, name: str, inventory: Inventory) -> Vm | None:
             hint="Choose another name; pvekit leaves it alone.",
             id="VM-NOT-OURS",
         )
-    if vm.mark is not None and vm.mark.fleet not in ("", fleet):
+    if vm.own.fleet not in ("", fleet):
         raise Conflict(
-            f"{title} is one of the fleet {vm.mark.fleet}.",
+            f"{title} is one of the fleet {vm.own.fleet}.",
             hint="Names are unique over all fleets of a site: choose another one.",
             id="FLEET-OTHER",
         )
@@ -248,7 +248,7 @@ def _description(wanted: Wanted, vm: Vm) -> list[Field]:
     if wanted.group.description is not None and _lines(wanted.group.description) != _lines(notes):
         old, new = _short(notes), _short(wanted.group.description)
         found.append(Field("description", old, new, _how(vm)))
-    role = vm.mark.role if vm.mark else ""
+    role = vm.own.role
     if role != wanted.wishes.role:
         found.insert(0, Field("role", role or "none", wanted.wishes.role, _how(vm)))
     return found

@@ -40,7 +40,7 @@ def _free(role: str, groups: Mapping[str, Document]) -> str:
 
 def _group(vm: Vm) -> Document:
     values = vm.config.values
-    role = vm.mark.role if vm.mark and vm.mark.role else "vm"
+    role = vm.own.role or "vm"
     disk = vm.volumes.get(boot_slot(vm.config) or "")
     told: Document = {"role": role, "cpus": vm.cpus, "memory_mb": vm.memory_mb}
     if disk is not None:

@@ -133,6 +133,11 @@ class Inventory:
         """Return the node that a guest is on."""
         return self.node_in(vm.domain, vm.node)
 
+    def alias_of(self, vm: Vm) -> str:
+        """Return what the command line calls the node that a guest is on."""
+        node = self.node_of(vm)
+        return node.alias if node else vm.node
+
     def node_in(self, domain: str, name: str) -> NodeState | None:
         """Return the node of this PVE name in a domain."""
         return self._nodes.get((domain, name))

@@ -78,6 +78,11 @@ class Vm:
         """The mark in the description, be it this guest's own or an inherited one."""
         return mark.from_description(self.config.description)
 
+    @cached_property
+    def own(self) -> Mark:
+        """What pvekit has marked this very guest with; an empty mark for a stranger's."""
+        return self.mark if self.mark is not None and self.ours else Mark("vm", self.vmid, "")
+
     @property
     def ours(self) -> bool:
         """Whether pvekit made it: its mark speaks of this very guest."""

@@ -260,8 +260,7 @@ def _gone(desk: Desk, found: Foreseen, order: Order, run: str = "") -> tuple[Doo
 
 
 def _word(inventory: Inventory, vm: Vm) -> str:
-    node = inventory.node_of(vm)
-    return f"{node.alias if node else vm.node}/{vm.vmid}"
+    return f"{inventory.alias_of(vm)}/{vm.vmid}"
 
 
 def _alterations(desk: Desk, altered: Sequence[Altered], order: Order) -> Plan:

@@ -229,11 +229,8 @@ def _fleet(config: Config, name: str, groups: Sequence[Drawn]) -> Fleet:
 
 def _places(found: Foreseen) -> dict[str, str]:
     there = {item.name: f"is there, on {item.node}" for item in found.items}
-    settled = (
-        (vm.name, node.alias if (node := found.inventory.node_of(vm)) else vm.node)
-        for vm in found.comparison.settled
-    )
-    there |= {name: f"is there, on {node}" for name, node in settled}
+    at = found.inventory.alias_of
+    there |= {vm.name: f"is there, on {at(vm)}" for vm in found.comparison.settled}
     new = ((spec.name, at.node, at.reasons) for spec, at in found.decisions)
     return there | {name: f"on {node}: {_why(node, reasons)}" for name, node, reasons in new}
 

@@ -136,8 +136,7 @@ def there(desk: Desk, inventory: Inventory, fleet: str) -> dict[str, There]:
 
 def _there(desk: Desk, inventory: Inventory, fleet: str) -> Iterator[tuple[str, There]]:
     for vm in compare.members(fleet, inventory):
-        source = vm.mark.source if vm.mark else ""
-        yield vm.name, There(notes_of(vm.config.description), _size(vm), _source(source))
+        yield vm.name, There(notes_of(vm.config.description), _size(vm), _source(vm.own.source))
     for found in desk.store.all():
         account = found.account
         if found.fault or account.kind != applying.KIND or account.standing != "unfinished":

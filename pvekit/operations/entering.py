@@ -40,8 +40,7 @@ def _wanted(inventory: Inventory, vm: Vm, user: str, *, accept_new: bool) -> Wan
             f"VM {vm.vmid} has no net0, or its node is not configured.", id="VM-NOT-REACHABLE"
         )
     name = user or vm.config.values.get("ciuser") or "root"
-    run = vm.mark.run if vm.ours and vm.mark else ""
-    return Wanted(node.alias, vm.vmid, mac, name, accept_new=accept_new, run=run)
+    return Wanted(node.alias, vm.vmid, mac, name, accept_new=accept_new, run=vm.own.run)
 
 
 def _not_yet(vm: Vm, node: str, error: Transient) -> Transient:

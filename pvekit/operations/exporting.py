@@ -27,10 +27,10 @@ def exported(desk: Desk, wanted: Wanted, name: str = "", *, fleet: str = "") -> 
         check_unseen(inventory, meant, "a further VM of ours")
     vms = [vm_of(inventory, each) for each in find(inventory, wanted)]
     if fleet:
-        vms = [vm for vm in vms if vm.mark is not None and vm.mark.fleet == fleet]
+        vms = [vm for vm in vms if vm.own.fleet == fleet]
         if not vms:
             raise NotFound(f"There is no VM of the fleet {fleet!r}.", id="VM-NOT-FOUND")
-    fleets = sorted({vm.mark.fleet for vm in vms if vm.mark is not None and vm.mark.fleet})
+    fleets = sorted({vm.own.fleet for vm in vms if vm.own.fleet})
     if len(fleets) > 1 or (name and fleets and fleets != [name]):
         raise Conflict(
             f"These VMs are of the fleets {', '.join(fleets)}: no one file can describe them.",

@@ -119,18 +119,13 @@ def _created(fleet: Fleet, decision: Decision) -> Item:
 
 
 def _changed(each: Differing, inventory: Inventory) -> Item:
-    node = _alias(each.vm, inventory)
+    node = inventory.alias_of(each.vm)
     return Item("change", each.vm.name, each.wanted.group.name, node, each.vm.vmid, each.fields)
 
 
 def _surplus(vm: Vm, action: Action, inventory: Inventory) -> Item:
     told = "with all its disks" if action == "remove" else "not in the file; --prune removes it"
-    return Item(action, vm.name, "", _alias(vm, inventory), vm.vmid, told=told)
-
-
-def _alias(vm: Vm, inventory: Inventory) -> str:
-    node = inventory.node_of(vm)
-    return node.alias if node else vm.node
+    return Item(action, vm.name, "", inventory.alias_of(vm), vm.vmid, told=told)
 
 
 def _loads(
@@ -142,8 +137,8 @@ def _loads(
         memory[at.node] += spec.memory_mb
         cpus[at.node] += spec.cpus
     for vm in gone:
-        memory[_alias(vm, before)] -= vm.memory_mb
-        cpus[_alias(vm, before)] -= vm.cpus
+        memory[before.alias_of(vm)] -= vm.memory_mb
+        cpus[before.alias_of(vm)] -= vm.cpus
     return tuple(
         Load(
             node.alias,

@@ -71,14 +71,13 @@ def _vms(inventory: Inventory, domain: str) -> Iterator[KnownVm]:
 
 
 def _known(vm: Vm, inventory: Inventory) -> KnownVm:
-    node = inventory.node_of(vm)
     return KnownVm(
         name=vm.name,
         vmid=vm.vmid,
-        node=node.alias if node else vm.node,
+        node=inventory.alias_of(vm),
         ours=vm.ours,
         template=vm.is_template,
-        role=vm.mark.role if vm.ours and vm.mark else "",
+        role=vm.own.role,
         snapshots=tuple(vm.config.snapshots),
     )
 

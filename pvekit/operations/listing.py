@@ -40,17 +40,16 @@ def rows(inventory: Inventory, *, role: str = "", every: bool = False) -> list[R
 
 def row(vm: Vm, inventory: Inventory) -> Row:
     """Return one VM as it is listed."""
-    node = inventory.node_of(vm)
     disks = (volume.size_gb for volume in vm.volumes.values() if volume.media != "cdrom")
     return Row(
         name=vm.name,
         vmid=vm.vmid,
-        node=node.alias if node else vm.node,
+        node=inventory.alias_of(vm),
         status=_status(vm),
         cpus=vm.cpus,
         memory_mb=vm.memory_mb,
         disk_gb=sum(disks),
-        role=vm.mark.role if vm.ours and vm.mark else "",
+        role=vm.own.role,
         tags=";".join(vm.tags),
         ours=vm.ours,
     )
@@ -64,13 +63,13 @@ def one(inventory: Inventory, wanted: str) -> Vm:
     """
     place, _, word = wanted.rpartition("/")
     named = [vm for vm in inventory.find(word) if vm.kind == "qemu"]
-    found = [vm for vm in named if not place or place in (vm.node, _alias(vm, inventory))]
+    found = [vm for vm in named if not place or place in (vm.node, inventory.alias_of(vm))]
     if len(found) == 1:
         return found[0]
     if not found:
         on = f" on {place}" if place else ""
         check_seen(inventory, f"a VM {word!r}{on}", _unseen(inventory, place))
-        elsewhere = [f"{vm.name}: VM {vm.vmid} on {_alias(vm, inventory)}" for vm in named]
+        elsewhere = [f"{vm.name}: VM {vm.vmid} on {inventory.alias_of(vm)}" for vm in named]
         details = f"Elsewhere there is {'; '.join(elsewhere)}." if elsewhere else ""
         raise NotFound(
             f"There is no VM {word!r}{on}.",
@@ -78,7 +77,7 @@ def one(inventory: Inventory, wanted: str) -> Vm:
             hint=_meant(word, inventory) or "See `pvekit vm list --all`.",
             id="VM-NOT-FOUND",
         )
-    ways = {f"{_alias(vm, inventory)}/{vm.vmid}": vm for vm in found}
+    ways = {f"{inventory.alias_of(vm)}/{vm.vmid}": vm for vm in found}
     raise Conflict(
         f"{wanted!r} is the name or vmid of several VMs.",
         details="\n".join(
@@ -102,11 +101,6 @@ def _meant(word: str, inventory: Inventory) -> str:
         return f"A pattern selects: -l 'name={word}'."
     hint = did_you_mean(word, [vm.name for vm in inventory.vms if vm.name and not vm.is_template])
     return hint[:1].upper() + hint[1:]
-
-
-def _alias(vm: Vm, inventory: Inventory) -> str:
-    node = inventory.node_of(vm)
-    return node.alias if node else vm.node
 
 
 def target(inventory: Inventory, wanted: str) -> Target:
@@ -140,10 +134,10 @@ def seen(inventory: Inventory, vm: Vm) -> Target:
     from pvekit.vms.power import Target
 
     return Target(
-        _alias(vm, inventory),
+        inventory.alias_of(vm),
         vm.vmid,
         vm.name,
-        vm.mark.run if vm.ours and vm.mark else "",
+        vm.own.run,
         mac=vm.macs.get("net0", ""),
         user=vm.config.values.get("ciuser", ""),
         address=str(vm.addresses_configured[0].ip) if vm.addresses_configured else "",
@@ -181,8 +175,8 @@ def detail(inventory: Inventory, wanted: str) -> dict[str, object]:
     """Return one VM with its configuration and mark, as data."""
     vm = one(inventory, wanted)
     shown = {**asdict(row(vm, inventory)), "why_not_ours": "" if vm.ours else missing(vm)}
-    if vm.ours and vm.mark is not None:
-        shown |= {"run": vm.mark.run, "need": vm.mark.need}
+    if vm.ours:
+        shown |= {"run": vm.own.run, "need": vm.own.need}
     config = dict(sorted(vm.config.values.items()))
     if "cipassword" in config:  # it is a hash, or even the password where somebody else set it
         config["cipassword"] = HIDDEN

@@ -124,10 +124,8 @@ def _limit(vm: Vm) -> float:
 
 
 def _floor(vm: Vm, known: Catalogue) -> Size:
-    mark = vm.mark
-    if mark is not None and mark.workload in known:
-        return known[mark.workload].floor
-    return of_role(known, mark.role if mark else "").floor
+    workload = known.get(vm.own.workload)
+    return (workload or of_role(known, vm.own.role)).floor
 
 
 def _of(demands: Mapping[Key, Demand], vm: Vm) -> Demand:

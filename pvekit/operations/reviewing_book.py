@@ -26,17 +26,17 @@ def keep(desk: Desk, found: Found) -> None:
 
 
 def _reviewed(finding: Finding, now: float) -> Reviewed:
-    vm, mark, review = finding.vm, finding.vm.mark, finding.review
+    vm, review = finding.vm, finding.review
     return Reviewed(
         domain=vm.domain,
         vmid=vm.vmid,
         name=vm.name,
-        role=mark.role if mark else "",
-        workload=mark.workload if mark else "",
+        role=vm.own.role,
+        workload=vm.own.workload,
         tags=vm.tags,
-        template=mark.template if mark else "",
-        source=mark.source if mark else "",
-        proposed=parse_need(mark.need) if mark else None,
+        template=vm.own.template,
+        source=vm.own.source,
+        proposed=parse_need(vm.own.need),
         cpus=vm.cpus,
         memory_mb=vm.memory_mb,
         cpu=review.cpu.used if review.cpu else None,

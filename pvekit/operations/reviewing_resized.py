@@ -30,7 +30,7 @@ def resized(store: Store, vms: Iterable[Vm]) -> Mapping[Made, float]:
 
 def made_of(vm: Vm) -> Made:
     """Return what tells a VM from a later one of the same vmid."""
-    return vm.vmid, vm.mark.run if vm.mark else ""
+    return vm.vmid, vm.own.run
 
 
 def _resized(account: Account) -> Iterator[tuple[Made, float]]:

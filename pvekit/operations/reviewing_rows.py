@@ -22,14 +22,14 @@ def rows(found: Found) -> list[dict[str, Any]]:
 
 def _row(finding: Finding) -> dict[str, Any]:
     vm, review, effect = finding.vm, finding.review, finding.effect
-    mark, told = vm.mark, finding.signs
+    told = finding.signs
     return {
         "name": vm.name,
         "vmid": vm.vmid,
         "node": finding.target.node,
-        "role": mark.role if mark else "",
-        "workload": mark.workload if mark else "",
-        "source": mark.source if mark else "",
+        "role": vm.own.role,
+        "workload": vm.own.workload,
+        "source": vm.own.source,
         "cpus": vm.cpus,
         "memory_mb": vm.memory_mb,
         **_used("cpu", review.cpu),
@@ -92,9 +92,9 @@ def proposals(found: Found) -> list[dict[str, Any]]:
 def launches(found: Found) -> list[Launch]:
     """Return the first sizes that VMs' marks tell of."""
     return [
-        Launch(mark.source, size, each.vm.cpus, each.vm.memory_mb, each.review)
+        Launch(each.vm.own.source, size, each.vm.cpus, each.vm.memory_mb, each.review)
         for each in found.findings
-        if (mark := each.vm.mark) and (size := parse_need(mark.need))
+        if (size := parse_need(each.vm.own.need))
     ]
 
 

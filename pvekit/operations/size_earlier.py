@@ -32,20 +32,20 @@ def _all(need: Need, inventory: Inventory, used: Used, reviews: Reviews) -> Iter
 
 
 def _running(need: Need, vm: Vm, used: Demand, review: Reviewed | None) -> Earlier:
-    mark = vm.mark
+    mark = vm.own
     cpu = evidence("own", [used.cpu] if used.cpu else [])
     memory = evidence("own", [used.memory] if used.memory else [])
     return Earlier(
         identity=_identity(key_of(vm), review),
         name=vm.name,
-        role=mark.role if mark else "",
-        workload=mark.workload if mark else "",
+        role=mark.role,
+        workload=mark.workload,
         shared_tags=len({*need.request.tags} & {*vm.tags}),
-        same_template=bool(mark and mark.template and mark.template == need.request.template),
+        same_template=bool(mark.template) and mark.template == need.request.template,
         likeness=similar.likeness_of(need, vm),
         still_there=True,
-        first=parse_need(mark.need) if mark else None,
-        source=mark.source if mark else "",
+        first=parse_need(mark.need),
+        source=mark.source,
         cpus=vm.cpus,
         memory_mb=vm.memory_mb,
         cpu=cpu or (review.cpu if review else None),

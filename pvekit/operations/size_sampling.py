@@ -116,8 +116,7 @@ def _query(vms: Sequence[Vm]) -> counters.Counting:
 
 
 def _taken(vm: Vm, inventory: Inventory, said: Counters | PvekitError | None, now: float) -> Taken:
-    node = inventory.node_of(vm)
-    alias = node.alias if node else vm.node
+    alias = inventory.alias_of(vm)
     if isinstance(said, PvekitError):
         return Taken(vm, alias, "unread", error=said)
     if said is None:
@@ -168,7 +167,7 @@ def _kept(taken: Sequence[Taken], samples: Samples) -> tuple[Taken, ...]:
 
 def sample_key(vm: Vm) -> str:
     """Return what a VM's samples are kept under."""
-    return kept_under(vm.vmid, vm.mark.run if vm.mark else "", vm.name)
+    return kept_under(vm.vmid, vm.own.run, vm.name)
 
 
 def _unusable(samples: Samples, error: OSError) -> PvekitError:

@@ -42,7 +42,7 @@ def _as_wished(desk: Desk, inventory: Inventory, request: Request, vm: Vm) -> Ro
             details="\n".join(differences),
             id="VM-DIFFERS",
         )
-    run = vm.mark.run if vm.mark else ""
+    run = vm.own.run
     if run and desk.store.is_dead(run):
         desk.warn(
             f"Run {run}, which made {vm.name}, is unfinished: the VM need not be ready. "
@@ -86,7 +86,7 @@ def _differences(request: Request, size: Size | None, vm: Vm, node: str) -> list
         "cpus": (size.cpus if size else request.cpus, vm.cpus),
         "memory_mb": (size.memory_mb if size else request.memory_mb, vm.memory_mb),
         "disk_gb": (size.disk_gb if size else request.disk_gb, disk.size_gb if disk else 0),
-        "role": (request.role, vm.mark.role if vm.mark else ""),
+        "role": (request.role, vm.own.role),
         "node": (request.node, node),
         "ip": (request.ip or None, _address(vm)),
     }

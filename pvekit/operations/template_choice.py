@@ -9,12 +9,6 @@ from pvekit.inventory.model import Inventory, Vm
 from pvekit.inventory.unread import check_seen, unread
 
 
-def alias(vm: Vm, inventory: Inventory) -> str:
-    """Return what the command line calls the node that a template is on."""
-    node = inventory.node_of(vm)
-    return node.alias if node else vm.node
-
-
 def chosen(inventory: Inventory, wanted: Sequence[str]) -> list[Vm]:
     """Return our templates that words mean: a name means all its copies; no word means all.
 
@@ -40,5 +34,5 @@ def chosen(inventory: Inventory, wanted: Sequence[str]) -> list[Vm]:
 
 def _is_meant(vm: Vm, word: str, inventory: Inventory) -> bool:
     place, _, name = word.rpartition("/")
-    there = not place or place in (vm.node, alias(vm, inventory))
+    there = not place or place in (vm.node, inventory.alias_of(vm))
     return there and name in (vm.name, str(vm.vmid))

@@ -10,7 +10,7 @@ from pvekit.inventory.model import Inventory, Vm
 from pvekit.inventory.unlocked import check_unlocked
 from pvekit.operations.carrying import Report, carry, end, finish, held
 from pvekit.operations.desk import Desk
-from pvekit.operations.template_choice import alias, chosen
+from pvekit.operations.template_choice import chosen
 from pvekit.plan import Guard, Plan, Step
 from pvekit.pve import goals, qm
 from pvekit.pve.stored import CSI_VMID
@@ -52,7 +52,7 @@ def decided(desk: Desk, wanted: Sequence[str]) -> list[Doomed]:
     found = chosen(inventory, wanted)
     for vm in found:
         _check(vm, inventory)
-    return [Doomed(alias(vm, inventory), vm.vmid, vm.name, vm.config.digest) for vm in found]
+    return [Doomed(inventory.alias_of(vm), vm.vmid, vm.name, vm.config.digest) for vm in found]
 
 
 def plan(doomed: Sequence[Doomed]) -> Plan:
@@ -71,7 +71,7 @@ def carry_out(desk: Desk, doomed: Sequence[Doomed]) -> Report:
 
 
 def _check(vm: Vm, inventory: Inventory) -> None:
-    title = f"Template {vm.name} (VM {vm.vmid} on {alias(vm, inventory)})"
+    title = f"Template {vm.name} (VM {vm.vmid} on {inventory.alias_of(vm)})"
     check_unlocked(vm)
     if vm.vmid == CSI_VMID:
         raise Conflict(

@@ -38,11 +38,10 @@ def _wishes(config: Config) -> list[Wish]:
 
 
 def _listed(vm: Vm, mark: Mark, inventory: Inventory, wanted: set[tuple[str, str]]) -> Listed:
-    node = inventory.node_of(vm)
     return Listed(
         name=vm.name,
         vmid=vm.vmid,
-        node=node.alias if node else vm.node,
+        node=inventory.alias_of(vm),
         recipe=mark.recipe,
         image=mark.image,
         current=(mark.name, mark.digest) in wanted,

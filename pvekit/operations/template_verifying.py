@@ -10,7 +10,7 @@ from pvekit.config.model import TemplateConfig
 from pvekit.errors import PvekitError
 from pvekit.inventory.model import Inventory, Vm
 from pvekit.operations.desk import Desk
-from pvekit.operations.template_choice import alias, chosen
+from pvekit.operations.template_choice import chosen
 from pvekit.operations.template_sums import published
 from pvekit.operations.template_wishes import wish_of
 from pvekit.plan import Ask
@@ -53,10 +53,10 @@ def _detail(vm: Vm, inventory: Inventory, wishes: Mapping[str, Wish]) -> Detail:
     return Detail(
         name=vm.name,
         vmid=vm.vmid,
-        node=alias(vm, inventory),
-        recipe=vm.mark.recipe if vm.mark else "",
-        image=vm.mark.image if vm.mark else "",
-        current=bool(wish and vm.mark and vm.mark.digest == wish.digest),
+        node=inventory.alias_of(vm),
+        recipe=vm.own.recipe,
+        image=vm.own.image,
+        current=wish is not None and vm.own.digest == wish.digest,
         made=datetime.fromtimestamp(made, UTC).isoformat() if made else "",
         cpus=vm.cpus,
         memory_mb=vm.memory_mb,
@@ -73,7 +73,7 @@ def verified(desk: Desk, wanted: Sequence[str]) -> Iterator[tuple[Vm, str, Findi
     wishes, sums = _wishes(desk), _published(desk, inventory, {vm.name for vm in found})
     content = _content(desk, inventory, found)
     for vm in found:
-        node = alias(vm, inventory)
+        node = inventory.alias_of(vm)
         there = content.get(node, {})
         for each in findings(vm, wishes.get(vm.name), sums.get(vm.name), there):
             yield vm, node, each
@@ -103,7 +103,7 @@ def _content(
     """Return the disk images that each node sees, by storage, of those that answer."""
     questions: dict[str, Ask[stored.Content]] = {}
     for vm in found:
-        node = alias(vm, inventory)
+        node = inventory.alias_of(vm)
         for storage in {volume.storage for volume in vm.volumes.values() if volume.storage}:
             questions[f"{node} {storage}"] = stored.asked(node, storage)
     seen: dict[str, dict[str, set[str]]] = {}

@@ -44,5 +44,4 @@ def likeness(
 
 def likeness_of(need: Need, vm: Vm) -> int:
     """Return how much a VM of the site is like what is to be sized."""
-    mark = vm.mark
-    return likeness(need, mark.role, mark.workload, vm.tags, mark.template) if mark else 0
+    return likeness(need, vm.own.role, vm.own.workload, vm.tags, vm.own.template)

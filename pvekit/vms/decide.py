@@ -185,7 +185,7 @@ class _Deciding:
         """Return one VM and its place."""
         slot, size_gb = sources.disk(choice.template)
         source = self._inventory.node_of(choice.template)
-        mark = choice.template.mark
+        mark = choice.template.own
         placement = Placement(
             run=self._run,
             node=choice.node.alias,
@@ -199,8 +199,8 @@ class _Deciding:
             disk_slot=slot,
             template_disk_gb=size_gb,
             claim_nodes=self._claimers,
-            template_digest=mark.digest if mark else "",
-            template_run=mark.run if mark else "",
+            template_digest=mark.digest,
+            template_run=mark.run,
             target=_target(choice.node, choice.template),
             home=_home(choice.node, self._inventory, self._claimers),
             reasons=tuple(f"{each.node}: {each.because}" for each in choice.reasons),
