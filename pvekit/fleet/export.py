@@ -9,7 +9,6 @@ from pvekit.fleet.model import API_VERSION, KIND
 from pvekit.inventory.model import Vm
 from pvekit.pve import properties
 from pvekit.pve.mark import notes_of
-from pvekit.pve.volumes import boot_slot
 
 Document = dict[str, Any]
 
@@ -41,7 +40,7 @@ def _free(role: str, groups: Mapping[str, Document]) -> str:
 def _group(vm: Vm) -> Document:
     values = vm.config.values
     role = vm.own.role or "vm"
-    disk = vm.volumes.get(boot_slot(vm.config) or "")
+    disk = vm.boot_disk
     told: Document = {"role": role, "cpus": vm.cpus, "memory_mb": vm.memory_mb}
     if disk is not None:
         told["disk_gb"] = disk.size_gb

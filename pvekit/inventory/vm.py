@@ -13,6 +13,7 @@ from pvekit.pve import mark, properties, volumes
 from pvekit.pve.conf import GuestConfig
 from pvekit.pve.mark import Mark
 from pvekit.pve.numbers import whole
+from pvekit.pve.volumes import Volume, boot_slot
 
 VmKind = Literal["qemu", "lxc"]
 
@@ -89,9 +90,14 @@ class Vm:
         return self.mark is not None and self.mark.is_of(self.vmid, self.config)
 
     @cached_property
-    def volumes(self) -> Mapping[str, volumes.Volume]:
+    def volumes(self) -> Mapping[str, Volume]:
         """The volumes by slot."""
         return volumes.volumes(self.config)
+
+    @property
+    def boot_disk(self) -> Volume | None:
+        """The volume that it boots from, if its configuration names one."""
+        return self.volumes.get(boot_slot(self.config) or "")
 
     @property
     def addresses_configured(self) -> tuple[IPv4Interface | IPv6Interface, ...]:

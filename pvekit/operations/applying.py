@@ -70,7 +70,7 @@ def unfinished(desk: Desk, fleet: Fleet, order: Order) -> Journal | None:
     if journal is not None:  # it ended before it had decided anything
         journal.finished(Conflict.exit_status)
         journal.close()
-    for other in _unfinished_of(desk, fleet):
+    for other in unfinished_of(desk, fleet.name):
         run = other.account.run
         if other.running or other.account.touched():
             raise Conflict(
@@ -84,13 +84,13 @@ def unfinished(desk: Desk, fleet: Fleet, order: Order) -> Journal | None:
     return None
 
 
-def _unfinished_of(desk: Desk, fleet: Fleet) -> Iterator[Found]:
-    """Yield the unfinished runs of a fleet, by whatever file."""
+def unfinished_of(desk: Desk, fleet: str) -> Iterator[Found]:
+    """Yield the unfinished runs of a fleet of this name, by whatever file."""
     for found in desk.store.all():
         account = found.account
         if found.fault or account.kind != KIND or account.standing != "unfinished":
             continue
-        if desk.store.is_ours(account) and fleet_of(account) == fleet.name:
+        if desk.store.is_ours(account) and fleet_of(account) == fleet:
             yield found
 
 

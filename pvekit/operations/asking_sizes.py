@@ -14,7 +14,6 @@ from pvekit.operations import applying, settling, size_links, vm_wishes, workloa
 from pvekit.operations.desk import Desk
 from pvekit.operations.vm_wishes import Request
 from pvekit.pve.mark import notes_of
-from pvekit.pve.volumes import boot_slot
 from pvekit.sizing import Catalogue, Link, Size, Sized
 from pvekit.sizing.choice import Source
 
@@ -137,18 +136,14 @@ def there(desk: Desk, inventory: Inventory, fleet: str) -> dict[str, There]:
 def _there(desk: Desk, inventory: Inventory, fleet: str) -> Iterator[tuple[str, There]]:
     for vm in compare.members(fleet, inventory):
         yield vm.name, There(notes_of(vm.config.description), _size(vm), _source(vm.own.source))
-    for found in desk.store.all():
-        account = found.account
-        if found.fault or account.kind != applying.KIND or account.standing != "unfinished":
-            continue
-        if desk.store.is_ours(account) and applying.fleet_of(account) == fleet:
-            for spec, _ in settling.pinned(account):
-                size = Size(spec.cpus, spec.memory_mb, spec.disk_gb)
-                yield spec.name, There(spec.notes, size, _source(spec.source))
+    for found in applying.unfinished_of(desk, fleet):
+        for spec, _ in settling.pinned(found.account):
+            size = Size(spec.cpus, spec.memory_mb, spec.disk_gb)
+            yield spec.name, There(spec.notes, size, _source(spec.source))
 
 
 def _size(vm: Vm) -> Size:
-    disk = vm.volumes.get(boot_slot(vm.config) or "")
+    disk = vm.boot_disk
     return Size(vm.cpus, vm.memory_mb, disk.size_gb if disk else 1)
 
 

@@ -15,12 +15,12 @@ from pvekit.inventory.model import Vm
 from pvekit.operations.desk import Desk
 from pvekit.operations.executing import Work, execute
 from pvekit.operations.listing import target, vm_of
-from pvekit.plan import Asking, Change
+from pvekit.plan import Change
 from pvekit.pve import act
 from pvekit.pve.faults import failure
-from pvekit.run.scheduler import Scheduler
+from pvekit.run.gather import answered
 from pvekit.run.wants import send
-from pvekit.shell import Command, Purpose, Result
+from pvekit.shell import Command, Purpose
 from pvekit.vms.power import Target
 
 Source = Literal["auto", "guest", "console"]
@@ -101,15 +101,8 @@ def _heard(desk: Desk, vm: Target, seconds: int) -> str:
     socket = f"UNIX-CONNECT:/run/qemu-server/{vm.vmid}.serial0"
     words = ("timeout", seconds, "socat", "-u", socket, "STDOUT")
     listening = Change(Command(words, timeout=seconds + 30.0), guard=vm.guard)
-    results: list[Result] = []
-
-    def listen() -> Asking[None]:
-        results.append((yield from send(vm.node, act.sent(listening), _PURPOSE)))
-
-    error = Scheduler(desk.site, desk.clock, stop=desk.stop).run({vm.subject: listen()})[vm.subject]
-    if error is not None:
-        raise error
-    (result,) = results
+    task = send(vm.node, act.sent(listening), _PURPOSE)
+    result = answered(desk.site, task, desk.clock, desk.stop)
     if result.ok or result.exit_status == _TIMEOUT:
         return result.out
     if "socat" not in result.err:

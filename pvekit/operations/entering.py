@@ -7,8 +7,8 @@ from pvekit.guest.sight import Sight, Wanted
 from pvekit.inventory.model import Inventory, Vm
 from pvekit.operations.desk import Desk
 from pvekit.operations.listing import one
-from pvekit.plan import Asking, Guest
-from pvekit.run.scheduler import Scheduler
+from pvekit.plan import Guest
+from pvekit.run.gather import answered
 
 
 def locate(desk: Desk, wanted: str, user: str = "", *, accept_new: bool = False) -> Guest:
@@ -16,17 +16,10 @@ def locate(desk: Desk, wanted: str, user: str = "", *, accept_new: bool = False)
     inventory = desk.inventory()
     vm = one(inventory, wanted)
     meant = _wanted(inventory, vm, user, accept_new=accept_new)
-    found: list[Guest] = []
-
-    def look() -> Asking[None]:
-        found.append((yield from Sight(meant).located()))
-
-    error = Scheduler(desk.site).run({"locate": look()})["locate"]
-    if isinstance(error, Transient):
+    try:
+        return answered(desk.site, Sight(meant).located())
+    except Transient as error:
         raise _not_yet(vm, meant.node, error) from error
-    if error is not None:
-        raise error
-    return found[0]
 
 
 def _wanted(inventory: Inventory, vm: Vm, user: str, *, accept_new: bool) -> Wanted:

@@ -15,7 +15,7 @@ from pvekit.plan import Asking, Check, Plan, Step, Verdict
 from pvekit.pve import act
 from pvekit.run.apply import Preview
 from pvekit.run.scheduler import Scheduler
-from pvekit.run.wants import Enter, Leave, send
+from pvekit.run.wants import in_turn, send
 from pvekit.shell import Command, Purpose
 from pvekit.vms.power import Target
 
@@ -54,7 +54,7 @@ def execute(desk: Desk, vms: Sequence[Target], work: Work) -> list[Done]:
     """Run a command in all of these VMs; an error ends only its own."""
     _check(work)
     done = {vm.subject: Done(vm) for vm in vms}
-    tasks = {name: _in_turn(each, work) for name, each in done.items()}
+    tasks = {name: in_turn(SLOT, _one(each, work)) for name, each in done.items()}
     at_once = desk.parallel or len(done)
     scheduler = Scheduler(desk.site, desk.clock, per_slot=at_once, stop=desk.stop)
     for name, error in scheduler.run(tasks).items():
@@ -69,15 +69,9 @@ def _check(work: Work) -> None:
         raise UsageError("A guest agent takes 1 MiB of input at most.", hint="Use --via ssh.")
 
 
-def _in_turn(done: Done, work: Work) -> Asking[None]:
-    yield Enter(SLOT)
-    try:
-        run = _by_agent if work.via == "agent" else _over_ssh
-        done.executed = yield from run(done.vm, work)
-    except PvekitError:
-        yield Leave(SLOT)
-        raise
-    yield Leave(SLOT)
+def _one(done: Done, work: Work) -> Asking[None]:
+    run = _by_agent if work.via == "agent" else _over_ssh
+    done.executed = yield from run(done.vm, work)
 
 
 def _by_agent(vm: Target, work: Work) -> Asking[Executed]:

@@ -10,7 +10,6 @@ from pvekit.inventory.model import Inventory, Vm
 from pvekit.operations.desk import Desk
 from pvekit.operations.listing import Row, missing, row
 from pvekit.operations.vm_wishes import Request, sized
-from pvekit.pve.volumes import boot_slot
 from pvekit.sizing.size import Size
 
 
@@ -79,7 +78,7 @@ def unchanged(row: Row) -> dict[str, Any]:
 
 
 def _differences(request: Request, size: Size | None, vm: Vm, node: str) -> list[str]:
-    disk = vm.volumes.get(boot_slot(vm.config) or "")
+    disk = vm.boot_disk
     asked: dict[str, tuple[object, object]] = {
         "name": (request.name or None, vm.name),
         "vmid": (request.vmid, vm.vmid),

@@ -13,7 +13,7 @@ from pvekit.run.drive import carry_out
 from pvekit.run.scheduler import Scheduler, Task
 from pvekit.run.site import Site
 from pvekit.run.slots import Slots
-from pvekit.run.wants import Enter, Leave
+from pvekit.run.wants import in_turn
 
 JOB_PATIENCE = 3600.0
 """How long a roll-back waits for a job that is still at work, in seconds."""
@@ -84,24 +84,13 @@ def apply(
     }
     if at_once:
         context.slots.setdefault(SUBJECTS, Slots(at_once))
-        tasks = {name: _in_turn(task) for name, task in tasks.items()}
+        tasks = {name: in_turn(SUBJECTS, task) for name, task in tasks.items()}
     for steps in subjects.values():
         context.tell(steps[0], "planned")
     errors = _scheduler(site, context, per_slot).run(tasks)
     for name, error in errors.items():
         outcomes[name].error = error
     return outcomes
-
-
-def _in_turn(task: Asking[None]) -> Asking[None]:
-    """Begin a subject once there is room for one more."""
-    yield Enter(SUBJECTS)
-    try:
-        yield from task
-    except PvekitError:
-        yield Leave(SUBJECTS)
-        raise
-    yield Leave(SUBJECTS)
 
 
 def _scheduler(site: Site, context: Context, per_slot: int = 2) -> Scheduler:

@@ -11,6 +11,7 @@ from pvekit.run.clock import Clock
 from pvekit.run.context import Policy
 from pvekit.run.scheduler import Scheduler
 from pvekit.run.site import Site
+from pvekit.run.stop import Stop
 from pvekit.run.wants import Pause
 from pvekit.shell import LinkLost
 
@@ -51,6 +52,21 @@ def gather(
         error = errors[name]
         found[name] = error if error is not None else answers[name]
     return found
+
+
+def answered(
+    site: Site, task: Asking[T], clock: Clock | None = None, stop: Stop | None = None
+) -> T:
+    """Return what one task comes to, or raise what ended it."""
+    answers: list[T] = []
+
+    def one() -> Asking[None]:
+        answers.append((yield from task))
+
+    error = Scheduler(site, clock or Clock(), stop=stop).run({"one": one()})["one"]
+    if error is not None:
+        raise error
+    return answers[0]
 
 
 def told(

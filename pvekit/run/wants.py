@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
+from pvekit.errors import PvekitError
 from pvekit.plan import Asking, Place
 from pvekit.run.slots import Ending
 from pvekit.shell import Command, Purpose, Result
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -54,3 +58,15 @@ def send(place: Place, command: Command, purpose: Purpose) -> Asking[Result]:
     """Run a command that may change something; the typed form of ``yield``."""
     result: Result = yield Send(place, replace(command, purpose=purpose))
     return result
+
+
+def in_turn(slot: str, task: Asking[T]) -> Asking[T]:
+    """Begin a task once there is room for one more in a slot, and give its place back."""
+    yield Enter(slot)
+    try:
+        answer = yield from task
+    except PvekitError:
+        yield Leave(slot)
+        raise
+    yield Leave(slot)
+    return answer
