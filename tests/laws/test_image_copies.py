@@ -10,7 +10,7 @@ import re
 from dataclasses import replace
 
 import pytest
-from breaking import broken, fresh_desk, settle
+from breaking import NODE, broken, fresh_desk, settle
 from labsite import config_for, lab_site
 from plans import TWO, build_handing_on, is_over
 
@@ -177,8 +177,9 @@ def test_without_curl_it_is_downloaded(standing):
     site, desk = standing()
     for node in site.lab.site.nodes.values():
         del node.machine.programs["curl"]
-    assert built(desk) == dict.fromkeys(("pve1", "pve2", "pve3"), "")
-    assert came(site) == ["pve1", "pve2", "pve3"]
+    found = templates.decided(desk, Request())
+    assert set(sources(found).values()) == {""}
+    assert why(found).endswith(": it has no curl")
 
 
 # What goes wrong while the image is handed on
@@ -230,7 +231,13 @@ def test_the_sources_download_fails_its_checksum(standing):
     whole(site)
 
 
-@pytest.mark.parametrize("after", [20.0, 60.0], ids=["while it downloads", "while it is copied"])
+@pytest.mark.parametrize(
+    "after",
+    [
+        pytest.param(20.0, id="while it downloads", marks=pytest.mark.slow),
+        pytest.param(60.0, id="while it is copied"),
+    ],
+)
 def test_the_source_loses_its_power(standing, after):
     site, desk = standing(LONG_COPIES)
     found, journal = handing_on(desk)
@@ -249,7 +256,13 @@ def test_the_source_loses_its_power(standing, after):
     whole(site)
 
 
-@pytest.mark.parametrize("when", ["before", "during", "after", "killed after", "rebooted after"])
+@pytest.mark.parametrize(
+    "when",
+    [
+        *("during", "killed after"),
+        *(pytest.param(each, marks=pytest.mark.slow) for each in ("before", "after", *NODE[:2])),
+    ],
+)
 def test_broken_off_where_it_begins_to_copy(tmp_path, when):
     with lab_site(TWO) as site:
         desk = fresh_desk(site, tmp_path, "desk")
