@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -111,11 +111,21 @@ class LabShell:
 
 
 @contextmanager
-def running_site(spec: SiteSpec | None = None, log: Log | None = None) -> Iterator[LabShell]:
-    """Have a site in a thread, reached without SSH."""
+def running_site(
+    spec: SiteSpec | None = None, log: Log | None = None, *, state: Mapping[str, Any] | None = None
+) -> Iterator[LabShell]:
+    """Have a site in a thread, reached without SSH: a new one, or one in a state it once had."""
+
+    def made() -> Site:
+        if state is None:
+            return Site(spec or SiteSpec(), log=log)
+        site = Site.from_data(state, log=log)
+        site.resume()
+        return site
+
     loop = LabLoop()
     try:
-        yield LabShell(loop.do(lambda: Site(spec or SiteSpec(), log=log)), loop)
+        yield LabShell(loop.do(made), loop)
     finally:
         loop.end()
 
@@ -135,13 +145,18 @@ class ServedSite:
 
 
 @contextmanager
-def served_site(directory: Path, spec: SiteSpec | None = None) -> Iterator[ServedSite]:
-    """Have a site in a thread and serve it over SSH, with config, keys and log in a directory."""
+def served_site(
+    directory: Path, spec: SiteSpec | None = None, *, state: Mapping[str, Any] | None = None
+) -> Iterator[ServedSite]:
+    """Have a site in a thread and serve it over SSH, with config, keys and log in a directory.
+
+    With ``state``, what :meth:`Site.to_data` gave, it is in that state.
+    """
     from pvekit.lab.service import at_work  # needs asyncssh, which the rest here does not
 
     home = Home(directory)
     home.prepare()
-    with running_site(spec, Log(home.log)) as shell:
+    with running_site(spec, Log(home.log), state=state) as shell:
         service = AsyncExitStack()
         work = at_work(home, Lab(shell.site), asyncio.Event())
         lab = shell.loop.call(service.enter_async_context(work))

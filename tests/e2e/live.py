@@ -10,7 +10,9 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from unittest.mock import patch
 
@@ -165,8 +167,23 @@ class Live:
 
 
 @contextmanager
-def live_site(directory: Path, spec: SiteSpec | None = None) -> Iterator[Live]:
+def live_site(directory: Path, spec: SiteSpec | None = None, state: Any = None) -> Iterator[Live]:
     home = directory / "home"
     home.mkdir(parents=True)
-    with served_site(directory / "lab", spec) as served:
+    with served_site(directory / "lab", spec, state=state) as served:
         yield Live(served, home, directory / "lab" / "config.yaml")
+
+
+@contextmanager
+def templated_site(directory: Path, spec: SiteSpec | None = None) -> Iterator[Live]:
+    """A site that has its templates, and a user who has not given any command yet."""
+    with live_site(directory, state=_templated(spec or SiteSpec())) as live:
+        yield live
+
+
+@cache
+def _templated(spec: SiteSpec) -> Any:
+    with TemporaryDirectory() as directory, live_site(Path(directory) / "site", spec) as live:
+        live.must("template", "build")
+        live.settle()
+        return live.served.shell.loop.do(live.site.to_data)

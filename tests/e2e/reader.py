@@ -17,7 +17,7 @@ from unittest.mock import patch
 
 import yaml
 from labsite import hurried
-from live import Live, live_site
+from live import Live, live_site, templated_site
 from shown import Block, Shown, commands
 
 from pvekit.cli.handler import run
@@ -114,8 +114,6 @@ class Reader:
             folder = self.live.home / ".config" / "pvekit"
             folder.mkdir(parents=True, mode=0o700)
             shutil.copy(self.live.config, folder)
-        if "template" in self.wanted.words:
-            self.live.must("template", "build")
         for vm in filter(None, self.wanted.values.get("vms", "").split(",")):
             name, _, role = vm.partition(":")
             role = role or "worker"
@@ -229,7 +227,8 @@ class Reader:
 
 @contextmanager
 def reading(directory: Path, wanted: Wanted) -> Iterator[Reader]:
-    with live_site(directory, wanted.spec) as live:
+    started = templated_site if "template" in wanted.words else live_site
+    with started(directory, wanted.spec) as live:
         reader = Reader(live, directory / "home" / "work", wanted)
         reader.prepare()
         try:

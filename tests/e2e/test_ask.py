@@ -14,7 +14,7 @@ import yaml
 from documents import checked
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from live import STANDALONE, Live, live_site
+from live import STANDALONE, Live, templated_site
 from model_server import served
 
 from pvekit.operations import size_model
@@ -25,8 +25,7 @@ NAMES = ["web-postgres-postgres-1", "web-postgres-web-1", "web-postgres-web-2"]
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    with live_site(tmp_path_factory.mktemp("site"), STANDALONE) as site:
-        site.must("template", "build")
+    with templated_site(tmp_path_factory.mktemp("site"), STANDALONE) as site:
         yield site.configured("hasty", timeouts={"retry": 1, "quorum": 1})
 
 
@@ -178,7 +177,7 @@ def test_broken_off_the_same_command_goes_on(live):
 def test_ctrl_c_while_vms_are_made(live):
     live.order("guest-silent", "100", count=-1)
     process = live.process("ask", TEXT, "--yes")
-    while not any("interfaces 100" in line for line in live.lines()):
+    while not any("sight 100" in line for line in live.lines()):
         assert process.poll() is None, process.communicate()
         time.sleep(0.001)
     process.send_signal(signal.SIGINT)

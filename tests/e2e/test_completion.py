@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from live import CREATE, Live, live_site
+from live import CREATE, Live, templated_site
 
 LONG = "60"
 """So many seconds to answer in, where the answer is what is tested."""
@@ -107,8 +107,7 @@ class Prompt:
 
 @pytest.fixture(scope="module")
 def live(tmp_path_factory):
-    with live_site(tmp_path_factory.mktemp("completion")) as site:
-        site.must("-q", "template", "build")
+    with templated_site(tmp_path_factory.mktemp("completion")) as site:
         site.must("-q", *CREATE, "--name", "web-1", "--node", "pve1")
         site.must("-q", *CREATE, "--name", "store-1", "--node", "pve2")
         site.must("-q", "vm", "snapshot", "create", "web-1", "before-upgrade")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from labsite import KEY
-from live import CREATE, live_site
+from live import CREATE, live_site, templated_site
 
 from pvekit.lab.site import SiteSpec
 
@@ -182,8 +182,7 @@ def test_a_placeholder_for_a_key_and_a_key_of_somebody_else_are_told(live):
 
 
 def test_running_vms_unfinished_runs_and_dead_claims_are_told(tmp_path):
-    with live_site(tmp_path, SiteSpec(nodes=1, clustered=False)) as live:
-        live.must("template", "build")
+    with templated_site(tmp_path, SiteSpec(nodes=1, clustered=False)) as live:
         live.must(*CREATE)
         findings = live.must("doctor", "-o", "json").rows
         (guests,) = [f for f in findings if f["check"] == "guests"]

@@ -7,15 +7,14 @@ import time
 from dataclasses import replace
 
 import pytest
-from live import CREATE, Live, live_site
+from live import CREATE, Live, templated_site
 
 from pvekit.lab.site import SiteSpec
 
 
 @pytest.fixture(scope="module")
 def live(tmp_path_factory):
-    with live_site(tmp_path_factory.mktemp("site"), SiteSpec(nodes=2)) as site:
-        site.must("template", "build")
+    with templated_site(tmp_path_factory.mktemp("site"), SiteSpec(nodes=2)) as site:
         site.must(*CREATE)
         site.must("vm", "delete", "k8s-worker-1", "--yes")
         yield site

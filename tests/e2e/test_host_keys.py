@@ -18,7 +18,7 @@ from pathlib import Path
 
 import asyncssh
 import pytest
-from live import Live, live_site
+from live import Live, live_site, templated_site
 from ssh_servers import LIMITS, no_agent, public, soon
 
 from pvekit.config.load import load
@@ -196,8 +196,7 @@ def test_a_key_that_changes_between_two_runs(server):
 
 @pytest.fixture(scope="module")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    with live_site(tmp_path_factory.mktemp("keys")) as site:
-        site.must("-q", "template", "build")
+    with templated_site(tmp_path_factory.mktemp("keys")) as site:
         yield site
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 from labsite import Cut, desk_for, lab_site
-from live import CREATE, STANDALONE, live_site
+from live import CREATE, STANDALONE, templated_site
 from passlib.hash import sha512_crypt
 
 from pvekit.operations import creating, templates, vm_wishes
@@ -19,8 +19,7 @@ ASKED = vm_wishes.Request(role="worker", size="small")
 
 @pytest.fixture(scope="module")
 def live(tmp_path_factory):
-    with live_site(tmp_path_factory.mktemp("password"), STANDALONE) as site:
-        site.must("template", "build")
+    with templated_site(tmp_path_factory.mktemp("password"), STANDALONE) as site:
         secret = site.home / "secret"
         secret.write_text(f"{CANARY}\n")
         secret.chmod(0o600)

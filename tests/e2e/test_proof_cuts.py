@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from live import CREATE, STANDALONE, Live, live_site
+from live import CREATE, STANDALONE, Live, templated_site
 
 from pvekit.errors import PvekitError
 from pvekit.operations import creating, vm_wishes
@@ -21,8 +21,7 @@ MOMENTS = ("before", "during", "after")
 
 @pytest.fixture(scope="module")
 def live(tmp_path_factory) -> Iterator[Live]:
-    with live_site(tmp_path_factory.mktemp("site"), STANDALONE) as site:
-        site.must("template", "build")
+    with templated_site(tmp_path_factory.mktemp("site"), STANDALONE) as site:
         site.must(*CREATE)  # what the first of all VMs leaves for good is there now
         site.must("vm", "delete", "k8s-worker-1", "--yes")
         yield site

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from live import CREATE, live_site
+from live import CREATE, templated_site
 
 from pvekit.lab.site import SiteSpec
 
 
 @pytest.fixture(scope="module")
 def live(tmp_path_factory):
-    with live_site(tmp_path_factory.mktemp("site"), SiteSpec(nodes=2)) as site:
-        site.must("template", "build")
+    with templated_site(tmp_path_factory.mktemp("site"), SiteSpec(nodes=2)) as site:
         site.must(*CREATE, "--name", "here")
         yield site
 

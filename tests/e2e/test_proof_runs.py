@@ -7,11 +7,18 @@ import time
 
 import pytest
 import yaml
-from live import CREATE, STANDALONE, Live, live_site
+from live import CREATE, STANDALONE, Live, live_site, templated_site
 
 
 @pytest.fixture
 def live(tmp_path):
+    with templated_site(tmp_path, STANDALONE) as site:
+        yield site
+
+
+@pytest.fixture
+def builder(tmp_path):
+    """A site whose template its user has built, in a run of theirs."""
     with live_site(tmp_path, STANDALONE) as site:
         site.must("template", "build")
         yield site
@@ -103,7 +110,8 @@ def test_who_comes_second_is_told_who_is_first_and_since_when(live):
     assert "resume" not in shown
 
 
-def test_old_journals_go_and_unfinished_ones_are_named_and_kept(live):
+def test_old_journals_go_and_unfinished_ones_are_named_and_kept(builder):
+    live = builder
     killed(live, *CREATE, sent="qm clone")
     run = unfinished(live)
     (built,) = [r["run"] for r in live.must("run", "list", "-o", "json").rows if r["run"] != run]

@@ -16,15 +16,26 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from live import CREATE, STANDALONE, Live, live_site
+from live import CREATE, STANDALONE, Live, templated_site
 
 ENDING = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
+EACH = pytest.mark.parametrize("number", ENDING, ids=lambda number: number.name)
+
+
+def mostly(*quick: signal.Signals) -> pytest.MarkDecorator:
+    """Each signal, all but these in the slow suite only: they are heard by the same handler."""
+    return pytest.mark.parametrize(
+        "number",
+        [
+            pytest.param(each, marks=[pytest.mark.slow] * (each not in quick), id=each.name)
+            for each in ENDING
+        ],
+    )
 
 
 @pytest.fixture(scope="module")
 def module_live(tmp_path_factory) -> Iterator[Live]:
-    with live_site(tmp_path_factory.mktemp("site"), STANDALONE) as site:
-        site.must("template", "build")
+    with templated_site(tmp_path_factory.mktemp("site"), STANDALONE) as site:
         yield site
 
 
@@ -71,10 +82,10 @@ def interrupted(live: Live, number: signal.Signals, text: str, *words: str):
     return process.returncode, out, err
 
 
-@pytest.mark.parametrize("number", ENDING, ids=lambda number: number.name)
+@EACH
 def test_a_wait_is_interrupted_and_gone_on_with(live, number):
     live.order("guest-silent", "100", count=-1)
-    status, out, err = interrupted(live, number, "sh -s -- interfaces 100", *CREATE, "-o", "json")
+    status, out, err = interrupted(live, number, "sh -s -- sight 100", *CREATE, "-o", "json")
     assert status == ENDING[number], err
     assert f"interrupted ({number.name})" in err
     run = re.search(r"Run (\w+) is unfinished", err)[1]
@@ -90,7 +101,7 @@ def test_a_wait_is_interrupted_and_gone_on_with(live, number):
 def test_what_was_interrupted_can_be_taken_back(live):
     before = live.picture()
     live.order("guest-silent", "100", count=-1)
-    _, _, err = interrupted(live, signal.SIGINT, "sh -s -- interfaces 100", *CREATE)
+    _, _, err = interrupted(live, signal.SIGINT, "sh -s -- sight 100", *CREATE)
     command = re.search(r"take back: pvekit (.+)", err)[1].split()
     live.must(*command, "--yes")
     assert live.picture() == before
@@ -98,12 +109,12 @@ def test_what_was_interrupted_can_be_taken_back(live):
 
 def an_unfinished_run(live) -> str:
     live.order("guest-silent", "100", count=-1)
-    _, _, err = interrupted(live, signal.SIGINT, "sh -s -- interfaces 100", *CREATE)
+    _, _, err = interrupted(live, signal.SIGINT, "sh -s -- sight 100", *CREATE)
     live.clear()
     return re.search(r"Run (\w+) is unfinished", err)[1]
 
 
-@pytest.mark.parametrize("number", ENDING, ids=lambda number: number.name)
+@mostly(signal.SIGTERM)
 def test_a_rollback_is_interrupted_and_gone_on_with(live, number):
     before = live.picture()
     run = an_unfinished_run(live)
@@ -119,7 +130,7 @@ def test_a_rollback_is_interrupted_and_gone_on_with(live, number):
     assert live.picture() == before
 
 
-@pytest.mark.parametrize("number", ENDING, ids=lambda number: number.name)
+@mostly(signal.SIGHUP)
 def test_a_deletion_is_interrupted_and_gone_on_with(live, number):
     before = live.picture()
     live.must(*CREATE)
@@ -140,7 +151,7 @@ def test_a_resumption_is_interrupted_and_gone_on_with(live):
     live.order("guest-silent", "100", count=-1)
     live.forget()
     words = ("run", "resume", run)
-    status, _, err = interrupted(live, signal.SIGINT, "sh -s -- interfaces 100", *words)
+    status, _, err = interrupted(live, signal.SIGINT, "sh -s -- sight 100", *words)
     assert status == 130, err
     assert f"go on:     pvekit run resume {run}" in err
     assert f"take back: pvekit run rollback {run}" in err
@@ -264,7 +275,7 @@ def test_a_signal_that_is_ignored_stays_so(live):
         stderr=subprocess.PIPE,
         text=True,
     )
-    until_seen(live, process, "sh -s -- interfaces 100")
+    until_seen(live, process, "sh -s -- sight 100")
     process.send_signal(signal.SIGHUP)
     _, err = process.communicate()
     assert process.returncode == 0, err
@@ -282,7 +293,7 @@ def test_a_terminal_that_hangs_up_does_not_make_a_bug(live):
         start_new_session=True,
     )
     os.close(theirs)
-    while not any("sh -s -- interfaces 100" in line for line in live.lines()):
+    while not any("sh -s -- sight 100" in line for line in live.lines()):
         os.set_blocking(mine, False)
         try:
             os.read(mine, 65536)

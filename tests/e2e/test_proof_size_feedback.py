@@ -8,7 +8,7 @@ import signal
 import time
 
 import pytest
-from live import live_site
+from live import templated_site
 from model_server import served
 
 from pvekit.config.load import load
@@ -25,8 +25,9 @@ GOOD = {"cpus": 2, "memory_mb": 3072, "disk_gb": 50, "reason": "the last one had
 @pytest.fixture(scope="module")
 def live(tmp_path_factory):
     """A VM that ran out of memory and another were reviewed, and are gone."""
-    with live_site(tmp_path_factory.mktemp("feedback"), SiteSpec(nodes=2, history_days=15)) as site:
-        site.must("template", "build")
+    with templated_site(
+        tmp_path_factory.mktemp("feedback"), SiteSpec(nodes=2, history_days=15)
+    ) as site:
         site.must(*CREATE, "--name", "db-old", "--vmid", "210", "--memory", "2G")
         site.must("vm", "create", "--role", "web", "--name", "web-old", "--no-wait")
         site.must("vm", "wait", "db-old", "--for", "agent")

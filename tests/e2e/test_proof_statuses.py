@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 import pytest
 import yaml
-from live import CREATE, Live, live_site
+from live import CREATE, Live, templated_site
 
 from pvekit.cli.lazy import Entry
 from pvekit.cli.root import TABLE, root
@@ -29,8 +29,7 @@ Before = Callable[[Live], None]
 @pytest.fixture(scope="module")
 def live(tmp_path_factory):
     """Two nodes, a template on each, a running VM, a stopped one and a stranger's."""
-    with live_site(tmp_path_factory.mktemp("site"), SiteSpec(nodes=2)) as site:
-        site.must("template", "build")
+    with templated_site(tmp_path_factory.mktemp("site"), SiteSpec(nodes=2)) as site:
         site.must(*CREATE, "--name", "web")
         site.must(*CREATE, "--name", "idle")
         site.must("vm", "stop", "idle")

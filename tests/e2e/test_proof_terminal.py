@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from live import CREATE, Live, live_site
+from live import CREATE, Live, templated_site
 
 from pvekit.cli.region import HIDE, SHOW
 from pvekit.lab.site import SiteSpec
@@ -32,8 +32,7 @@ WIDTH, HEIGHT = 80, 24
 
 @pytest.fixture(scope="module")
 def live(tmp_path_factory):
-    with live_site(tmp_path_factory.mktemp("site"), SiteSpec(nodes=4)) as site:
-        site.must("template", "build")
+    with templated_site(tmp_path_factory.mktemp("site"), SiteSpec(nodes=4)) as site:
         yield site
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from live import CREATE, STANDALONE, live_site
+from live import CREATE, STANDALONE, live_site, templated_site
 
 from pvekit.lab.site import SiteSpec
 
@@ -155,8 +155,7 @@ def test_a_disk_smaller_than_the_templates_is_refused(live):
 
 
 def test_without_quorum_nothing_is_changed(tmp_path):
-    with live_site(tmp_path, SiteSpec(nodes=2)) as live:
-        live.must("template", "build")
+    with templated_site(tmp_path, SiteSpec(nodes=2)) as live:
         live.order("quorum-lost", count=-1)
         live.forget()
         answer = live.pvekit(*CREATE)

@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 import pytest
-from live import Live, live_site
+from live import Live, templated_site
 
 from pvekit.cli.sparkline import BLOCKS, PLAIN, WIDTH, blocks_for, sparkline
 from pvekit.lab.site import SiteSpec
@@ -24,8 +24,7 @@ BIG = (*CREATE, "--cpus", "8", "--memory", "8G", "--vmid")
 def live(tmp_path_factory):
     """Two nodes that stand alone, with a VM on each, of which one runs, and a stranger's."""
     spec = SiteSpec(nodes=2, clustered=False, history_days=15)
-    with live_site(tmp_path_factory.mktemp("review"), spec) as site:
-        site.must("template", "build")
+    with templated_site(tmp_path_factory.mktemp("review"), spec) as site:
         site.must(*BIG, "210", "--name", "big", "--node", "pve1")
         site.must(*BIG, "211", "--name", "off", "--node", "pve2")
         site.must("vm", "stop", "off")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from live import CREATE, Live, live_site
+from live import CREATE, Live, live_site, templated_site
 
 from pvekit.lab.site import SiteSpec
 
@@ -14,8 +14,7 @@ MANY = 100
 
 @pytest.fixture(scope="module")
 def live(tmp_path_factory):
-    with live_site(tmp_path_factory.mktemp("site"), SiteSpec(nodes=2)) as site:
-        site.must("template", "build")
+    with templated_site(tmp_path_factory.mktemp("site"), SiteSpec(nodes=2)) as site:
         site.must(*CREATE, "--count", "3")
         yield site
 
@@ -67,8 +66,7 @@ def test_a_node_that_may_have_further_vms_is_named(tmp_path):
 
 @pytest.mark.slow
 def test_a_hundred_vms_take_one_command_for_each_node(tmp_path):
-    with live_site(tmp_path, SiteSpec(nodes=2, memory_mb=1 << 20, storage_gb=4000)) as site:
-        site.must("template", "build")
+    with templated_site(tmp_path, SiteSpec(nodes=2, memory_mb=1 << 20, storage_gb=4000)) as site:
         site.must(*CREATE, "--count", str(MANY), "--no-wait", "--yes")
         site.forget()
         rows = site.must("size", "sample", "-o", "json").rows

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from live import CREATE, STANDALONE, live_site
+from live import CREATE, STANDALONE, templated_site
 
 SHORT = (*CREATE, "--timeout", "1s")
 SECRETS = "password: hunter22\npostgres://joe:hunter22@db\n"
@@ -11,8 +11,7 @@ SECRETS = "password: hunter22\npostgres://joe:hunter22@db\n"
 
 @pytest.fixture
 def live(tmp_path):
-    with live_site(tmp_path, STANDALONE) as site:
-        site.must("template", "build")
+    with templated_site(tmp_path, STANDALONE) as site:
         site.forget()
         yield site
 

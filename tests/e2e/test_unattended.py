@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from live import CREATE, STANDALONE, live_site
+from live import CREATE, STANDALONE, templated_site
 
 BUILDS = (("template", "build", "--if-newer"), ("template", "verify"))
 CRON = Path(__file__).parents[2] / "docs" / "cron.md"
@@ -18,8 +18,7 @@ CRON = Path(__file__).parents[2] / "docs" / "cron.md"
 
 @pytest.fixture(scope="module")
 def live(tmp_path_factory):
-    with live_site(tmp_path_factory.mktemp("site"), STANDALONE) as site:
-        site.must("template", "build")
+    with templated_site(tmp_path_factory.mktemp("site"), STANDALONE) as site:
         yield site
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from breaking import settle
+from breaking import LINK, broken, fresh_desk
 from labsite import Cut, desk_for, lab_site
 from test_going_on import ONE, build, create, order
 
-from pvekit.errors import Conflict, NotFound, PvekitError, Transient
+from pvekit.errors import Conflict, NotFound, Transient
 from pvekit.lab.site import SiteSpec
 from pvekit.operations import deleting, resuming, runs
 
@@ -59,32 +59,31 @@ def test_nothing_is_left(site, desk, saved):
     assert left(site, saved[1]) == []
 
 
-@pytest.mark.parametrize("when", ["before", "during", "after"])
+SOME = pytest.mark.parametrize(
+    "every", [4, pytest.param(1, marks=pytest.mark.slow)], ids=["some points", "every point"]
+)
+
+
+@SOME
+@pytest.mark.parametrize("when", LINK)
 @pytest.mark.parametrize("ha", [False, True], ids=["plain", "under HA"])
-def test_broken_then_again_is_gone(start, saved, tmp_path, when, ha):
-    at = 0
-    while True:
+def test_broken_then_again_is_gone(start, saved, tmp_path, when, ha, every):
+    points = 0
+    for at in range(LINK.index(when) % every, 1000, every):
         site = start()
-        (tmp_path / str(at)).mkdir()
-        desk = desk_for(site, tmp_path / str(at))
+        desk = fresh_desk(site, tmp_path, f"at{at}")
         if ha:
             site.on("pve1", "ha-manager add vm:100 --state started")
-        site.cut = Cut(at, when)
-        try:
-            well = delete(desk).status == 0
-        except PvekitError:
-            well = False
-        struck, site.cut = site.cut.struck, None
-        if not struck:
+        first = broken(delete, desk, site, at, when)
+        if not first.struck:
             break
-        settle(site)
-        if not well:
+        points += 1
+        if not first.well:
             report = delete(desk)
             assert report.status == 0, (at, report.errors)
         assert left(site, saved[1]) == [], at
         assert "unfinished" not in {run.state for run in runs.listed(desk.store)}
-        at += 1
-    assert at > 8
+    assert points > 8 // every
 
 
 def test_a_destruction_that_died_half_way_is_gone_on_with_by_vmid_too(site, desk, saved):

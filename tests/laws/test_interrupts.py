@@ -90,7 +90,7 @@ def walk(case, tmp_path, stride, check):
     print(f"{tried} points")  # noqa: T201
 
 
-@pytest.fixture(params=[7, pytest.param(1, marks=pytest.mark.slow)], ids=["some", "every"])
+@pytest.fixture(params=[13, pytest.param(1, marks=pytest.mark.slow)], ids=["some", "every"])
 def stride(request):
     return request.param
 

@@ -53,7 +53,7 @@ def states(desk: Desk) -> dict[str, str]:
         ("qm set", "after"),
         ("qm set", "killed before"),
         ("qm start", "killed after"),
-        ("sh -s -- interfaces", "killed before"),
+        ("sh -s -- sight", "killed before"),
     ],
 )
 def test_a_dead_run_gives_its_vm_up(site, desk, match, when):
