@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import click
 
 from pvekit.cli import say
-from pvekit.cli.asking import confirmed, may_ask
 from pvekit.cli.invocation import Invocation
+from pvekit.cli.prompts import confirmed, may_ask
 
 if TYPE_CHECKING:
     from pvekit.audit.log import AuditLog

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pvekit.cli import say
 from pvekit.cli.app import App
-from pvekit.cli.asking import answered, may_ask, taken
+from pvekit.cli.prompts import answered, may_ask, taken
 
 if TYPE_CHECKING:
     from pvekit.config.drafting import Draft, Image

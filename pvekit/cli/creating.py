@@ -9,10 +9,10 @@ from typing import Any
 
 from pvekit.cli import ending, previewing, say
 from pvekit.cli.app import App
-from pvekit.cli.asking import answered, may_ask
 from pvekit.cli.durations import duration
 from pvekit.cli.output import Form, View, emit
 from pvekit.cli.progress import Progress
+from pvekit.cli.prompts import answered, may_ask
 from pvekit.config.model import AUTO_SIZE, OnFailure
 from pvekit.config.nearest import did_you_mean
 from pvekit.errors import UsageError

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 from pvekit.cli import changing, previewing, say
 from pvekit.cli.app import App
-from pvekit.cli.asking import may_ask
 from pvekit.cli.changing import Manner
 from pvekit.cli.output import Form
 from pvekit.cli.progress import Progress
+from pvekit.cli.prompts import may_ask
 from pvekit.operations import deleting
 from pvekit.operations.selecting import Wanted
 from pvekit.vms.delete import Doomed

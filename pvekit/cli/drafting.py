@@ -11,10 +11,10 @@ import click
 
 from pvekit.cli import fleets, previewing, say
 from pvekit.cli.app import App
-from pvekit.cli.asking import may_ask
 from pvekit.cli.failing import OnFailure
 from pvekit.cli.fleets import Manner
 from pvekit.cli.output import Form, View, emit_one
+from pvekit.cli.prompts import may_ask
 from pvekit.errors import NoCapacity
 from pvekit.fleet.draft import Drawn
 from pvekit.operations import asking, fleet_writing

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from pvekit.cli import ending, previewing, say
 from pvekit.cli.app import App
-from pvekit.cli.asking import may_ask
 from pvekit.cli.output import Form, View, emit, why
+from pvekit.cli.prompts import may_ask
 from pvekit.journal import Account, Journal
 from pvekit.operations import pinned, runs
 from pvekit.operations.carrying import letting_go

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 from pvekit.cli import previewing, say, size_reviewing
 from pvekit.cli.app import App
-from pvekit.cli.asking import may_ask
 from pvekit.cli.changing import CHANGED, Manner, ended
 from pvekit.cli.output import emit
 from pvekit.cli.progress import Progress
+from pvekit.cli.prompts import may_ask
 from pvekit.cli.size_reviewing import Look
 from pvekit.journal import Journal
 from pvekit.operations import changing, reviewing_due

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from pvekit.inventory.vm import Vm
+from pvekit.inventory.vm import Vm, VmKey
 from pvekit.pve.claims import Claim
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "Storage",
     "StorageState",
     "Vm",
+    "VmKey",
 ]
 
 _Key = tuple[str, str]
@@ -186,7 +187,7 @@ class Inventory:
         shows its template's memory, therefore the claim's counts where that is more.
         """
         there = (
-            max(vm.memory_mb, self._promised.get((vm.domain, vm.vmid), 0))
+            max(vm.memory_mb, self._promised.get(vm.key, 0))
             for vm in self.guests_on(node)
             if not vm.is_template
         )
@@ -210,8 +211,8 @@ class Inventory:
         return {(each.domain, each.id): each for each in reversed(self.storages)}
 
     @cached_property
-    def _vms(self) -> Mapping[tuple[str, int], Vm]:
-        return {(vm.domain, vm.vmid): vm for vm in reversed(self.vms)}
+    def _vms(self) -> Mapping[VmKey, Vm]:
+        return {vm.key: vm for vm in reversed(self.vms)}
 
     @cached_property
     def _guests(self) -> Mapping[_Key, tuple[Vm, ...]]:
@@ -221,7 +222,7 @@ class Inventory:
         return {place: tuple(there) for place, there in found.items()}
 
     @cached_property
-    def _promised(self) -> Mapping[tuple[str, int], int]:
+    def _promised(self) -> Mapping[VmKey, int]:
         return {(c.domain, c.vmid): c.memory_mb for c in self.claims if c.what == "vmid"}
 
     @cached_property

@@ -17,6 +17,9 @@ from pvekit.pve.volumes import Volume, boot_slot
 
 VmKind = Literal["qemu", "lxc"]
 
+VmKey = tuple[str, int]
+"""What tells a guest from all others of a site: its domain and vmid."""
+
 # What PVE gives a guest whose config has no `memory`.
 _DEFAULT_MEMORY_MB = 512
 
@@ -34,6 +37,11 @@ class Vm:
     kind: VmKind
     config: GuestConfig
     running: bool | None = None
+
+    @property
+    def key(self) -> VmKey:
+        """What tells it from all other guests of the site."""
+        return self.domain, self.vmid
 
     @property
     def name(self) -> str:

@@ -63,13 +63,10 @@ def decisions(
 
 def as_altered(inventory: Inventory, differing: Sequence[Differing]) -> Inventory:
     """Return an inventory in which VMs have their new sizes already, for what is placed beside."""
-    new = {(each.vm.domain, each.vm.vmid): each for each in differing}
+    new = {each.vm.key: each for each in differing}
     return replace(
         inventory,
-        vms=tuple(
-            _resized(vm, new[vm.domain, vm.vmid]) if (vm.domain, vm.vmid) in new else vm
-            for vm in inventory.vms
-        ),
+        vms=tuple(_resized(vm, new[vm.key]) if vm.key in new else vm for vm in inventory.vms),
     )
 
 
@@ -142,7 +139,7 @@ def _title(group: str) -> str:
 
 def _members(fleet: str, group: Group, inventory: Inventory) -> frozenset[Guest]:
     found = (find(fleet, name, inventory) for name in group.names)
-    return frozenset((vm.domain, vm.vmid) for vm in found if vm is not None)
+    return frozenset(vm.key for vm in found if vm is not None)
 
 
 def _first(each: Wanted) -> tuple[object, ...]:

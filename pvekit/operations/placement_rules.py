@@ -66,5 +66,5 @@ def _near(inventory: Inventory, name: str) -> Group:
             hint="Say which by its vmid.",
             id="VM-AMBIGUOUS",
         )
-    members = frozenset((vm.domain, vm.vmid) for vm in found)
+    members = frozenset(vm.key for vm in found)
     return Group(found[0].name or name, "together", hard=True, members=members)

@@ -6,9 +6,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pvekit.inventory.model import Inventory, Vm
+from pvekit.inventory.model import Inventory, Vm, VmKey
 from pvekit.operations import workload_classes
-from pvekit.operations.asking_nodes import Key, key_of
 from pvekit.operations.desk import Desk
 from pvekit.operations.listing import rows, vm_of
 from pvekit.operations.reviewing_effects import Effect, effects
@@ -85,7 +84,7 @@ def look(desk: Desk, wanted: Selection, seconds: int) -> Found:
     reviews = [review(_reviewable(vm, told, known)) for _, vm in running]
     after = effects(desk, inventory, [vm for _, vm in running], reviews)
     findings = tuple(
-        Finding(target, vm, _of(told.lately, vm), told.signs.get(key_of(vm)), fitted, effect)
+        Finding(target, vm, _of(told.lately, vm), told.signs.get(vm.key), fitted, effect)
         for (target, vm), (fitted, effect) in zip(running, after, strict=True)
     )
     left = tuple(_left_out(each, vm) for each, vm in pairs if not vm.running)
@@ -108,10 +107,10 @@ def _reviewable(vm: Vm, told: Told, known: Catalogue) -> Reviewable:
         has=Allocation(min(vm.cpus, limit or vm.cpus), vm.memory_mb),
         lately=_of(told.lately, vm),
         demand=_of(told.long, vm),
-        signs=told.signs.get(key_of(vm)),
+        signs=told.signs.get(vm.key),
         floor=_floor(vm, known),
         behind_limit=vm.cpus if 0 < limit < vm.cpus else 0,
-        sized_days=told.sized_seconds.get(key_of(vm), math.inf) / DAY_SECONDS,
+        sized_days=told.sized_seconds.get(vm.key, math.inf) / DAY_SECONDS,
     )
 
 
@@ -128,5 +127,5 @@ def _floor(vm: Vm, known: Catalogue) -> Size:
     return (workload or of_role(known, vm.own.role)).floor
 
 
-def _of(demands: Mapping[Key, Demand], vm: Vm) -> Demand:
-    return demands.get(key_of(vm), Demand())
+def _of(demands: Mapping[VmKey, Demand], vm: Vm) -> Demand:
+    return demands.get(vm.key, Demand())

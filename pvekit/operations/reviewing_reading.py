@@ -6,10 +6,10 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from pvekit.inventory.model import Inventory, Vm
+from pvekit.inventory.model import Inventory, Vm, VmKey
 from pvekit.operations import size_history
-from pvekit.operations.asking_nodes import Key, answers, key_of
 from pvekit.operations.desk import Desk
+from pvekit.operations.per_node import answers
 from pvekit.operations.reviewing_resized import made_of, resized
 from pvekit.pve import signs
 from pvekit.pve.signs import Signs
@@ -26,10 +26,10 @@ class Told:
     has. ``sized_seconds`` says for how long it has had that, if runs of this machine gave it.
     """
 
-    lately: Mapping[Key, Demand]
-    long: Mapping[Key, Demand]
-    signs: Mapping[Key, Signs]
-    sized_seconds: Mapping[Key, float]
+    lately: Mapping[VmKey, Demand]
+    long: Mapping[VmKey, Demand]
+    signs: Mapping[VmKey, Signs]
+    sized_seconds: Mapping[VmKey, float]
     problems: tuple[str, ...]
 
 
@@ -43,7 +43,7 @@ def read(desk: Desk, inventory: Inventory, vms: Sequence[Vm], seconds: int) -> T
         size_history.read(desk, inventory, vms, WEEK) if seconds != WEEK else (uses, problems)
     )
     said, silent = _signs(desk, inventory, vms, seconds)
-    has = {key_of(vm): vm.memory_mb for vm in vms}
+    has = {vm.key: vm.memory_mb for vm in vms}
     recent = {key: size_history.demand(each, has[key]) for key, each in uses.items()}
     sized = _sized_seconds(desk, vms)
     return Told(
@@ -55,14 +55,14 @@ def read(desk: Desk, inventory: Inventory, vms: Sequence[Vm], seconds: int) -> T
     )
 
 
-def _sized_seconds(desk: Desk, vms: Sequence[Vm]) -> Mapping[Key, float]:
+def _sized_seconds(desk: Desk, vms: Sequence[Vm]) -> Mapping[VmKey, float]:
     since, now = resized(desk.store, vms), time.time()
-    return {key_of(vm): max(0.0, now - since[made_of(vm)]) for vm in vms if made_of(vm) in since}
+    return {vm.key: max(0.0, now - since[made_of(vm)]) for vm in vms if made_of(vm) in since}
 
 
 def _signs(
     desk: Desk, inventory: Inventory, vms: Sequence[Vm], seconds: int
-) -> tuple[Mapping[Key, Signs], tuple[str, ...]]:
+) -> tuple[Mapping[VmKey, Signs], tuple[str, ...]]:
     told = answers(
         desk,
         inventory,

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from pvekit.inventory.model import Inventory, Vm
 from pvekit.llm.earlier import Earlier, chosen
-from pvekit.operations.size_reviews import Key, Reviews, key_of, likeness_of
+from pvekit.operations.size_reviews import ReviewKey, Reviews, likeness_of, review_key
 from pvekit.reviews import Reviewed
 from pvekit.sizing import Demand, Need, similar
 from pvekit.sizing.demand import evidence
@@ -24,8 +24,8 @@ def earlier(need: Need, inventory: Inventory, used: Used, reviews: Reviews) -> t
 def _all(need: Need, inventory: Inventory, used: Used, reviews: Reviews) -> Iterator[Earlier]:
     for vm, demand in used:
         yield _running(need, vm, demand, reviews.of(vm))
-    known = {key_of(vm) for vm, _ in used}
-    there = {key_of(vm) for vm in inventory.vms}
+    known = {review_key(vm) for vm, _ in used}
+    there = {review_key(vm) for vm in inventory.vms}
     for review in reviews.similar(need):
         if review.key not in known:
             yield _reviewed(need, review, still_there=review.key in there)
@@ -36,7 +36,7 @@ def _running(need: Need, vm: Vm, used: Demand, review: Reviewed | None) -> Earli
     cpu = evidence("own", [used.cpu] if used.cpu else [])
     memory = evidence("own", [used.memory] if used.memory else [])
     return Earlier(
-        identity=_identity(key_of(vm), review),
+        identity=_identity(review_key(vm), review),
         name=vm.name,
         role=mark.role,
         workload=mark.workload,
@@ -75,5 +75,5 @@ def _reviewed(need: Need, review: Reviewed, *, still_there: bool) -> Earlier:
     )
 
 
-def _identity(key: Key, review: Reviewed | None) -> str:
+def _identity(key: ReviewKey, review: Reviewed | None) -> str:
     return f"{key}, reviewed {review.at if review else 'never'}"

@@ -9,8 +9,8 @@ from functools import cached_property
 from itertools import chain
 
 from pvekit.inventory.model import Inventory, Vm
-from pvekit.operations.asking_nodes import answers
 from pvekit.operations.desk import Desk
+from pvekit.operations.per_node import answers
 from pvekit.operations.size_merging import without_cache
 from pvekit.operations.size_own import Uses, over, reading
 from pvekit.operations.size_reviews import Reviews
@@ -71,7 +71,7 @@ class History:
         """Return what VMs that run settle of a size, then what reviews settle of the rest."""
         vms, uses, _ = self._of(need)
         wanted = _MEASURED - counted_of(need)
-        names = [vm.name for vm in vms if (vm.domain, vm.vmid) in uses]
+        names = [vm.name for vm in vms if vm.key in uses]
         running = [self._reinforced(vm, demand) for vm, demand in self.used(need)]
         told = _told("", "similar VMs", names, running, wanted)
         left = wanted - told.numbers.keys()
@@ -83,7 +83,7 @@ class History:
     def used(self, need: Need) -> tuple[tuple[Vm, Demand], ...]:
         """Return the similar VMs of which something is known, each with what it has used."""
         vms, uses, _ = self._of(need)
-        known = [(vm, uses.get((vm.domain, vm.vmid))) for vm in vms]
+        known = [(vm, uses.get(vm.key)) for vm in vms]
         return tuple((vm, demand(each)) for vm, each in known if each is not None)
 
     def _reinforced(self, vm: Vm, used: Demand) -> Demand:
@@ -99,7 +99,7 @@ class History:
         vms = similar(need, self.inventory.vms)
         if not vms:
             return vms, {}, ()
-        key = tuple((vm.domain, vm.vmid) for vm in vms)
+        key = tuple(vm.key for vm in vms)
         if key not in self._read:
             self._read[key] = read(self.desk, self.inventory, vms)
         return vms, *self._read[key]

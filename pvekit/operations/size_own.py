@@ -24,9 +24,7 @@ def reading(desk: Desk, vms: Sequence[Vm], span_seconds: float) -> Callable[[], 
 
     def own() -> Own:
         kept = {
-            (vm.domain, vm.vmid): samples.read(
-                sample_key(vm), now - span_seconds, now + SECONDS_OFF
-            )
+            vm.key: samples.read(sample_key(vm), now - span_seconds, now + SECONDS_OFF)
             for vm in vms
         }
         return {place: measured(each) for place, each in kept.items() if each}

@@ -11,8 +11,8 @@ from pvekit.reviews import Book, Reviewed
 from pvekit.sizing import Need
 from pvekit.sizing.similar import MOST, likeness
 
-Key = tuple[str, int, str]
-"""What tells a VM from all others, gone ones too: its domain, vmid and name."""
+ReviewKey = tuple[str, int, str]
+"""What tells a reviewed VM from all others, gone ones too: its domain, vmid and name."""
 
 
 @dataclass(frozen=True)
@@ -22,13 +22,13 @@ class Reviews:
     desk: Desk
 
     @cached_property
-    def all(self) -> dict[Key, Reviewed]:
+    def all(self) -> dict[ReviewKey, Reviewed]:
         """All reviews that are kept."""
         return {each.key: each for each in Book.of(self.desk.store).read()}
 
     def of(self, vm: Vm) -> Reviewed | None:
         """Return the review of a VM that is there, if there is one."""
-        return self.all.get(key_of(vm))
+        return self.all.get(review_key(vm))
 
     def similar(self, need: Need) -> tuple[Reviewed, ...]:
         """Return the reviews of similar VMs, the best first, of equally similar ones the newest."""
@@ -45,6 +45,6 @@ def likeness_of(need: Need, review: Reviewed) -> int:
     return likeness(need, review.role, review.workload, review.tags, review.template)
 
 
-def key_of(vm: Vm) -> Key:
-    """Return what tells a VM from all others."""
+def review_key(vm: Vm) -> ReviewKey:
+    """Return what a VM's review is known by."""
     return vm.domain, vm.vmid, vm.name

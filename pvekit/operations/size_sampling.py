@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from pvekit.errors import PvekitError, Transient
-from pvekit.inventory.model import Inventory, Vm
-from pvekit.operations.asking_nodes import Key, answers, key_of
+from pvekit.inventory.model import Inventory, Vm, VmKey
 from pvekit.operations.carrying import PARTIAL
 from pvekit.operations.desk import Desk
 from pvekit.operations.listing import vm_of
+from pvekit.operations.per_node import answers
 from pvekit.operations.selecting import Selection, find
 from pvekit.pve import counters
 from pvekit.pve.counters import Counters
@@ -53,7 +53,7 @@ def take(desk: Desk, chosen: Selection | None, samples: Samples, now: float) -> 
     inventory = desk.inventory()
     vms = _chosen(inventory, chosen)
     told = _counted(desk, inventory, [vm for vm in vms if vm.running])
-    taken = [_taken(vm, inventory, told.get(key_of(vm)), now) for vm in vms]
+    taken = [_taken(vm, inventory, told.get(vm.key), now) for vm in vms]
     _tell_mute(desk, taken)
     return Sampled(_kept(taken, samples), _silent(inventory, chosen))
 
@@ -96,17 +96,17 @@ def _chosen(inventory: Inventory, chosen: Selection | None) -> list[Vm]:
     return sorted(found, key=lambda vm: (vm.node, vm.vmid))
 
 
-_Told = Mapping[Key, Counters | PvekitError]
+_Told = Mapping[VmKey, Counters | PvekitError]
 
 
 def _counted(desk: Desk, inventory: Inventory, vms: Sequence[Vm]) -> _Told:
     """Return what each VM's node says of it, or why it says nothing; left out: it is off by now."""
     told = answers(desk, inventory, vms, lambda _, there: _query(there))
-    found: dict[Key, Counters | PvekitError] = dict(told.found)
+    found: dict[VmKey, Counters | PvekitError] = dict(told.found)
     for vm in vms:
         node = inventory.node_of(vm)
         if node is not None and node.alias in told.failed:
-            found[key_of(vm)] = told.failed[node.alias]
+            found[vm.key] = told.failed[node.alias]
     return found
 
 

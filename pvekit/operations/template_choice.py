@@ -28,7 +28,7 @@ def chosen(inventory: Inventory, wanted: Sequence[str]) -> list[Vm]:
                 hint="See `pvekit template list`; another's template is never touched.",
                 id="TEMPLATE-NOT-FOUND",
             )
-        found |= {(vm.domain, vm.vmid): vm for vm in meant}
+        found |= {vm.key: vm for vm in meant}
     return list(found.values()) if wanted else list(ours)
 
 

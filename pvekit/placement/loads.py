@@ -108,7 +108,7 @@ class Loads:
         ] = {}
         self._places = {
             **{(each.domain, each.vmid): (each.domain, each.node) for each in inventory.claims},
-            **{(vm.domain, vm.vmid): (vm.domain, vm.node) for vm in inventory.vms},
+            **{vm.key: (vm.domain, vm.node) for vm in inventory.vms},
         }
 
     def candidates(self, need: Need, nodes: Sequence[NodeState]) -> tuple[Candidate, ...]:

@@ -105,7 +105,7 @@ class Rules:
 def of_role(inventory: Inventory, role: str) -> frozenset[Guest]:
     """Return our VMs of a role, and those that are about to come."""
     there = {
-        (vm.domain, vm.vmid)
+        vm.key
         for vm in inventory.vms
         if vm.ours and not vm.is_template and vm.mark is not None and vm.mark.role == role
     }

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pvekit.placement.loads import Candidate
 from pvekit.placement.rules import Need, Rules
 
-Key = tuple[float | str, ...]
+Rank = tuple[float | str, ...]
 
 _WEIGHTS = (1.0, 2.0, 5.0, 10.0)
 """Mean and highest load of CPUs, mean and highest load of memory, as Proxmox VE weighs them."""
@@ -16,7 +16,7 @@ _WEIGHTS = (1.0, 2.0, 5.0, 10.0)
 
 def ranks(
     candidates: Sequence[Candidate], fitting: Sequence[Candidate], need: Need, rules: Rules
-) -> dict[str, Key]:
+) -> dict[str, Rank]:
     """Return a key for each fitting node, by alias: the least is the best.
 
     The wishes to be apart or together come first, then the policy, then the name.

@@ -144,7 +144,7 @@ def _taken(
     spec: VmSpec, at: Placement, home: NodeState, inventory: Inventory
 ) -> Iterator[Difference]:
     for vm in inventory.vms:
-        if (vm.domain, vm.vmid) == (home.domain, at.vmid):
+        if vm.key == (home.domain, at.vmid):
             continue
         if vm.name == spec.name:
             yield Difference(f"name {spec.name}", f"for VM {at.vmid}", f"that of VM {vm.vmid}")

@@ -255,4 +255,4 @@ def test_all_that_is_told_goes_through_one_voice():
         and _written(node.func).startswith("click.")
         and any(word.arg == "err" for word in node.keywords)
     }
-    assert told <= {"pvekit.cli.say", "pvekit.cli.asking"}
+    assert told <= {"pvekit.cli.say", "pvekit.cli.prompts"}

@@ -7,16 +7,13 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from pvekit.errors import PvekitError
-from pvekit.inventory.model import Inventory, NodeState, Vm
+from pvekit.inventory.model import Inventory, NodeState, Vm, VmKey
 from pvekit.operations.desk import Desk
 from pvekit.plan import Ask
 from pvekit.run.gather import gather
 from pvekit.shell import Query
 
 T = TypeVar("T")
-
-Key = tuple[str, int]
-"""A VM by its domain and vmid."""
 
 Asked = Callable[[NodeState, Sequence[Vm]], Query[Mapping[int, T]]]
 """Returns the question for these VMs of a node; the answer is by vmid."""
@@ -29,13 +26,8 @@ class Answers(Generic[T]):
     A VM is in neither where its node had nothing to say of it, or could not be asked.
     """
 
-    found: Mapping[Key, T]
+    found: Mapping[VmKey, T]
     failed: Mapping[str, PvekitError]
-
-
-def key_of(vm: Vm) -> Key:
-    """Return what tells a VM from all others of a site."""
-    return vm.domain, vm.vmid
 
 
 def answers(desk: Desk, inventory: Inventory, vms: Sequence[Vm], asked: Asked[T]) -> Answers[T]:
@@ -46,7 +38,7 @@ def answers(desk: Desk, inventory: Inventory, vms: Sequence[Vm], asked: Asked[T]
         if node is not None and node.configured and node.online:
             there.setdefault(node.alias, (node, []))[1].append(vm)
     asks = {alias: Ask(alias, asked(*each)) for alias, each in there.items()}
-    found: dict[Key, T] = {}
+    found: dict[VmKey, T] = {}
     failed: dict[str, PvekitError] = {}
     said = gather(desk.site, asks, desk.clock, once=True)
     for alias, (node, _) in there.items():
