@@ -38,6 +38,11 @@ def other_verbs(live: Live) -> None:
     live.must("vm", "delete", "k8s-worker-2", "six", "--yes")
 
 
+def trusting_run(live: Live) -> None:
+    """A VM whose host key is taken as it comes: its agent is asked for its addresses alone."""
+    live.must(*CREATE, "--name", "trusted", "--guest-host-key", "accept-new")
+
+
 def custom_run(live: Live) -> None:
     """VMs to whose generated cloud-init data somebody has added a file."""
     snippet = "/var/lib/vz/snippets/more.yaml"
@@ -84,6 +89,7 @@ def test_the_real_programs_accept_all_that_is_sent(tmp_path):
             brief_run(live)
             if name == "boot":
                 other_verbs(live)
+                trusting_run(live)
                 custom_run(live)
                 broken_run(live)
             sent |= {tuple(event["argv"]) for event in live.programs()}

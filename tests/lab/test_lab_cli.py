@@ -72,6 +72,15 @@ def directory(tmp_path: Path) -> Iterator[Path]:
     lab("down", directory=path)
 
 
+@pytest.fixture(scope="module")
+def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The directory of a lab of one node that is up, for those who do not end it."""
+    path = tmp_path_factory.mktemp("standing") / "lab"
+    assert lab("up", "--nodes", "1", directory=path).returncode == 0
+    yield path
+    lab("down", directory=path)
+
+
 def client_of(directory: Path) -> Paramiko:
     config = yaml.safe_load((directory / "config.yaml").read_text())
     addresses = {node["name"]: (node["host"], node["port"]) for node in config["proxmox_nodes"]}
@@ -95,8 +104,8 @@ def test_up_status_down(directory: Path):
     assert (directory / "daemon.log").read_text() == ""
 
 
-def test_what_it_writes_is_for_its_owner_alone(directory: Path):
-    lab("up", directory=directory)
+def test_what_it_writes_is_for_its_owner_alone(standing: Path):
+    directory = standing
     assert directory.stat().st_mode & 0o077 == 0
     assert (directory / "id_ed25519").stat().st_mode & 0o777 == 0o600
     config = yaml.safe_load((directory / "config.yaml").read_text())
@@ -142,26 +151,21 @@ def test_guests_that_ran_are_started_again(directory: Path):
     assert client_of(directory).run("pve1", "qm status 101").out == b"status: running\n"
 
 
-def test_a_second_up_is_refused_and_changes_nothing(directory: Path):
-    lab("up", directory=directory)
-    pid = pid_of(directory)
-    second = lab("up", directory=directory)
+def test_a_second_up_is_refused_and_changes_nothing(standing: Path):
+    pid = pid_of(standing)
+    second = lab("up", directory=standing)
     assert second.returncode == 1
     assert "a lab is up already" in second.stderr
     assert second.stderr.count("\n") == 1
-    assert pid_of(directory) == pid
+    assert pid_of(standing) == pid
 
 
-def test_two_labs_side_by_side(directory: Path, tmp_path: Path):
-    other = tmp_path / "other"
+def test_two_labs_side_by_side(standing: Path, directory: Path):
     assert lab("up", directory=directory).returncode == 0
-    try:
-        assert lab("up", directory=other).returncode == 0
-        assert client_of(directory).run("pve1", "touch /root/x").status == 0
-        assert client_of(other).run("pve1", "test -e /root/x").status == 1
-    finally:
-        assert lab("down", directory=other).returncode == 0
-    assert client_of(directory).run("pve1", "test -e /root/x").status == 0
+    assert client_of(standing).run("pve1", "touch /root/x").status == 0
+    assert client_of(directory).run("pve1", "test -e /root/x").status == 1
+    assert lab("down", directory=directory).returncode == 0
+    assert client_of(standing).run("pve1", "test -e /root/x").status == 0
 
 
 def test_several_ups_at_once_give_one_lab(directory: Path):
@@ -281,8 +285,8 @@ class Run:
         self.process.stdout.close()
 
 
-def test_faults_are_ordered_listed_and_cleared(directory: Path):
-    lab("up", "--nodes", "1", directory=directory)
+def test_faults_are_ordered_listed_and_cleared(standing: Path):
+    directory = standing
     words = ["--match", "qm clone", "--when", "after", "--count", "2", "--set", "skip=1"]
     assert lab("fault", "link-cut", *words, directory=directory).returncode == 0
     assert lab("fault", "storage-full", directory=directory).returncode == 0
