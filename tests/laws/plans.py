@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from breaking import broken, fresh_desk, points, settle
 from labsite import LabSite, lab_site
@@ -199,7 +200,8 @@ CASES = (
 class World:
     """A case's site as it is at its beginning, and as an undisturbed command leaves it.
 
-    ``points`` says at how many points that command could have broken, by moment.
+    ``points`` says at how many points that command could have broken, by moment. ``kept`` is what
+    tests keep of it for one another.
     """
 
     case: Case
@@ -210,6 +212,7 @@ class World:
     wanted: dict[str, list[str]] = field(default_factory=dict)
     points: dict[str, int] = field(default_factory=dict)
     strangers: str = ""
+    kept: dict[str, Any] = field(default_factory=dict)
     made: itertools.count = field(default_factory=itertools.count)
 
     def start(self) -> tuple[LabSite, Desk]:

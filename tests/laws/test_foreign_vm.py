@@ -7,8 +7,10 @@ another name, of the same name, on another node, or with a mark of another run o
 from __future__ import annotations
 
 import itertools
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pytest
 from breaking import same, settle
@@ -88,8 +90,26 @@ def seen(site: LabSite, vmid: int) -> str:
     )
 
 
+@dataclass(frozen=True)
+class Left:
+    """What a command that was broken off has left: the site, the journals, and its first VM."""
+
+    state: object
+    journals: Path
+    vmid: int
+    name: str
+
+
 def broken_off(case: Case, world: World, moment: str) -> tuple[LabSite, Desk, int, str]:
     """A site on which a case's command was broken off, and the vmid and name of its first VM."""
+    left = world.kept.get(moment) or world.kept.setdefault(moment, _left(case, world, moment))
+    site = world.origin.restored(left.state)
+    desk = world.desk(site)
+    shutil.copytree(left.journals, desk.store.directory)
+    return site, desk, left.vmid, left.name
+
+
+def _left(case: Case, world: World, moment: str) -> Left:
     site, desk = world.start()
     site.cut = Cut(0, "before", match=MOMENTS[moment][kind(case)])
     assert case.do(desk).status in (4, 7)
@@ -98,7 +118,8 @@ def broken_off(case: Case, world: World, moment: str) -> tuple[LabSite, Desk, in
     (run,) = unfinished(desk)
     decision = next(iter(desk.store.look(run).account.decisions().values()))
     at = decision.get("at") or decision["target"]
-    return site, desk, at["vmid"], (decision.get("spec") or at)["name"]
+    name = (decision.get("spec") or at)["name"]
+    return Left(site.save(), desk.store.directory, at["vmid"], name)
 
 
 @dataclass
