@@ -24,9 +24,15 @@ class Clock:
         """Return seconds since the epoch."""
         return time.time()
 
-    async def sleep(self, seconds: float) -> None:
-        """Let simulated seconds pass; always gives way to others, even when immediate."""
+    async def sleep(self, seconds: float) -> float:
+        """Let simulated seconds pass; always gives way to others, even when immediate.
+
+        Returns how many more have passed, for this process had other things to do.
+        """
+        loop = asyncio.get_running_loop()
+        began = loop.time()
         await asyncio.sleep(max(seconds * self.scale, LEAST if seconds else 0.0))
+        return max(0.0, (loop.time() - began) / self.scale - seconds) if self.scale else 0.0
 
 
 @dataclass(frozen=True)
@@ -40,9 +46,9 @@ class SkewedClock(Clock):
         """Return what the machine takes for the time."""
         return self.true.now() + self.ahead[0]
 
-    async def sleep(self, seconds: float) -> None:
+    async def sleep(self, seconds: float) -> float:
         """Let simulated seconds pass: they pass alike everywhere."""
-        await self.true.sleep(seconds)
+        return await self.true.sleep(seconds)
 
 
 PROFILES = {"immediate": Clock(0.0), "realistic": Clock(1.0)}

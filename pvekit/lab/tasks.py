@@ -177,10 +177,14 @@ class Copy:
         telling = telling or Converting()
         step = min(max(_SMALLEST_STEP, -(-size // _STEPS)), int(self.pace() * _TELLING_SECONDS) + 1)
         self.pool.copies += 1
+        late = 0.0
         try:
             for done in range(0, size, step):
                 await say(telling.at(done, size))
-                await self.clock.sleep(min(step, size - done) / self.pace())
+                seconds = min(step, size - done) / self.pace()
+                # What took too long is made up for: a copy is as long as it is, in all.
+                rest = max(0.0, seconds - late)
+                late += rest + await self.clock.sleep(rest) - seconds
         finally:
             self.pool.copies -= 1
         await say(telling.end(size))
