@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import shlex
-import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
@@ -54,6 +53,9 @@ class Purpose:
     op: str = ""
 
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+
 @dataclass(frozen=True)
 class Command:
     """One program with its arguments, what it reads on stdin, and its deadline in seconds.
@@ -69,7 +71,7 @@ class Command:
 
     def __post_init__(self) -> None:
         for word in map(str, self.words):
-            if any(unicodedata.category(char) == "Cc" for char in word):
+            if _CONTROL.search(word):
                 raise UsageError(f"A command's word must not hold control characters: {word!r}.")
 
     def line(self) -> str:

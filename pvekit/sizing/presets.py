@@ -39,6 +39,7 @@ def roles_of(preset: str, catalogue: Catalogue) -> tuple[str, ...]:
 def _load(name: str) -> dict[str, Any]:
     import yaml
 
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast
     path = resources.folder("sizes") / f"{name}.yaml"
-    content: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    content: dict[str, Any] = yaml.load(path.read_text(encoding="utf-8"), loader)  # noqa: S506
     return content
