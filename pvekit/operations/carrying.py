@@ -11,9 +11,9 @@ from pvekit.journal import Journal
 from pvekit.operations.desk import Desk
 from pvekit.plan import Ask, Asking, Plan, ask
 from pvekit.pve.scripts import script
-from pvekit.run.apply import Outcome, apply, roll_back
+from pvekit.run.apply import Bounds, Outcome, apply, roll_back
 from pvekit.run.gather import persistently
-from pvekit.run.scheduler import Scheduler
+from pvekit.run.scheduler import Scheduler, Task
 from pvekit.run.wants import Pause
 from pvekit.shell import Purpose, Query
 
@@ -58,11 +58,27 @@ class Report:
         return statuses.pop() if len(statuses) == 1 else 1
 
 
-def carry(desk: Desk, plan: Plan, journal: Journal, *, last: bool = False) -> dict[str, Outcome]:
-    """Carry a plan out; with ``last`` a subject at its end is whole, and its journal says so."""
-    per_slot = desk.config.clone.concurrency
+def carry(
+    desk: Desk,
+    plan: Plan,
+    journal: Journal,
+    *,
+    last: bool = False,
+    beside: Mapping[str, Task] | None = None,
+) -> dict[str, Outcome]:
+    """Carry a plan out; with ``last`` a subject at its end is whole, and its journal says so.
+
+    What is only asked ``beside`` is no subject.
+    """
     context = desk.context(journal)
-    return apply(plan, desk.site, context, per_slot=per_slot, last=last, at_once=desk.parallel)
+    return apply(
+        plan,
+        desk.site,
+        context,
+        bounds=Bounds(desk.config.clone.concurrency, desk.parallel),
+        last=last,
+        beside=beside,
+    )
 
 
 def take_back(desk: Desk, plan: Plan, journal: Journal) -> dict[str, Outcome]:

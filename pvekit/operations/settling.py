@@ -12,7 +12,8 @@ from pvekit.journal.frozen import thaw
 from pvekit.operations import passwords
 from pvekit.operations.carrying import carry, take_back
 from pvekit.operations.desk import Desk
-from pvekit.plan import Plan
+from pvekit.plan import Asking, Plan
+from pvekit.pve.stored import Listing, listing
 from pvekit.run.apply import Outcome
 from pvekit.run.context import Event
 from pvekit.vms import create
@@ -54,9 +55,10 @@ def settle(
     outcomes: dict[str, Outcome] = {}
     others = beside or Plan(())
     for left in reversed(range(ROUNDS)):
-        claimed, fresh = _claimed(desk, journal, maker, fresh)
+        listed: Listing = {}
+        claimed, fresh = _claimed(desk, journal, maker, fresh, listed)
         won = [each for each in fresh if claimed[each[0].subject].error is None]
-        whole = plan(desk, won, maker.wait, journal) + others
+        whole = steps(desk, won, maker.wait, journal.touched(), listed) + others
         outcomes |= claimed | carry(_forgetting(desk, won), whole, journal, last=True)
         decisions |= {spec.subject: (spec, at) for spec, at in fresh}
         others = Plan(())
@@ -90,13 +92,26 @@ def plan(desk: Desk, decisions: Iterable[Decision], wait: Wait | None, account: 
 
 
 def steps(
-    desk: Desk, decisions: Iterable[Decision], wait: Wait | None, touched: frozenset[str]
+    desk: Desk,
+    decisions: Iterable[Decision],
+    wait: Wait | None,
+    touched: frozenset[str],
+    listed: Listing | None = None,
 ) -> Plan:
-    """Return the plan of VMs; ``touched`` are the steps that a run has begun."""
+    """Return the plan of VMs.
+
+    ``touched`` are the steps that a run has begun, ``listed`` is what was just seen on storages.
+    """
     owner, password = desk.owner(), passwords.hashing(desk)
     plans = [
         create.create(
-            spec, at, wait, owner, begun=f"{spec.subject}/clone" in touched, password=password
+            spec,
+            at,
+            wait,
+            owner,
+            begun=f"{spec.subject}/clone" in touched,
+            password=password,
+            listed=listed,
         )
         for spec, at in decisions
     ]
@@ -126,13 +141,17 @@ def pinned(account: Account) -> tuple[Decision, ...]:
 
 
 def _claimed(
-    desk: Desk, journal: Journal, maker: Maker, fresh: tuple[Decision, ...]
+    desk: Desk, journal: Journal, maker: Maker, fresh: tuple[Decision, ...], listed: Listing
 ) -> tuple[dict[str, Outcome], tuple[Decision, ...]]:
-    """Claim what was decided, and decide anew what others were faster to claim."""
+    """Claim what was decided, and decide anew what others were faster to claim.
+
+    Meanwhile it is ``listed`` what lies on the storages: that takes half a second itself.
+    """
     settled: tuple[Decision, ...] = ()
     outcomes: dict[str, Outcome] = {}
     for left in reversed(range(ROUNDS)):
-        outcomes |= carry(desk, _claims(desk, fresh), journal)
+        beside = _listings(fresh, listed)
+        outcomes |= carry(desk, _claims(desk, fresh), journal, beside=beside)
         lost_names = _lost({spec.subject: outcomes[spec.subject] for spec, _ in fresh}, maker)
         lost = [each for each in fresh if each[0].subject in lost_names]
         anew, failed = _anew(desk, journal, maker, lost if left else ())
@@ -176,6 +195,15 @@ def _again(
             raise error
     desk.clock.sleep(desk.policy.jitter() * 0.2)
     return pin(journal, maker.again(journal.run, lost), instead_of=lost)
+
+
+def _listings(decisions: Iterable[Decision], listed: Listing) -> dict[str, Asking[None]]:
+    places = {
+        (at.template_node, storage)
+        for spec, at in decisions
+        for storage in create.storages_of(spec, at)
+    }
+    return {f"{node} {storage}": listing(listed, node, storage) for node, storage in places}
 
 
 def _claims(desk: Desk, decisions: Iterable[Decision]) -> Plan:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
-from pvekit.errors import IdTaken, Transient, UnreadableAnswer
+from pvekit.errors import IdTaken, PvekitError, Transient, UnreadableAnswer
 from pvekit.plan import Ask, Asking, Change, Check, Step, Verdict, ask
 from pvekit.pve import ending, state
 from pvekit.pve.act import detached
@@ -69,11 +70,26 @@ def asked(node: str, storage: str) -> Ask[Content]:
     return Ask(node, Query(script("volumes", timeout=300.0), read), topics=(storage,))
 
 
-def images(node: str, vmid: int, storages: Iterable[str]) -> Asking[list[Stored]]:
-    """Return a VM's disk images; raises :class:`Transient` for a storage that does not answer."""
+Listing = dict[tuple[str, str], Content]
+"""What lies on storages, by node and storage, as it was listed a moment ago."""
+
+
+def listing(listed: Listing, node: str, storage: str) -> Asking[None]:
+    """Add what lies on a storage to a listing; one that does not answer is left out."""
+    with suppress(PvekitError):
+        listed[node, storage] = yield from ask(asked(node, storage))
+
+
+def images(
+    node: str, vmid: int, storages: Iterable[str], listed: Listing | None = None
+) -> Asking[list[Stored]]:
+    """Return a VM's disk images; raises :class:`Transient` for a storage that does not answer.
+
+    What is ``listed`` is not asked for.
+    """
     found: list[Stored] = []
     for storage in storages:
-        content = yield from ask(asked(node, storage))
+        content = (listed or {}).get((node, storage)) or (yield from ask(asked(node, storage)))
         if storage in content.dead:
             raise Transient(
                 f"Storage {storage} does not answer on {node}.",
@@ -86,17 +102,28 @@ def images(node: str, vmid: int, storages: Iterable[str]) -> Asking[list[Stored]
     return found
 
 
-def vacant(subject: str, node: str, vmid: int, storages: tuple[str, ...], unless: Check) -> Step:
+def vacant(
+    subject: str,
+    node: str,
+    vmid: int,
+    storages: tuple[str, ...],
+    unless: Check,
+    listed: Listing | None = None,
+) -> Step:
     """Return the step that finds out whether anybody's disk image lies under a vmid to be taken.
 
-    What lies there after it, under our claim, is ours.
+    What lies there after it, under our claim, is ours. ``listed`` is what was listed already since
+    the vmid was chosen: the first look takes it, any other lists anew.
     """
+    fresh = dict(listed or {})
     places = ", ".join(storages)
 
     def look() -> Asking[Verdict]:
         if (yield from unless.look()).holds:
             return Verdict(holds=True)
-        found = yield from images(node, vmid, storages)
+        seen = dict(fresh)
+        fresh.clear()
+        found = yield from images(node, vmid, storages, seen)
         return Verdict(not found, ", ".join(each.volid for each in found))
 
     return Step(

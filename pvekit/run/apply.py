@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from pvekit.errors import Interrupted, NotReady, PvekitError, Stopped, Transient
@@ -61,35 +61,44 @@ class Outcome:
         return round(sum(stage.seconds for stage in self.stages) + self.vain, 1)
 
 
+@dataclass(frozen=True)
+class Bounds:
+    """How many steps of a slot, and how many subjects (0: all), may be under way at once."""
+
+    per_slot: int = 2
+    at_once: int = 0
+
+
 def apply(
     plan: Plan,
     site: Site,
     context: Context,
     *,
-    per_slot: int = 2,
+    bounds: Bounds | None = None,
     undo: bool = False,
     last: bool = False,
-    at_once: int = 0,
+    beside: Mapping[str, Task] | None = None,
 ) -> dict[str, Outcome]:
     """Carry a plan out, subjects side by side; an error ends only its own subject.
 
-    With ``last`` nothing follows the plan: a subject at its end is whole. ``at_once`` is how many
-    subjects may be under way at the same moment (0: all of them).
+    With ``last`` nothing follows the plan: a subject at its end is whole. What is only asked
+    ``beside`` is no subject.
     """
+    bounds = bounds or Bounds()
     subjects = plan.subjects()
     outcomes = {name: Outcome() for name in subjects}
     tasks = {
         name: _subject(name, steps, context, outcomes[name], undo=undo, last=last)
         for name, steps in subjects.items()
     }
-    if at_once:
-        context.slots.setdefault(SUBJECTS, Slots(at_once))
+    if bounds.at_once:
+        context.slots.setdefault(SUBJECTS, Slots(bounds.at_once))
         tasks = {name: in_turn(SUBJECTS, task) for name, task in tasks.items()}
     for steps in subjects.values():
         context.tell(steps[0], "planned")
-    errors = _scheduler(site, context, per_slot).run(tasks)
-    for name, error in errors.items():
-        outcomes[name].error = error
+    errors = _scheduler(site, context, bounds.per_slot).run({**tasks, **(beside or {})})
+    for name, outcome in outcomes.items():
+        outcome.error = errors[name]
     return outcomes
 
 

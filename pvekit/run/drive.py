@@ -22,8 +22,9 @@ from pvekit.run.wants import Enter, HandOver, Leave, Pause, send
 from pvekit.shell import Command, Purpose, Result
 
 LONGEST_PAUSE = 15.0
-LIKELY = 0.9
-"""After this part of the time that it took elsewhere it is looked whether a goal holds."""
+AHEAD = 0.6
+"""So many seconds before it took place elsewhere it is looked whether a goal holds: to look takes
+its time, too."""
 WORTH = 1.0
 """Less than so many seconds are not waited for before it is looked at all."""
 
@@ -57,8 +58,8 @@ def carry_out(
 
 
 def _as_elsewhere(step: Step, context: Context) -> Asking[None]:
-    """Let most of the time pass that a step's goal took to come true for others of this run."""
-    rest = LIKELY * context.spans.expected(step.verb)
+    """Let the time pass that a step's goal took at least to come true for others of this run."""
+    rest = context.spans.expected(step.verb) - AHEAD
     left = context.deadline(step) - context.clock.now()
     if min(rest, left) >= WORTH:
         yield Pause(min(rest, left))

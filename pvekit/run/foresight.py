@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-SOONEST = 0.2
+SOONEST = 0.1
 """Between two looks pass at least so many seconds."""
 
 LATEST = 5.0

@@ -29,7 +29,7 @@ _Read = dict[Callable[[str], Any], Any]
 
 PER_PLACE = 8
 WORKERS = 32
-TICKS = ((4.0, 1.0), (1.0, 0.25), (0.0, 0.05))
+TICKS = ((1.0, 0.25), (0.0, 0.05))
 """Pauses of so many seconds and more end on whole ticks, so that questions of many tasks meet."""
 
 
@@ -187,15 +187,18 @@ class Scheduler:
             self._enter(slot, self._queued[slot].popleft())
 
     def _dispatch(self, pool: ThreadPoolExecutor) -> None:
-        for work in _merged(self._asks, self._site):
-            self._waiting[work.place].append(work)
-        self._asks.clear()
         for place, works in self._waiting.items():
             while works and self._busy[place] < PER_PLACE:
-                self._busy[place] += 1
                 self._start(pool, works.popleft())
+        # Questions to a place that is busy wait together, and are asked as one.
+        for work in _merged(self._asks, self._site):
+            if self._busy[work.place] < PER_PLACE:
+                told = {name for name, _ in work.tell}
+                self._asks = [each for each in self._asks if each[0] not in told]
+                self._start(pool, work)
 
     def _start(self, pool: ThreadPoolExecutor, work: _Work) -> None:
+        self._busy[work.place] += 1
         self._flying.append(work)
         future = pool.submit(work.call)
         future.add_done_callback(lambda done: self._answers.put((work, done)))

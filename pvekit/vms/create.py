@@ -47,17 +47,19 @@ def create(
     *,
     begun: bool = False,
     password: Callable[[str], Secret] | None = None,
+    listed: stored.Listing | None = None,
 ) -> Plan:
     """Return the plan for a new VM at a decided place; without ``wait`` it ends at the start.
 
     ``begun``: the run has begun its clone, so what lies under the vmid is its own. ``password``
-    makes the hash of the password for this machine; without it, it gets none.
+    makes the hash of the password for this machine; without it, it gets none. ``listed`` is what
+    was just seen on storages.
     """
     vm = Guard("vm", at.vmid, spec.name, at.run)
     hashed = password(f"{at.run}/{spec.subject}/{at.vmid}") if password else None
     steps = [
         *claims(spec, at, owner or Owner()),
-        _leftovers(spec, at) if begun else _vacant(spec, at),
+        _leftovers(spec, at) if begun else _vacant(spec, at, listed),
         _clone(spec, at),
         _configure(spec, at, vm),
         *([_password(spec, at, vm, hashed)] if hashed else []),
@@ -117,18 +119,19 @@ def _claim(spec: VmSpec, at: Placement, owner: Owner, node: str) -> Claim:
     )
 
 
-def _storages_of(spec: VmSpec, at: Placement) -> tuple[str, ...]:
+def storages_of(spec: VmSpec, at: Placement) -> tuple[str, ...]:
+    """Return where a VM's volumes are going to lie."""
     return at.storages or (spec.storage,)
 
 
-def _vacant(spec: VmSpec, at: Placement) -> Step:
+def _vacant(spec: VmSpec, at: Placement, listed: stored.Listing | None) -> Step:
     there = goals.exists(at.node, at.vmid, spec.name, at.run)
-    places = _storages_of(spec, at)
-    return stored.vacant(spec.subject, at.template_node, at.vmid, places, unless=there)
+    places = storages_of(spec, at)
+    return stored.vacant(spec.subject, at.template_node, at.vmid, places, there, listed)
 
 
 def _leftovers(spec: VmSpec, at: Placement) -> Step:
-    places = _storages_of(spec, at)
+    places = storages_of(spec, at)
     return stored.cleared(spec.subject, at.template_node, at.vmid, at.run, places)
 
 
@@ -178,7 +181,7 @@ def _undo(spec: VmSpec, at: Placement) -> tuple[Step, ...]:
     """Take back a clone where it is: until it is whole, that is its template's node."""
     home, source = (at.node, at.pve_node), (at.template_node, at.template_pve_node)
     made = Guard("unfinished", at.vmid, spec.name, at.run)
-    storages = _storages_of(spec, at)
+    storages = storages_of(spec, at)
     steps = undo_creation(spec.subject, at.node, (home[1], source[1]), made, storages)
     if source != home:
         places = (source[1], home[1])

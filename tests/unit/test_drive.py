@@ -22,7 +22,7 @@ from pvekit.errors import (
 from pvekit.journal import Store
 from pvekit.plan import Ask, Change, Check, Plan, Step, Verdict, check
 from pvekit.pve import scripts
-from pvekit.run.apply import apply, preview, roll_back
+from pvekit.run.apply import Bounds, apply, preview, roll_back
 from pvekit.run.clock import Clock
 from pvekit.run.context import Context, Policy
 from pvekit.shell import Command, CommandFailed, LinkLost, Query, Result, Unreachable
@@ -186,7 +186,7 @@ class Bench:
         return Context(self.journal, self.clock, policy, watch)
 
     def apply(self, *steps: Step, retries: int = 0, per_slot: int = 2):
-        return apply(Plan(steps), self.site, self.context(retries), per_slot=per_slot)
+        return apply(Plan(steps), self.site, self.context(retries), bounds=Bounds(per_slot))
 
     def error(self, *steps: Step, retries: int = 0) -> PvekitError | None:
         (outcome,) = self.apply(*steps, retries=retries).values()

@@ -83,6 +83,22 @@ def test_questions_of_one_moment_become_one_command():
     assert set(errors.values()) == {None}
 
 
+def test_questions_to_a_busy_place_wait_together():
+    clock = fake_clock()
+    site = Site()
+
+    def task(name):
+        yield from send("n", Command(("set", name)), WORK)
+        yield from ask(question(name))
+
+    names = [f"{n:02}" for n in range(PER_PLACE * 5)]
+    errors = Scheduler(site, clock).run({name: task(name) for name in names})
+    asked = [words[1:] for words in site.machines["n"].sent if words[0] == "state"]
+    assert sorted(name for names in asked for name in names) == names
+    assert len(asked) <= PER_PLACE * 2
+    assert set(errors.values()) == {None}
+
+
 def test_other_places_are_asked_apart():
     def task(place):
         yield from ask(question("1", place=place))
