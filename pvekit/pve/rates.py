@@ -14,9 +14,10 @@ SECONDS = 30.0
 """What one measurement may take in the worst case; it ends within 3 s where all is well."""
 
 _PIECE, _WHOLE = 206, 200
-_RATE = re.compile(r"(?m)^rate (\d+) ([\d.]+) ([\d.]+) ([\d.]+)$")
-_RANGE = re.compile(r"(?im)^content-range: *bytes \d+-\d+/(\d+)\r?$")
-_COPIED = re.compile(r"(?m)^rate (\d+) (\d+)$")
+_NUMBER = r"(\d{1,18}(?:\.\d{1,9})?)"
+_RATE = re.compile(rf"(?m)^rate (\d{{3}}) {_NUMBER} {_NUMBER} {_NUMBER}$")
+_RANGE = re.compile(r"(?im)^content-range: *bytes \d+-\d+/(\d{1,18})\r?$")
+_COPIED = re.compile(r"(?m)^rate (\d{1,18}) (\d{1,18})$")
 _COMPLAINT = re.compile(r"(?m)^curl: (.+)$")
 _SHORTEST = 0.001
 """Less than so many seconds are not told apart."""

@@ -34,6 +34,7 @@ from pvekit.pve import (
     holders,
     local,
     mark,
+    rates,
     signs,
     state,
     storage_states,
@@ -114,6 +115,7 @@ KILLED = "[   90.000000] Out of memory: Killed process 7 (java) total-vm:1kB\n"
 SIGNS = json.dumps({"exitcode": 0, "exited": 1, "out-data": UP + KILLED})
 
 
+RATE = "Content-Range: bytes 0-16777215/700000000\r\n\nrate 206 16777216 0.100000 0.500000\nend 0\n"
 READERS: dict[str, tuple[Callable[[str], object], str, str]] = {
     # name: reader, what starts it on a node, and an answer where the lab's is not asked for
     "read-site": (inventoried, "read-site /var/lib/vz/pvekit", ""),
@@ -134,6 +136,8 @@ READERS: dict[str, tuple[Callable[[str], object], str, str]] = {
     "sight": (seen, "", f"id 100 0\nout 100 {SIGHT}\n"),
     "exec": (executed, "", f"id 100 0\nout 100 {EXEC}\n"),
     "sums": (lambda out: sums.find(out, "x.img"), "", "0" * 64 + "  x.img\n"),
+    "download-rate": (rates.read_download, "", RATE),
+    "copy-rate": (rates.read_copy, "", "rate 33554432 52000000\n"),
     "claims": (claimed, "", CLAIM),
     "config": (configured, "", CONF),
     "cloud-init": (judge_cloud_init, "", "status: done\nexit=0\n"),
