@@ -35,8 +35,8 @@ def bound(job: Job, figures: Figures) -> float:
     """Return the seconds of the critical path: nothing is waited for but what has to be.
 
     All clones of a node share the pace of its storage, which is used up from the first to the last.
-    The last one is configured, grown, started and boots; one question to its agent tells where it
-    is, and one connection shows that it is there.
+    The last one is configured, grown, started and boots; a question to its agent, under way while
+    it boots, tells where it is, and one connection shows that it is there.
     """
     program = figures.program_start
     copies = job.disk_mb * max(
@@ -47,4 +47,4 @@ def bound(job: Job, figures: Figures) -> float:
     configure, grow = program, program + FORK
     start = program + FORK + figures.vm_start
     boot = figures.firmware_and_kernel + figures.guest_network
-    return CONNECTION + clone + configure + grow + start + boot + program + CONNECTION
+    return CONNECTION + clone + configure + grow + start + boot + CONNECTION
