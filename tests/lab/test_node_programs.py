@@ -125,6 +125,17 @@ def test_what_a_node_does_not_have_says_so(site):
         assert told(site, line)[0] == 99
 
 
+def test_lvs_tells_what_lies_in_a_volume_group(site):
+    told(site, "qm create 100 --scsi0 local-lvm:1 --ide2 local-lvm:cloudinit")
+    status, out, _ = told(site, "lvs --noheadings -o lv_name pve")
+    assert (status, out) == (0, "  data\n  vm-100-cloudinit\n  vm-100-disk-0\n")
+    status, _, err = told(site, "lvs --noheadings -o lv_name nope")
+    assert (status, err) == (
+        5,
+        '  Volume group "nope" not found\n  Cannot process volume group nope\n',
+    )
+
+
 def test_small_programs(site):
     told(site, "printf 'a\\n\\nb\\n' > /root/f; printf 'a\\nx\\n' > /root/g")
     assert told(site, "which qm nope ls")[:2] == (1, "/usr/sbin/qm\n/usr/bin/ls\n")
