@@ -14,7 +14,7 @@ from pvekit.errors import IdTaken, PvekitError, Transient, UnreadableAnswer
 from pvekit.plan import Ask, Asking, Change, Check, Step, Verdict, ask
 from pvekit.pve import ending, state
 from pvekit.pve.act import detached
-from pvekit.pve.scripts import script
+from pvekit.pve.scripts import joined, script
 from pvekit.pve.state import State
 from pvekit.shell import Query
 
@@ -71,13 +71,18 @@ def asked(node: str, storage: str) -> Ask[Content]:
 
 
 Listing = dict[tuple[str, str], Content]
-"""What lies on storages, by node and storage, as it was listed a moment ago."""
+"""What lies on storages, without sizes, by node and storage, as it was listed a moment ago."""
 
 
 def listing(listed: Listing, node: str, storage: str) -> Asking[None]:
     """Add what lies on a storage to a listing; one that does not answer is left out."""
     with suppress(PvekitError):
-        listed[node, storage] = yield from ask(asked(node, storage))
+        listed[node, storage] = yield from ask(named(node, storage))
+
+
+def named(node: str, storage: str) -> Ask[Content]:
+    """Ask what lies on a storage, without sizes: at once where a volume group can tell it."""
+    return Ask(node, Query(joined(("names", "volumes"), timeout=300.0), read), topics=(storage,))
 
 
 def images(

@@ -7,7 +7,6 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 from labsite import hurried
@@ -53,14 +52,10 @@ class OpenSshShell:
 
 @dataclass(frozen=True)
 class OpenSshSite:
-    """Implements pvekit.run.site.Site with a process per command, and a connection per machine.
-
-    ``sockets`` is where the connections are kept: a short path, as sockets want one.
-    """
+    """Implements pvekit.run.site.Site with a process per command."""
 
     directory: Path
     addresses: dict[str, tuple[str, int]]
-    sockets: str
 
     def shell(self, place: Place) -> OpenSshShell:
         if isinstance(place, str):
@@ -80,7 +75,7 @@ class OpenSshSite:
     def _node(self, alias: str) -> tuple[str, ...]:
         host, port = self.addresses[alias]
         known = self.directory / "known_hosts"
-        return (*self._ssh(known, alias), "-p", str(port), f"root@{host}")
+        return (*self._ssh(known), "-p", str(port), f"root@{host}")
 
     def _guest(self, guest: Guest) -> tuple[str, ...]:
         known = self.directory / f"known_{guest.address}"
@@ -88,17 +83,14 @@ class OpenSshSite:
         *ssh, node = self._node(guest.node)
         proxy = " ".join([*ssh, "-W", "%h:%p", node])
         target = f"{guest.user}@{guest.address}"
-        return (*self._ssh(known, guest.address), "-o", f"ProxyCommand={proxy}", target)
+        return (*self._ssh(known), "-o", f"ProxyCommand={proxy}", target)
 
-    def _ssh(self, known_hosts: Path, machine: str) -> tuple[str, ...]:
+    def _ssh(self, known_hosts: Path) -> tuple[str, ...]:
         options = (
             "BatchMode=yes",
             "StrictHostKeyChecking=yes",
             "IdentitiesOnly=yes",
             f"UserKnownHostsFile={known_hosts}",
-            "ControlMaster=auto",
-            f"ControlPath={self.sockets}/{machine}",
-            "ControlPersist=30",
         )
         key = ("ssh", "-F", "none", "-i", str(self.directory / "id_ed25519"))
         return key + tuple(word for option in options for word in ("-o", option))
@@ -106,8 +98,8 @@ class OpenSshSite:
 
 @pytest.fixture
 def desk(tmp_path) -> Iterator[Desk]:
-    with TemporaryDirectory() as sockets, live_site(tmp_path, STANDALONE) as live:
-        site = OpenSshSite(live.served.directory, live.served.addresses, sockets)
+    with live_site(tmp_path, STANDALONE) as live:
+        site = OpenSshSite(live.served.directory, live.served.addresses)
         store = Store(tmp_path / "runs")
         yield Desk(load(live.config), site, store, hurried(Stop()), AT_ONCE)
 

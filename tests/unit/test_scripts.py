@@ -21,7 +21,7 @@ from pvekit.errors import UnreadableAnswer
 from pvekit.journal import Store
 from pvekit.operations.carrying import forget_jobs
 from pvekit.plan import Change, Guard
-from pvekit.pve import act, counters, faults, local, qm, rates, state
+from pvekit.pve import act, counters, faults, local, qm, rates, scripts, state, stored
 from pvekit.pve.claims import Claim
 from pvekit.pve.conf import encode
 from pvekit.pve.mark import Mark
@@ -971,6 +971,58 @@ _PVESM = """
 if [ "$1" = list ]; then cat "$ROOT/disks" 2>/dev/null; else echo "$*" >>"$ROOT/calls"; fi
 exit 0
 """
+
+
+_LVS = """
+for group; do :; done
+[ "$group" = pve ] || exit 5
+echo "lvs $*" >>"$ROOT/asked"
+printf '  %s\\n' data base-9000-disk-0 vm-101-disk-0 vm-101-cloudinit snap_vm-102-disk-0_x vm-x-disk-0 root
+"""
+_STORAGES = """\
+dir: local
+\tpath /var/lib/vz
+\tvgname pve
+
+lvmthin: local-lvm
+\tthinpool data
+\tvgname pve
+\tcontent images
+
+lvm: gone
+\tvgname other
+"""
+_LISTED = """\
+Volid               Format  Type             Size VMID
+local:103/vm-103-disk-0.raw raw images 1073741824 103
+"""
+
+
+def names(node, *storages):
+    return stored.read(node.run(scripts.joined(("names", "volumes"), *storages)).out)
+
+
+def test_a_volume_group_tells_itself_whose_disks_lie_there(freeing):
+    freeing.program("lvs", _LVS)
+    freeing.path("/etc/pve/storage.cfg").write_text(_STORAGES)
+    found = names(freeing, "local-lvm")
+    assert {(each.volid, each.vmid) for each in found.volumes} == {
+        ("local-lvm:base-9000-disk-0", 9000),
+        ("local-lvm:vm-101-disk-0", 101),
+        ("local-lvm:vm-101-cloudinit", 101),
+    }
+    assert freeing.called() == []
+
+
+@pytest.mark.parametrize("storage", ["local", "gone", "unknown"])
+def test_where_no_volume_group_tells_it_proxmox_ve_does(freeing, storage):
+    freeing.program("lvs", _LVS)
+    freeing.path("/etc/pve/storage.cfg").write_text(_STORAGES)
+    freeing.path("/disks").write_text(_LISTED)
+    found = names(freeing, "local-lvm", storage)
+    assert 103 in {each.vmid for each in found.volumes}
+    assert 101 in {each.vmid for each in found.volumes}
+    assert found.dead == {}
 
 
 def freed(node, *volids, vmid=101, run="7f3a"):

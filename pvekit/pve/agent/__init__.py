@@ -16,7 +16,9 @@ _JOINED = (
     ("sparing", "read-site"),
     ("doctor", "read-site"),
     ("sparing", "doctor", "read-site"),
+    ("names", "volumes"),
 )
+_NEVER_ALONE = ("doctor", "sparing", "names")
 
 
 @dataclass(frozen=True)
@@ -62,9 +64,7 @@ def known_scripts() -> str:
 
     What is only ever sent with others has the digests of what it is sent as.
     """
-    sent = [
-        (name, scripts.text(name)) for name in scripts.names() if name not in ("doctor", "sparing")
-    ]
+    sent = [(name, scripts.text(name)) for name in scripts.names() if name not in _NEVER_ALONE]
     sent += [(parts[-2], str(scripts.joined(parts).stdin)) for parts in _JOINED]
     digests = ((hashlib.sha256(text.encode()).hexdigest(), name) for name, text in sent)
     return "".join(f"{digest} {name}\n" for digest, name in digests)

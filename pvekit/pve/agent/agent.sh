@@ -262,7 +262,7 @@ script_ok() {
       [ "${3-}" = - ] || job "$3"
       below "$images" "${4-}"
       ;;
-    volumes) for each; do word "$each"; done ;;
+    volumes | names) for each; do word "$each"; done ;;
     *) no "script $script" ;;
   esac
 }
