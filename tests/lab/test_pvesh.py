@@ -27,6 +27,7 @@ class Later(Clock):
 
     async def sleep(self, seconds):
         await asyncio.sleep(0)
+        return 0.0
 
 
 @pytest.fixture
