@@ -19,6 +19,15 @@ def unread(inventory: Inventory) -> tuple[str, ...]:
     )
 
 
+def unread_at(inventory: Inventory, place: str) -> tuple[str, ...]:
+    """Return the unread nodes that a place may mean (all, if it is empty).
+
+    What Proxmox VE calls them is not known: a word that is no other node's may be their name.
+    """
+    known = {name for node in inventory.nodes for name in (node.alias, node.name)}
+    return tuple(a for a in unread(inventory) if place in ("", a) or place not in known)
+
+
 def check_seen(inventory: Inventory, what: str, places: tuple[str, ...]) -> None:
     """Raise :class:`Transient` if ``what`` was not seen, but may be on one of these nodes."""
     if not places:

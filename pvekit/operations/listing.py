@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pvekit.config.nearest import did_you_mean
 from pvekit.errors import Conflict, NotFound
 from pvekit.inventory.model import Inventory, Vm
-from pvekit.inventory.unread import check_seen, unread
+from pvekit.inventory.unread import check_seen, unread_at
 from pvekit.masking import HIDDEN
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def one(inventory: Inventory, wanted: str) -> Vm:
         return found[0]
     if not found:
         on = f" on {place}" if place else ""
-        check_seen(inventory, f"a VM {word!r}{on}", _unseen(inventory, place))
+        check_seen(inventory, f"a VM {word!r}{on}", unread_at(inventory, place))
         elsewhere = [f"{vm.name}: VM {vm.vmid} on {inventory.alias_of(vm)}" for vm in named]
         details = f"Elsewhere there is {'; '.join(elsewhere)}." if elsewhere else ""
         raise NotFound(
@@ -87,12 +87,6 @@ def one(inventory: Inventory, wanted: str) -> Vm:
         hint=f"Say which by its node and vmid, such as {next(iter(ways))}.",
         id="VM-AMBIGUOUS",
     )
-
-
-def _unseen(inventory: Inventory, place: str) -> tuple[str, ...]:
-    """Return the unread nodes that may be meant; their names in Proxmox VE are not known."""
-    known = {name for node in inventory.nodes for name in (node.alias, node.name)}
-    return tuple(a for a in unread(inventory) if place in ("", a) or place not in known)
 
 
 def _meant(word: str, inventory: Inventory) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from pvekit.errors import NotFound
 from pvekit.inventory.model import Inventory, Vm
-from pvekit.inventory.unread import check_seen, unread
+from pvekit.inventory.unread import check_seen, unread_at
 
 
 def chosen(inventory: Inventory, wanted: Sequence[str]) -> list[Vm]:
@@ -20,7 +20,8 @@ def chosen(inventory: Inventory, wanted: Sequence[str]) -> list[Vm]:
     for word in wanted:
         meant = [vm for vm in ours if _is_meant(vm, word, inventory)]
         if not meant:
-            check_seen(inventory, f"a template {word!r} of pvekit's", unread(inventory))
+            unseen = unread_at(inventory, word.rpartition("/")[0])
+            check_seen(inventory, f"a template {word!r} of pvekit's", unseen)
             known = sorted({vm.name for vm in ours})
             raise NotFound(
                 f"There is no template {word!r} of pvekit's.",

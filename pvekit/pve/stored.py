@@ -76,6 +76,7 @@ Listing = dict[tuple[str, str], Content]
 
 def listing(listed: Listing, node: str, storage: str) -> Asking[None]:
     """Add what lies on a storage to a listing; one that does not answer is left out."""
+    listed.pop((node, storage), None)  # it may be older than a vmid that was chosen since
     with suppress(PvekitError):
         listed[node, storage] = yield from ask(named(node, storage))
 

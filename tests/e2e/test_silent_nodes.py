@@ -112,6 +112,14 @@ def test_nor_is_a_template_said_to_be_missing(standalone, words):
     assert "pve2 does not answer, and it may lie there." in answer.err
 
 
+@pytest.mark.parametrize("words", ["show", "delete --yes"])
+def test_one_that_was_to_lie_elsewhere_is(standalone, words):
+    verb, *more = words.split()
+    answer = standalone.pvekit("template", verb, "pve1/ubuntu", *more)
+    assert (answer.status, "There is no template" in answer.err) == (5, True), answer
+    assert standalone.pvekit("template", verb, "pve2/ubuntu", *more).status == 7
+
+
 def test_a_list_says_whose_vms_it_has_not(standalone):
     for quiet in ((), ("-q",)):
         answer = standalone.must(*quiet, "vm", "list", "-o", "json")

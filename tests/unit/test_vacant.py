@@ -67,6 +67,14 @@ def test_a_storage_that_was_not_listed_is_asked_for():
     assert node.asked == 2
 
 
+def test_what_was_listed_before_does_not_stand_for_what_could_not_be_listed():
+    listed: stored.Listing = {("pve1", "local-lvm"): FREE}
+    node = Node(Transient("the link broke"))
+    node.answers(stored.listing(listed, "pve1", "local-lvm"))
+    node.content = TAKEN
+    assert not node.answers(step(listed).goal.look()).holds
+
+
 def test_another_nodes_storage_of_that_name_is_another_one():
     node = Node(TAKEN)
     assert not node.answers(step({("pve2", "local-lvm"): FREE}).goal.look()).holds
