@@ -159,12 +159,12 @@ class Step:
     A step without changes waits for its goal. ``patience`` (seconds) is how long the goal may take
     after the changes; steps of one subject that share a ``budget`` share one patience, counted
     from the first of them. ``interval`` (seconds) is the first pause between two looks.
-    ``slot`` names what bounds how many such steps run at once; the next is let in when of a job
-    that counts up to 100 % ``parts`` times so little is left as it needs to begin (0: only at its
-    end). ``lasting`` says, in words, what
-    undoing cannot take back. Patience that ends raises ``late``, with ``hint`` and, if it is not
-    the class's, the error's id ``late_id``. ``symptoms`` asks what can be seen where it fails by
-    :class:`NotReady`; it raises nothing and takes a few seconds at most.
+    ``slot`` names what bounds how many such steps run at once. ``parts`` is how often a step's job
+    counts up to 100 % (0: not known): when the last time is all but over, the next step is let in.
+    ``lasting`` says, in words, what undoing cannot take back. Patience that ends raises ``late``,
+    with ``hint`` and, if it is not the class's, the error's id ``late_id``. ``symptoms`` asks what
+    can be seen where it fails by :class:`NotReady`; it raises nothing and takes a few seconds at
+    most.
     """
 
     subject: str

@@ -119,6 +119,9 @@ def _change(step: Step, context: Context, row: Row, *, undo: bool) -> Asking[Non
             return
         if not (yield from _take_back(step, context)):
             raise error
+        if row.handed:  # by what was joined, and has failed
+            yield Enter(step.slot)
+            row.handed = False
     error = yield from _ended(step, context, row, journal.started(step.key, undo=undo))
     if error is not None:
         raise error

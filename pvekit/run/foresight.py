@@ -99,7 +99,7 @@ class Course:
 
     def _note(self, seconds: float, percent: float) -> None:
         """Note when a percentage was first seen; with one that is less the next disk begins."""
-        if not self._told:
+        if not self._told and seconds >= SOONEST:  # one that counts at once was only joined
             self.lead = min(self.lead or seconds, seconds)
         if not self._told or percent < self._told[-1][1]:
             self._told.clear()

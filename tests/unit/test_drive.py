@@ -21,7 +21,7 @@ from pvekit.errors import (
 )
 from pvekit.journal import Store
 from pvekit.plan import Ask, Change, Check, Plan, Step, Verdict, check
-from pvekit.pve import scripts
+from pvekit.pve import act, scripts
 from pvekit.run.apply import Bounds, apply, preview, roll_back
 from pvekit.run.clock import Clock
 from pvekit.run.context import Context, Policy
@@ -389,6 +389,40 @@ def test_waiting_for_others_of_the_run_is_no_part_of_the_deadline(bench):
     outcomes = bench.apply(*slow, retries=1, per_slot=1)
     assert [name for name, each in outcomes.items() if each.error] == []
     assert bench.clock.now() > 600.0
+
+
+def test_who_has_handed_its_place_over_and_failed_waits_for_another_one(bench):
+    def clone(name):
+        change = Change(Command(("make", name)), job=True)
+        undo = undoing(f"{name}-half")
+        return Step(name, name, "n", fact(name), (change,), slot="x", parts=1, undo=undo)
+
+    first, second = clone("v0"), clone("v1")
+    attempt = bench.journal.started(first.key)
+    identity = act.job_id(bench.journal.run, first.key, attempt, first.changes[0])
+    bench.site.jobs[identity] = Job(("make", "v0"), asked=12)
+    bench.site.facts.add("v0-half")
+    bench.site.script["job make v0"].append("dies")
+    told = bench.site._told
+
+    def counting(job):
+        said, left = told(job), bench.site.jobs[job].asked
+        if job != identity:
+            return said
+        return f"{said}out {job} ({max(0, min(100, 100 - 12 * (left - 3)))}%)\n"
+
+    bench.site._told = counting
+    began = bench.site._begin
+
+    def slowly(command, identity, words):
+        said = began(command, identity, words)
+        bench.site.jobs[identity].asked = 40 if "v1" in words else 12
+        return said
+
+    bench.site._begin = slowly
+    outcomes = bench.apply(first, second, per_slot=1, retries=1)
+    assert [name for name, each in outcomes.items() if each.error] == []
+    assert bench.site.crowd == [2, 1]
 
 
 # Quorum

@@ -44,6 +44,13 @@ def handing_over(lead, copies, parts, counts=None):
     return None, end
 
 
+def test_a_job_that_was_joined_does_not_tell_how_long_its_like_needs_to_begin():
+    course = Course(parts=1, lead=1.25)
+    course.rest(0.01, "(50.00%)")
+    course.rest(1.0, "(60.00%)")
+    assert course.lead == 1.25
+
+
 leads = st.floats(0.5, 5.0)
 long_copies = st.floats(30.0, 3600.0)
 

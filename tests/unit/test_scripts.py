@@ -991,6 +991,14 @@ lvmthin: local-lvm
 
 lvm: gone
 \tvgname other
+
+lvm: off
+\tdisable
+\tvgname pve
+
+lvm: elsewhere
+\tvgname pve
+\tnodes pve7
 """
 _LISTED = """\
 Volid               Format  Type             Size VMID
@@ -1014,7 +1022,7 @@ def test_a_volume_group_tells_itself_whose_disks_lie_there(freeing):
     assert freeing.called() == []
 
 
-@pytest.mark.parametrize("storage", ["local", "gone", "unknown"])
+@pytest.mark.parametrize("storage", ["local", "gone", "off", "elsewhere", "unknown"])
 def test_where_no_volume_group_tells_it_proxmox_ve_does(freeing, storage):
     freeing.program("lvs", _LVS)
     freeing.path("/etc/pve/storage.cfg").write_text(_STORAGES)
